@@ -1,0 +1,129 @@
+"""The parts of an attack that one iterate needs: set, direction, record.
+
+attacks.py puts them together in two ways, as plain scans and on a batch that
+shrinks; sharing them is what makes the two agree.
+
+Contents: Initial, begin, keep_worst (what is kept), with_gradient, ascent_fn
+(the next iterate), restart_keys, check_options.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from advmix_jax.types import AttackResult, LossFn
+
+# (x, center, eps) -> x; all arrays [B, ...], eps a scalar.
+ProjectFn = Callable[[jax.Array, jax.Array, float], jax.Array]
+
+DIRECTIONS = ('sign', 'raw')
+GRADIENTS_AT = ('current', 'start')
+
+
+class Initial(NamedTuple):
+  """The clean example, kept until an iterate is worse (x~ <- x)."""
+
+  x: jax.Array  # [B, ...] what the attack varies: pixels, or enc(x)_⊥
+  loss: jax.Array  # [B] loss of the clean image
+  logits: jax.Array  # [B, K] of the clean image
+
+
+def begin(
+  like: jax.Array | jax.ShapeDtypeStruct,  # [B, ...]
+  labels: jax.Array,  # [B]
+  initial: Initial | None,
+) -> AttackResult:
+  """What is kept before the first restart: the clean example, or nothing."""
+  size = labels.shape[0]
+  nothing = AttackResult(
+    x=jnp.zeros(like.shape, like.dtype),
+    loss=jnp.full([size], -jnp.inf),
+    success=jnp.zeros([size], bool),
+    first_success=jnp.full([size, 2], -1, jnp.int32),
+  )
+  if initial is None:
+    return nothing
+  nothing = nothing._replace(x=jnp.asarray(initial.x, like.dtype))
+  return keep_worst(nothing, *initial, labels=labels, restart=0, step=0)
+
+
+def keep_worst(
+  kept: AttackResult,
+  x: jax.Array,  # [B, ...]
+  loss: jax.Array,  # [B]
+  logits: jax.Array,  # [B, K]
+  *,
+  labels: jax.Array,  # [B]
+  restart: int | jax.Array,
+  step: int | jax.Array,
+) -> AttackResult:
+  """Updates what is kept: a misclassified iterate first, else higher loss.
+
+  Examples that have succeeded already are left alone.
+  """
+  wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
+  better = wrong | (~kept.success & (loss > kept.loss))
+  when = jnp.stack([jnp.int32(restart), jnp.int32(step)])
+  return AttackResult(
+    x=_where(better, x, kept.x),
+    loss=jnp.where(better, loss, kept.loss),
+    success=kept.success | wrong,
+    first_success=_where(wrong, when[None], kept.first_success),
+  )
+
+
+def with_gradient(
+  loss_fn: LossFn, x: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Loss [B], logits [B, K] and the gradient of each example's own loss."""
+
+  def total(x):
+    loss, logits = loss_fn(x)
+    return loss.sum(), (loss, logits)
+
+  gradient, (loss, logits) = jax.grad(total, has_aux=True)(x)
+  return loss, logits, gradient
+
+
+def ascent_fn(
+  alpha: float, eps: float, project_fn: ProjectFn, direction: str
+) -> Callable[..., jax.Array]:
+  """Makes (x, gradient, center) -> the next iterate."""
+  turn = jnp.sign if direction == 'sign' else lambda gradient: gradient
+
+  def ascend(x, gradient, center):
+    return project_fn(x + alpha * turn(gradient), center, eps)
+
+  return ascend
+
+
+def restart_keys(rng: jax.Array, restarts: int) -> jax.Array:
+  """Keys [N_r] of restarts 1..N_r; each is the same for every N_r."""
+  return jax.vmap(lambda r: jax.random.fold_in(rng, r))(
+    jnp.arange(1, restarts + 1)
+  )
+
+
+def _where(mask, a, b):
+  """Selects examples: mask [B] over arrays [B, ...]."""
+  return jnp.where(mask.reshape(mask.shape + (1,) * (b.ndim - 1)), a, b)
+
+
+def check_options(
+  restarts: int, steps: int, direction: str, gradient_at: str
+) -> None:
+  """Raises ValueError on an option out of range, naming the valid ones."""
+  if restarts < 1:
+    raise ValueError(f'restarts is {restarts}, expected an integer >= 1')
+  if steps < 0:
+    raise ValueError(f'steps is {steps}, expected an integer >= 0')
+  if direction not in DIRECTIONS:
+    raise ValueError(
+      f'direction is {direction!r}, expected one of {DIRECTIONS}'
+    )
+  if gradient_at not in GRADIENTS_AT:
+    raise ValueError(
+      f'gradient_at is {gradient_at!r}, expected one of {GRADIENTS_AT}'
+    )

@@ -1,0 +1,126 @@
+"""From a config and a set of images to a file of latents, by Algorithm 1.
+
+  setting = encoding.load_setting(config)
+  record = encoding.encode_to_file(setting, images, 'latents.npz')
+  curves = encoding.compare_starts(setting, images[:100])
+
+A setting holds what `encoder.encode` needs: the generator of
+`config.generator.path` ('' = the shipped one), the learned start that lies
+beside it, and the perceptual network. Records go to the file as provenance.
+
+Contents: Setting, load_setting, encode_to_file, compare_starts, fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from advmix_jax import encoder, inversion, latents, stylegan, types, vgg
+
+DATA = pathlib.Path(__file__).parent / 'data'
+
+
+class Setting(NamedTuple):
+  """What Algorithm 1 needs beside images."""
+
+  generator: types.Generator  # not clipped, so that every pixel has a gradient
+  params: types.Params
+  features_fn: encoder.FeaturesFn
+  start_fn: encoder.StartFn | None  # None: the average latents
+  config: ml_collections.ConfigDict  # of encoder.default_config
+  provenance: dict[str, Any]
+
+
+def fingerprint(path: str | os.PathLike) -> str:
+  """SHA-256 of a file, in hexadecimal digits."""
+  return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def load_setting(config: ml_collections.ConfigDict) -> Setting:
+  """Reads the networks that a config names.
+
+  Args:
+    config: reads `generator.path` and `encoder`.
+
+  Raises:
+    FileNotFoundError: a file is missing.
+    ValueError: a file is corrupt or foreign, the learned start belongs to
+      another generator, or the options are bad.
+  """
+  encoder.check(config.encoder)
+  path = pathlib.Path(config.generator.path or DATA / 'generator.npz')
+  generator, params = stylegan.load(path)
+  start_fn, digest = None, fingerprint(path)
+  if config.encoder.start == 'network':
+    start = path.with_name('encoder.npz')
+    start_fn = inversion.load(start, generator_hash=digest)
+  return Setting(
+    generator=generator,
+    params=params,
+    features_fn=vgg.load(DATA / 'features.npz'),
+    start_fn=start_fn,
+    config=config.encoder,
+    provenance={'encoder': config.encoder.to_dict(), 'generator': digest},
+  )
+
+
+def _arguments(setting: Setting) -> dict[str, Any]:
+  return {
+    'generator': setting.generator,
+    'generator_params': setting.params,
+    'features_fn': setting.features_fn,
+    'rng': jax.random.key(0),
+  }
+
+
+def encode_to_file(
+  setting: Setting, images: np.ndarray, path: str | os.PathLike
+) -> tuple[np.ndarray, np.ndarray]:
+  """Encodes images and writes their latents, keyed by the images' hashes.
+
+  Args:
+    setting: from `load_setting`.
+    images: [N, H, W, 3] in [0, 1].
+    path: the file to write, atomically.
+
+  Returns:
+    Latents as the file gives them back [N, L, D], and errors [N].
+  """
+  found, errors = encoder.encode(
+    images,
+    config=setting.config,
+    start_fn=setting.start_fn,
+    **_arguments(setting),
+  )
+  metadata = setting.provenance | {
+    'num_images': len(images),
+    'mean_squared_error': float(errors.mean()),
+  }
+  latents.save(path, found, images=images, metadata=metadata)
+  return latents.load(path, images), errors
+
+
+def compare_starts(
+  setting: Setting, images: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Error against steps from each start: {'average': .., 'network': ..}.
+
+  Returns:
+    Curves [steps + 1] of the mean squared error; 'network' only where the
+    setting has a learned start.
+  """
+  starts = {'average': None, 'network': setting.start_fn}
+  return {
+    name: encoder.error_curve(
+      images, config=setting.config, start_fn=start, **_arguments(setting)
+    )
+    for name, start in starts.items()
+    if name == 'average' or start is not None
+  }

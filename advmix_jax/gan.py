@@ -1,0 +1,230 @@
+"""StyleGAN training: logistic loss, R1, progressive levels, style mixing, EMA.
+
+The losses are those of the official code (Karras et al. 2019, Section 2 and
+appendix C; Mescheder et al. 2018 for R1):
+
+  G  E[softplus(-D(G(z)))]
+  D  E[softplus(D(G(z)))] + E[softplus(-D(x))] + r1_gamma/2 * E|grad_x D(x)|^2
+
+with images in [-1, 1] for the norm of the gradient. Two savings, both options:
+R1 every `r1_interval` steps at `r1_interval` times the weight (lazy R1,
+Karras et al. 2020, appendix B), and one batch of fakes for both players: D is
+updated first, and G then learns from the new D on the same fakes.
+
+Contents: default_config, GanState, init, make_step, level_at, Schedule.
+The loop that runs them is in advmix_jax/gan_training.py.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from advmix_jax import stylegan, types
+
+
+class GanState(NamedTuple):
+  """Everything that GAN training updates."""
+
+  step: jax.Array  # [] int32
+  generator: types.Params
+  discriminator: types.Params
+  average: types.Params  # the generator's exponential moving average (Gs)
+  generator_opt: Any
+  discriminator_opt: Any
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Training options; official values unless the comment says otherwise.
+
+  Returns:
+    learning_rate, beta1, beta2: of Adam, both players. batch_size.
+    kimg: thousands of real images shown in all. r1_gamma, r1_interval: weight
+    and period of R1 (1 = every step, official). ema_kimg: half-life of the
+    average. style_mixing: probability of a mixed pair of latents (official
+    0.9; 0 here, since mixes are off the data when colour = label).
+    dlatent_beta: decay of the mean w. start_resolution: where growing starts
+    (0 = full size at once). phase_kimg: length of each fade and each stable
+    phase. noise: fresh noise while training.
+  """
+  return ml_collections.ConfigDict(
+    dict(
+      learning_rate=1.5e-3,
+      beta1=0.0,
+      beta2=0.99,
+      batch_size=32,
+      kimg=300.0,
+      r1_gamma=2.0,
+      r1_interval=8,
+      ema_kimg=10.0,
+      style_mixing=0.0,
+      dlatent_beta=0.995,
+      start_resolution=0,
+      phase_kimg=60.0,
+      noise=True,
+    )
+  )
+
+
+def level_at(config, resolution: int, kimg: float) -> tuple[int, float]:
+  """Progressive growing: (level, blend) after `kimg` thousand images.
+
+  lod = level + blend falls from log2(R / start_resolution) to 0: each level is
+  stable for `phase_kimg`, then the next fades in over `phase_kimg`.
+  """
+  start = config.start_resolution or resolution
+  lod = float(resolution.bit_length() - start.bit_length())
+  phase, rest = divmod(kimg, 2 * config.phase_kimg)
+  lod -= phase + max(0.0, rest / config.phase_kimg - 1)
+  lod = max(lod, 0.0)
+  return int(lod), lod - int(lod)
+
+
+def optimizer(config) -> optax.GradientTransformation:
+  """Adam as both players use it."""
+  return optax.adam(
+    config.learning_rate, b1=config.beta1, b2=config.beta2, eps=1e-8
+  )
+
+
+def init(rng: jax.Array, network_config, config) -> GanState:
+  """A fresh state; the average starts as a copy of the generator."""
+  g_rng, d_rng = jax.random.split(rng)
+  generator = stylegan.make_generator(network_config).init(g_rng)
+  discriminator = stylegan.make_discriminator(network_config).init(d_rng)
+  adam = optimizer(config)
+  return GanState(
+    step=jnp.zeros((), jnp.int32),
+    generator=generator,
+    discriminator=discriminator,
+    average=jax.tree.map(jnp.copy, generator),
+    generator_opt=adam.init(generator),
+    discriminator_opt=adam.init(discriminator),
+  )
+
+
+def reset_optimizers(state: GanState, config) -> GanState:
+  """Fresh Adam moments, as the official schedule does at each new level."""
+  adam = optimizer(config)
+  return state._replace(
+    generator_opt=adam.init(state.generator),
+    discriminator_opt=adam.init(state.discriminator),
+  )
+
+
+def mix_styles(
+  rng: jax.Array, w: jax.Array, other: jax.Array, probability: float
+) -> jax.Array:
+  """Style-mixing regularisation: with `probability`, w up to a random layer.
+
+  Args:
+    rng: key.
+    w, other: [B, L, D].
+    probability: of mixing, per image.
+
+  Returns:
+    [B, L, D]; layers from a cut in 1..L-1 on come from `other`.
+  """
+  b, layers, _ = w.shape
+  cut_rng, use_rng = jax.random.split(rng)
+  cut = jax.random.randint(cut_rng, (b, 1), 1, layers)
+  use = jax.random.uniform(use_rng, (b, 1)) < probability
+  keep = (jnp.arange(layers) < cut) | ~use
+  return jnp.where(keep[:, :, None], w, other)
+
+
+def r1_penalty(score_fn, images: jax.Array) -> jax.Array:
+  """Mean over the batch of |grad_x D(x)|^2 with x on the [-1, 1] scale.
+
+  Args:
+    score_fn: images in [0, 1] [B, H, W, C] -> [B].
+    images: real images in [0, 1].
+  """
+  grad = jax.grad(lambda x: score_fn(x).sum())(images)
+  # x = (official + 1) / 2, so the official gradient is half of this one.
+  return jnp.square(grad / 2).sum((1, 2, 3)).mean()
+
+
+def make_step(network_config, config):
+  """Returns step(state, images, rng, blend, level=, with_r1=) -> state, metrics.
+
+  `images` [B, H, W, C] are real, in [0, 1]; at level > 0 they are averaged
+  down and enlarged again, so both players see the same detail. `level` and
+  `with_r1` are static: one compilation per pair.
+  """
+  generator = stylegan.make_generator(network_config)
+  discriminator = stylegan.make_discriminator(network_config)
+  adam = optimizer(config)
+  ema = 0.5 ** (config.batch_size / (1000 * config.ema_kimg))
+
+  def fakes(params, rng, level, blend):
+    z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
+    shape = (config.batch_size, network_config.latent_size)
+    w = generator.map(params, jax.random.normal(z_rng, shape))
+    mean = w[:, 0].mean(0)
+    if config.style_mixing:
+      other = generator.map(params, jax.random.normal(other_rng, shape))
+      w = mix_styles(mix_rng, w, other, config.style_mixing)
+    noise_rng = noise_rng if config.noise else None
+    image = generator.synthesize(
+      params, w, noise_rng, level=level, blend=blend
+    )
+    return image, mean
+
+  def discriminator_loss(params, real, fake, level, blend, with_r1):
+    def score(x):
+      return discriminator.apply(params, x, None, level, blend)
+
+    real_score, fake_score = score(real), score(fake)
+    loss = jax.nn.softplus(fake_score).mean()
+    loss += jax.nn.softplus(-real_score).mean()
+    penalty = jnp.zeros(())
+    if with_r1:
+      penalty = r1_penalty(score, real)
+      loss += config.r1_gamma / 2 * config.r1_interval * penalty
+    return loss, (real_score.mean(), fake_score.mean(), penalty)
+
+  def step(state, images, rng, blend, *, level=0, with_r1=True):
+    # A plain 0 leaves the coarser read-outs out of the program.
+    blend = blend if level < network_levels - 1 and growing else 0.0
+    fake, vjp, mean = jax.vjp(
+      lambda p: fakes(p, rng, level, blend), state.generator, has_aux=True
+    )
+    (d_loss, scores), grads = jax.value_and_grad(
+      discriminator_loss, has_aux=True
+    )(state.discriminator, images, fake, level, blend, with_r1)
+    updates, d_opt = adam.update(grads, state.discriminator_opt)
+    d_params = optax.apply_updates(state.discriminator, updates)
+
+    def generator_loss(x):
+      return jax.nn.softplus(
+        -discriminator.apply(d_params, x, None, level, blend)
+      ).mean()
+
+    g_loss, pull = jax.value_and_grad(generator_loss)(fake)
+    updates, g_opt = adam.update(vjp(pull)[0], state.generator_opt)
+    g_params = optax.apply_updates(state.generator, updates)
+    g_params['mapping']['dlatent_avg'] = optax.incremental_update(
+      mean, g_params['mapping']['dlatent_avg'], 1 - config.dlatent_beta
+    )
+    average = optax.incremental_update(g_params, state.average, 1 - ema)
+    average['mapping']['dlatent_avg'] = g_params['mapping']['dlatent_avg']
+    state = GanState(
+      state.step + 1, g_params, d_params, average, g_opt, d_opt
+    )
+    metrics = {
+      'gan/generator_loss': g_loss,
+      'gan/discriminator_loss': d_loss,
+      'gan/real_score': scores[0],
+      'gan/fake_score': scores[1],
+    }
+    return state, metrics | ({'gan/r1': scores[2]} if with_r1 else {})
+
+  network_levels = len(network_config.fmaps)
+  start = config.start_resolution or network_config.resolution
+  growing = start < network_config.resolution
+  return jax.jit(
+    step, static_argnames=('level', 'with_r1'), donate_argnums=0
+  )

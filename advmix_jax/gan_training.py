@@ -1,0 +1,177 @@
+"""The loop around advmix_jax/gan.py: data, resume, records, pictures.
+
+A run folder holds config.json, checkpoints/, metrics.jsonl, tensorboard/,
+samples/ (style-mixing grids) and, at the end, generator.npz: the averaged
+generator with its config, ready for `stylegan.load`.
+
+Contents: train.
+"""
+
+import pathlib
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from advmix_jax import checkpoints, datasets, gan, metrics, ops, stylegan
+
+
+def train(config, workdir: str) -> dict:
+  """Trains a generator; running again with the same workdir resumes.
+
+  Args:
+    config: `network` (stylegan.default_config), `gan` (gan.default_config),
+      `data` (datasets.default_config), `seed`, `log_kimg`, `sample_kimg`, `checkpoint_kimg`.
+    workdir: the run's folder.
+
+  Returns:
+    A record: kimg, seconds of this call, path of the generator.
+
+  Raises:
+    ValueError: non-finite loss (the last checkpoint is kept), bad options.
+  """
+  workdir = pathlib.Path(workdir)
+  images = datasets.load(config.data, 'train').image
+  state = gan.init(jax.random.key(config.seed), config.network, config.gan)
+  manager = checkpoints.make_manager(workdir)
+  restored = checkpoints.restore(manager, state)
+  state = restored[1] if restored else state
+  first = restored[0] if restored else 0
+  metrics.truncate(workdir, first)
+  started = time.monotonic()
+  with metrics.writer(workdir) as write:
+    state = _loop(config, workdir, state, first, images, manager, write)
+  path = workdir / 'generator.npz'
+  stylegan.save(path, config.network, state.average, **_provenance(config))
+  return {
+    'kimg': config.gan.kimg,
+    'wall_seconds': time.monotonic() - started,
+    'generator': str(path),
+  }
+
+
+def _provenance(config) -> dict:
+  return {'training': config.to_dict()}
+
+
+def _loop(config, workdir, state, first, images, manager, write):
+  """Runs steps first..last; checkpoints and pictures at round numbers."""
+  step_fn = gan.make_step(config.network, config.gan)
+  batch = config.gan.batch_size
+  last = int(config.gan.kimg * 1000) // batch
+  log_every = max(1, int(config.log_kimg * 1000) // batch)
+  picture_every = max(1, int(config.sample_kimg * 1000) // batch)
+  save_every = max(1, int(config.checkpoint_kimg * 1000) // batch)
+  rng = jax.random.key(config.seed + 1)
+  level = None
+  bar = metrics.progress(
+    description='StyleGAN', total=last * batch, initial=first * batch, unit='img'
+  )
+  for step in range(first, last):
+    new_level, blend = gan.level_at(
+      config.gan, config.network.resolution, step * batch / 1000
+    )
+    if level is not None and new_level != level:
+      state = gan.reset_optimizers(state, config.gan)
+    level = new_level
+    real = _at_level(_real_batch(images, config, step), level, blend)
+    state, record = step_fn(
+      state,
+      real,
+      jax.random.fold_in(rng, step),
+      jnp.float32(blend),
+      level=level,
+      with_r1=step % config.gan.r1_interval == 0,
+    )
+    bar.update(batch)
+    done = step + 1
+    if done % log_every == 0 or done == last:
+      write(done, _finite(record, step - log_every + 1, done))
+    if done % picture_every == 0 or done == last:
+      _picture(config, workdir, state, done * batch)
+    if done % save_every == 0 or done == last:
+      checkpoints.save(manager, done, state)
+  bar.close()
+  return state
+
+
+def _real_batch(images, config, step):
+  """Batch `step` of an endless sequence of shuffled epochs."""
+  size, batch = len(images), config.gan.batch_size
+  epoch, offset = divmod(step * batch, size)
+  order = np.random.default_rng([config.seed, epoch]).permutation(size)
+  index = order[offset : offset + batch]
+  if len(index) < batch:
+    order = np.random.default_rng([config.seed, epoch + 1]).permutation(size)
+    index = np.concatenate([index, order[: batch - len(index)]])
+  return images[index]
+
+
+def _at_level(images, level, blend):
+  """Averages real images down to what the generator can draw at this lod."""
+  if level:
+    images = ops.upscale2d(ops.downscale2d(images, 2**level), 2**level)
+  if blend:
+    coarser = 2 ** (level + 1)
+    smooth = ops.upscale2d(ops.downscale2d(images, coarser), coarser)
+    images = images + (smooth - images) * blend
+  return images
+
+
+def _finite(record, first, last):
+  """The record as numbers; refuses to go on after a NaN or infinity."""
+  values = {name: float(value) for name, value in record.items()}
+  for name, value in values.items():
+    if not np.isfinite(value):
+      raise ValueError(
+        f'{name} is {value} in steps {first}..{last}; the last checkpoint is '
+        'kept. A lower gan.learning_rate or a higher gan.r1_gamma may help.'
+      )
+  return values
+
+
+def mixing_grid(generator, params, rng, *, rows=10, columns=10) -> jax.Array:
+  """Style-mixing grid: shapes by row, colours by column.
+
+  Returns:
+    [rows + 1, columns + 1, H, W, C] in [0, 1]: the first column holds the
+    images of the coarse latents, the first row those of the fine ones, and
+    cell (i, j) is dec(coarse_i, fine_j).
+  """
+  z = jax.random.normal(rng, (rows + columns, generator.latent_size))
+  w = generator.map(params, z)
+  plain = generator.synthesize(params, w)
+  a = jnp.repeat(w[:rows], columns, axis=0)
+  b = jnp.tile(w[rows:], (rows, 1, 1))
+  s = generator.split
+  mixed = jnp.concatenate([a[:, :s], b[:, s:]], axis=1)
+  cells = generator.synthesize(params, mixed)
+  cells = cells.reshape((rows, columns) + cells.shape[1:])
+  top = jnp.concatenate([jnp.zeros_like(plain[:1]), plain[rows:]])
+  body = jnp.concatenate([plain[:rows, None], cells], axis=1)
+  return jnp.clip(jnp.concatenate([top[None], body]), 0, 1)
+
+
+def save_grid(path, grid) -> None:
+  """Writes [rows, columns, H, W, C] in [0, 1] as one PNG, twice as large."""
+  rows, columns, h, w, c = grid.shape
+  image = np.asarray(grid).transpose(0, 2, 1, 3, 4)
+  image = np.round(image.reshape(rows * h, columns * w, c) * 255)
+  picture = Image.fromarray(image.astype(np.uint8))
+  picture = picture.resize((2 * columns * w, 2 * rows * h), Image.NEAREST)
+  checkpoints.write_atomically(path, lambda f: picture.save(f, 'png'))
+
+
+def _picture(config, workdir, state, images):
+  generator = stylegan.make_generator(config.network)
+  level, _ = gan.level_at(
+    config.gan, config.network.resolution, images / 1000
+  )
+  if level:  # The fine layers don't exist yet.
+    return
+  grid = jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))(
+    state.average
+  )
+  save_grid(workdir / 'samples' / f'{images // 1000:06d}k.png', grid)

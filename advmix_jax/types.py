@@ -1,0 +1,85 @@
+"""Glossary of axes, value ranges, and the tuples that rooms hand each other.
+
+Axes, as written in end-of-line comments throughout the project:
+  B batch | L style layers, 2*log2(R)-2 | S split: layers 0..S-1 are coarse
+  Z size of z | D size of w | H W C image | K classes | M training examples
+
+Symbols of the paper (arXiv:1912.03192):
+  z_∥  coarse latents [B, S, D], label-dependent      (Section 3, "z parallel")
+  z_⊥  fine latents [B, L-S, D], label-independent    (Section 3, "z perp")
+  dec  Generator.synthesize        enc  Algorithm 1, advmix_jax/encoder.py
+StyleGAN splits its intermediate latents w, so "latents" always means w here.
+
+Images are float32 in [0, 1] everywhere. Only StyleGAN works in [-1, 1] inside,
+and `stylegan.make_generator` converts. Losses inside attacks are maximised,
+losses in training are minimised. No logic lives in this file.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+Params = Any  # Nested dict {module: {name: array}}, as Haiku returns it.
+
+
+class Batch(NamedTuple):
+  """Labelled images with the latents that encode them.
+
+  `latents` may be None for methods that need no generator.
+  """
+
+  image: jax.Array  # [B, H, W, C] float32 in [0, 1]
+  label: jax.Array  # [B] int32 in [0, K)
+  latents: jax.Array | None = None  # [B, L, D] float32
+
+
+class Examples(NamedTuple):
+  """What a method trains on: images and (possibly soft) targets."""
+
+  image: jax.Array  # [M, H, W, C] float32 in [0, 1]
+  target: jax.Array  # [M, K] float32, rows sum to 1
+
+
+class Generator(NamedTuple):
+  """A decoder of pure functions, cut once at layer `split`.
+
+  Law: synthesize(p, w) == fine(p, coarse(p, w[:, :S]), w[:, S:]).
+  `params` is always an argument, never captured. `rng=None` means stored
+  noise, hence a deterministic image.
+  """
+
+  init: Callable[..., Params]  # (rng) -> params
+  map: Callable[..., jax.Array]  # (params, z [B, Z]) -> [B, L, D]
+  synthesize: Callable[..., jax.Array]  # (params, w, rng=None) -> [B, H, W, C]
+  coarse: Callable[..., Any]  # (params, z_∥ [B, S, D]) -> activations
+  fine: Callable[..., jax.Array]  # (params, activations, z_⊥) -> [B, H, W, C]
+  num_layers: int  # L
+  split: int  # S
+  latent_size: int  # Z
+  dlatent_size: int  # D
+
+
+# x -> (loss [B] to maximise, logits [B, K])
+LossFn = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+
+
+class AttackResult(NamedTuple):
+  """Outcome of an attack on a batch.
+
+  `first_success` holds (restart, step) of the first iterate that was
+  misclassified, (-1, -1) where none was; step 0 is the restart's start.
+  """
+
+  x: jax.Array  # [B, ...] the kept iterate: misclassified, or the worst found
+  loss: jax.Array  # [B] loss at x
+  success: jax.Array  # [B] bool
+  first_success: jax.Array  # [B, 2] int32
+
+
+class TrainState(NamedTuple):
+  """Everything that training updates."""
+
+  step: jax.Array  # [] int32
+  params: Params
+  opt_state: Any

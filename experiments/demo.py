@@ -1,0 +1,117 @@
+"""Compares methods on colour-biased digits: a table and one HTML page.
+
+  python experiments/demo.py                      # what `make demo` runs
+  python experiments/demo.py --workdir=runs/results --seeds=0,1,2
+
+Trains and attacks every method with every seed, in WORKDIR/<method>, or in
+WORKDIR/<method>-seed<seed> with several seeds. Finished runs are not run again
+and an unfinished one is resumed. Writes WORKDIR/table.md, records.jsonl (one
+line per run), report.html, and the pictures in it in pictures/.
+"""
+
+import json
+import pathlib
+import time
+
+from absl import flags
+
+try:
+  from advmix_jax import (
+    checkpoints,
+    cli,
+    datasets,
+    methods,
+    pages,
+    report,
+    training,
+  )
+except ModuleNotFoundError as error:
+  raise SystemExit(
+    f'demo.py: error: {error}; run `make install` or `pip install -e .` in '
+    "the project's root, and use that Python."
+  ) from None
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
+WORKDIR = flags.DEFINE_string(
+  'workdir', str(ROOT / 'runs' / 'demo'), 'Folder of the runs and the report.'
+)
+METHODS = flags.DEFINE_list(
+  'methods', ['nominal', 'randmix', 'advmix'], 'Rows of the table.'
+)
+SEEDS = flags.DEFINE_list(
+  'seeds', ['0'], 'Seeds, each of them for each method.'
+)
+MINUTES = flags.DEFINE_float(
+  'minutes', 0, 'Time that this should take; 0: any. Longer ends with a note.'
+)
+
+
+def _parse_seeds(texts):
+  """Non-negative integers from strings; ValueError names the bad one."""
+  for text in texts:
+    if not text.strip().isdecimal():
+      raise ValueError(f'--seeds has {text!r}, expected integers >= 0')
+  return [int(text) for text in texts]
+
+
+def _run_all(workdir, names, seeds):
+  """Trains and evaluates; returns records and pictures, in order."""
+  for name in names:  # Before any run starts.
+    methods.check_name(name)
+  records, pictures = [], []
+  for seed in seeds:
+    for method in names:
+      config = CONFIG.value.copy_and_resolve_references()
+      config.method, config.seed = method, seed
+      name = method if len(seeds) == 1 else f'{method}-seed{seed}'
+      results = training.train_and_evaluate(config, workdir / name)
+      print(training.summary(results, workdir / name), flush=True)
+      records.append(results)
+      pictures.append(checkpoints.load_npz(workdir / name / 'pictures.npz')[0])
+  return records, pictures
+
+
+def _digits():
+  """Pictures of the two sets of digits, {heading: PNG}."""
+  grids = {}
+  for split, name in (('train', 'Training'), ('test', 'Unbiased test')):
+    data = datasets.load(CONFIG.value.data, split)
+    grids[f'{name} digits'] = pages.digits(data.image, data.label)
+  return grids
+
+
+def _write(workdir, records, pictures):
+  """Writes the table, the records, the page, and its pictures one by one."""
+  lines = ''.join(json.dumps(record) + '\n' for record in records)
+  report.write_text(workdir / 'records.jsonl', lines)
+  report.write_text(workdir / 'table.md', report.markdown_table(records))
+  digits = _digits()
+  page = pages.comparison(records, pictures, digits=digits)
+  report.write_text(workdir / 'report.html', page)
+  grids = dict(digits, mixes=pages.mixes(pictures[0]))
+  for record, shown in zip(records, pictures, strict=True):
+    grids[f'{record["method"]}-seed{record["seed"]}'] = pages.attacked(shown)
+  for name, png in grids.items():
+    path = workdir / 'pictures' / f'{name.lower().replace(" ", "-")}.png'
+    checkpoints.write_atomically(path, lambda file, png=png: file.write(png))
+
+
+def main(argv: list[str]) -> None:
+  """Runs what is missing, prints the table, writes the report."""
+  del argv  # cli.run has refused any.
+  started = time.monotonic()
+  workdir = pathlib.Path(WORKDIR.value)
+  seeds = _parse_seeds(SEEDS.value)
+  records, pictures = _run_all(workdir, METHODS.value, seeds)
+  _write(workdir, records, pictures)
+  minutes = (time.monotonic() - started) / 60
+  print(f'\n{report.markdown_table(records)}')
+  print(f'{minutes:.1f} minutes; pictures: {workdir}/report.html')
+  if 0 < MINUTES.value < minutes:
+    print(f'That is more than the {MINUTES.value:g} it takes on 2 idle cores.')
+
+
+if __name__ == '__main__':
+  cli.run(main)

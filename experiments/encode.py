@@ -1,0 +1,60 @@
+"""Encodes images by Algorithm 1 and writes their latents to one file.
+
+  python experiments/encode.py --config=configs/colored_mnist.py --split=train \
+    --output=latents.npz
+  python experiments/encode.py --split=test --output=latents.npz \
+    --config.data.source=idx --config.data.data_dir=mnist
+
+Prints a histogram of the errors and the images that fit worst; <output>.png
+shows the latter. `--compare=N` encodes only the first N images, from both
+starts, and prints and plots (<output>.png) error against steps.
+"""
+
+import pathlib
+
+from absl import flags
+
+try:
+  from advmix_jax import checkpoints, cli, datasets, encoding, fit_report
+except ModuleNotFoundError as error:
+  raise SystemExit(
+    f'encode.py: error: {error}; run `make install` or `pip install -e .` in '
+    "the project's root, and use that Python."
+  ) from None
+
+CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
+SPLIT = flags.DEFINE_string('split', 'train', 'Which images: train or test.')
+OUTPUT = flags.DEFINE_string('output', 'latents.npz', 'The file to write.')
+COMPARE = flags.DEFINE_integer('compare', 0, 'Images to compare starts on.')
+
+
+def _encode(setting, images, output) -> bytes:
+  """Encodes the images; prints and returns the report."""
+  latents, errors = encoding.encode_to_file(setting, images, output)
+  print(fit_report.histogram(errors))
+  worst = [index for index, _ in fit_report.worst(errors)]
+  print('worst:', *(f'{i} ({errors[i]:.4f})' for i in worst))
+  decoded = setting.generator.synthesize(setting.params, latents[worst])
+  return fit_report.worst_grid(errors[worst], images[worst], decoded)
+
+
+def main(argv: list[str]) -> None:
+  """Encodes one split, or compares the two starts on a part of it."""
+  del argv  # cli.run has refused any.
+  config, output = CONFIG.value, pathlib.Path(OUTPUT.value)
+  images = datasets.load(config.data, SPLIT.value).image
+  setting = encoding.load_setting(config)
+  if COMPARE.value > 0:
+    curves = encoding.compare_starts(setting, images[: COMPARE.value])
+    print(fit_report.curves_table(curves))
+    png = fit_report.curves_plot(curves)
+  else:
+    png = _encode(setting, images, output)
+    print(f'{output}: latents of {len(images)} images')
+  picture = output.with_suffix('.png')
+  checkpoints.write_atomically(picture, lambda f: f.write(png))
+  print(f'{picture}: {"error against steps" if COMPARE.value else "worst fit"}')
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,48 @@
+"""Claims about advmix_jax/fit_report.py."""
+
+import numpy as np
+
+from advmix_jax import fit_report
+
+PNG = b'\x89PNG\r\n\x1a\n'
+
+
+def test_histogram_counts_every_image_once():
+  errors = np.float32([0.0, 0.1, 0.1, 0.3, 0.4, 9.0])
+  text = fit_report.histogram(errors, bins=4)
+  lines = text.splitlines()
+  assert lines[0] == (
+    'squared error: mean 1.65000, median 0.20000, largest 9.00000, 6 images'
+  )
+  counts = [int(line.split()[3]) for line in lines[1:]]
+  # 99.5% of the way from the fifth to the sixth is below the outlier.
+  assert counts == [5, 0, 0, 1]
+  assert [line.count('#') for line in lines[1:]] == [40, 0, 0, 8]
+  assert '+' in lines[-1]
+
+
+def test_histogram_of_perfect_fits():
+  assert '3 ####' in fit_report.histogram(np.zeros(3))
+
+
+def test_worst_are_named_in_order():
+  errors = np.float32([0.5, 2.0, 0.25, 2.0])
+  assert fit_report.worst(errors, 3) == [(1, 2.0), (3, 2.0), (0, 0.5)]
+  assert len(fit_report.worst(errors)) == 4
+
+
+def test_curves_table_shows_both_starts():
+  text = fit_report.curves_table(
+    {'average': np.linspace(1, 0, 8), 'network': [0.2, 0.1]}
+  )
+  assert text.splitlines() == [
+    '     steps        0        1        2        5        7',
+    '   average  1.00000  0.85714  0.71429  0.28571  0.00000',
+    '   network  0.20000  0.10000                           ',
+  ]
+
+
+def test_pictures_are_png():
+  images = np.zeros((3, 4, 4, 3))
+  assert fit_report.worst_grid(np.ones(3), images, images).startswith(PNG)
+  assert fit_report.curves_plot({'average': [1.0, 0.5]}).startswith(PNG)

@@ -1,0 +1,97 @@
+"""Claims about the primitives, against slow twins and closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from advmix_jax import ops
+
+# float32 sums of at most 9 * 8 products of unit normals, in another order.
+TOLERANCE = 2e-5
+
+
+def _normal(seed, *shape):
+  return jnp.asarray(np.random.default_rng(seed).normal(size=shape), 'float32')
+
+
+@pytest.mark.parametrize(
+  ('fast', 'slow'),
+  [
+    (ops.upscale_conv2d, ops.upscale_conv2d_reference),
+    (ops.conv2d_downscale, ops.conv2d_downscale_reference),
+  ],
+)
+def test_fused_resampling_equals_its_definition(fast, slow):
+  x, w = _normal(0, 2, 6, 4, 5), _normal(1, 3, 3, 5, 7)
+  np.testing.assert_allclose(fast(x, w), slow(x, w), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize('k, pad', [(3, (1, 1)), (2, (1, 1)), (2, (0, 0))])
+@pytest.mark.parametrize('channels', [3, 16])
+def test_convolution_gradients_equal_those_of_xla(k, pad, channels):
+  x, w = _normal(0, 2, 6, 6, channels), _normal(1, k, k, channels, 4)
+
+  def objective(conv):
+    return lambda x, w: jnp.sum(jnp.sin(conv(x, w)))
+
+  ours = jax.grad(objective(lambda x, w: ops._cpu_conv(x, w, pad)), (0, 1))
+  xla = jax.grad(objective(lambda x, w: ops._lax_conv(x, w, pad)), (0, 1))
+  for a, b in zip(ours(x, w), xla(x, w), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_gradient_of_gradient_equals_that_of_xla():
+  x, w = _normal(0, 2, 6, 6, 3), _normal(1, 3, 3, 3, 4)
+
+  def penalty(conv):
+    def score(x, w):
+      return jnp.sum(jnp.sin(conv(x, w, (1, 1))))
+
+    return jax.grad(lambda w: jnp.sum(jax.grad(score)(x, w) ** 2))
+
+  ours, xla = penalty(ops._cpu_conv)(w), penalty(ops._lax_conv)(w)
+  np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-3)
+
+
+def test_blur_of_a_point_is_the_outer_product_of_its_filter():
+  x = jnp.zeros((1, 5, 5, 1)).at[0, 2, 2, 0].set(16.0)
+  expected = np.outer([0, 1, 2, 1, 0], [0, 1, 2, 1, 0])
+  np.testing.assert_array_equal(ops.blur2d(x)[0, :, :, 0], expected)
+
+
+def test_downscale_undoes_upscale():
+  x = _normal(0, 2, 4, 4, 3)
+  np.testing.assert_allclose(ops.downscale2d(ops.upscale2d(x)), x, rtol=1e-6)
+
+
+def test_max_pool_takes_the_largest_of_four():
+  x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+  np.testing.assert_array_equal(
+    ops.max_pool2d(x)[0, :, :, 0], [[5, 7], [13, 15]]
+  )
+
+
+def test_adain_sets_mean_and_deviation():
+  x = _normal(0, 2, 8, 8, 3) * 5 + 2
+  style = _normal(1, 2, 6)
+  y = ops.adain(x, style)
+  np.testing.assert_allclose(y.mean((1, 2)), style[:, 3:], atol=1e-5)
+  np.testing.assert_allclose(
+    y.std((1, 2)), np.abs(style[:, :3] + 1), rtol=1e-4
+  )
+
+
+def test_minibatch_stddev_groups_are_strided():
+  # Samples 0, 2, 4, 6 agree and 1, 3, 5, 7 spread: only odd ones see it.
+  x = jnp.ones((8, 1, 1, 1)).at[1::2, 0, 0, 0].set(
+    jnp.asarray([-1.0, 1.0, -1.0, 1.0])
+  )
+  y = ops.minibatch_stddev(x)[:, 0, 0, 1]
+  np.testing.assert_allclose(y[1::2], 1.0, atol=1e-6)
+  np.testing.assert_allclose(y[::2], 1e-4, atol=1e-6)
+
+
+def test_minibatch_stddev_refuses_a_batch_that_does_not_divide():
+  with pytest.raises(ValueError, match='batch of 6'):
+    ops.minibatch_stddev(jnp.zeros((6, 4, 4, 1)))
