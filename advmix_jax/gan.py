@@ -11,7 +11,8 @@ R1 every `r1_interval` steps at `r1_interval` times the weight (lazy R1,
 Karras et al. 2020, appendix B), and one batch of fakes for both players: D is
 updated first, and G then learns from the new D on the same fakes.
 
-Contents: default_config, GanState, init, make_step, level_at, Schedule.
+Contents: default_config, GanState, level_at, optimizer, init,
+reset_optimizers, mix_styles, mix_loss, r1_penalty, make_step.
 The loop that runs them is in advmix_jax/gan_training.py.
 """
 
@@ -41,30 +42,35 @@ def default_config() -> ml_collections.ConfigDict:
 
   Returns:
     learning_rate, beta1, beta2: of Adam, both players. batch_size.
-    kimg: thousands of real images shown in all. r1_gamma, r1_interval: weight
-    and period of R1 (1 = every step, official). ema_kimg: half-life of the
-    average. style_mixing: probability of a mixed pair of latents (official
-    0.9; 0 here, since mixes are off the data when colour = label).
-    dlatent_beta: decay of the mean w. start_resolution: where growing starts
-    (0 = full size at once). phase_kimg: length of each fade and each stable
-    phase. noise: fresh noise while training.
+    kimg: thousands of real images shown in all. decay_kimg: the learning rate
+    falls linearly to zero over the last so many (0 = constant). r1_gamma,
+    r1_interval: weight and period of R1 (1 = every step, official). ema_kimg:
+    half-life of the average. style_mixing: probability of a mixed pair of
+    latents (official 0.9; 0 here, since mixes are off the data when colour =
+    label). mix_consistency: weight of `mix_loss`, from mix_start_kimg on (0 =
+    plain StyleGAN). dlatent_beta: decay of the mean w. start_resolution: where
+    growing starts (0 = full size at once). phase_kimg: length of each fade and
+    each stable phase. noise: fresh noise while training.
   """
   return ml_collections.ConfigDict(
-    dict(
-      learning_rate=1.5e-3,
-      beta1=0.0,
-      beta2=0.99,
-      batch_size=32,
-      kimg=300.0,
-      r1_gamma=2.0,
-      r1_interval=8,
-      ema_kimg=10.0,
-      style_mixing=0.0,
-      dlatent_beta=0.995,
-      start_resolution=0,
-      phase_kimg=60.0,
-      noise=True,
-    )
+    {
+      'learning_rate': 1.5e-3,
+      'beta1': 0.0,
+      'beta2': 0.99,
+      'batch_size': 32,
+      'kimg': 300.0,
+      'decay_kimg': 0.0,
+      'r1_gamma': 2.0,
+      'r1_interval': 8,
+      'ema_kimg': 10.0,
+      'style_mixing': 0.0,
+      'mix_consistency': 0.0,
+      'mix_start_kimg': 0.0,
+      'dlatent_beta': 0.995,
+      'start_resolution': 0,
+      'phase_kimg': 60.0,
+      'noise': True,
+    }
   )
 
 
@@ -135,6 +141,33 @@ def mix_styles(
   return jnp.where(keep[:, :, None], w, other)
 
 
+def mix_loss(
+  images: jax.Array, mixed: jax.Array, donors: jax.Array
+) -> jax.Array:
+  """Asks a mix to be its coarse parent's shape in its fine parent's colour.
+
+  On images that are ink times one colour, x = g(x) c(x) with g the largest
+  channel and c the least-squares colour. The mean over the batch of
+  |mix - g(image) c(donor)|^2, the targets fixed. Without pairs off the
+  diagonal (colour = label) no real image teaches this, and a plain StyleGAN
+  leaks part of the colour into its coarse latents.
+
+  Args:
+    images: [B, H, W, C] from (w_∥, w_⊥).
+    mixed: [B, H, W, C] from (w_∥, donor's w_⊥).
+    donors: [B, H, W, C] from the donor's latents.
+  """
+  images, donors = jax.lax.stop_gradient(
+    (jnp.clip(images, 0, 1), jnp.clip(donors, 0, 1))
+  )
+  ink = donors.max(-1, keepdims=True)
+  color = (donors * ink).sum((1, 2), keepdims=True) / jnp.maximum(
+    jnp.square(ink).sum((1, 2), keepdims=True), 1.0
+  )
+  target = images.max(-1, keepdims=True) * color
+  return jnp.square(mixed - target).sum((1, 2, 3)).mean()
+
+
 def r1_penalty(score_fn, images: jax.Array) -> jax.Array:
   """Mean over the batch of |grad_x D(x)|^2 with x on the [-1, 1] scale.
 
@@ -147,19 +180,14 @@ def r1_penalty(score_fn, images: jax.Array) -> jax.Array:
   return jnp.square(grad / 2).sum((1, 2, 3)).mean()
 
 
-def make_step(network_config, config):
-  """Returns step(state, images, rng, blend, level=, with_r1=) -> state, metrics.
+def _fakes_fn(network_config, config):
+  """Returns fakes(params, rng, blend, level, with_mix) and what to learn from.
 
-  `images` [B, H, W, C] are real, in [0, 1]; at level > 0 they are averaged
-  down and enlarged again, so both players see the same detail. `level` and
-  `with_r1` are static: one compilation per pair.
+  The differentiable outputs are (images, mix loss); the mean w comes beside.
   """
   generator = stylegan.make_generator(network_config)
-  discriminator = stylegan.make_discriminator(network_config)
-  adam = optimizer(config)
-  ema = 0.5 ** (config.batch_size / (1000 * config.ema_kimg))
 
-  def fakes(params, rng, level, blend):
+  def fakes(params, rng, blend, level, with_mix):
     z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
     shape = (config.batch_size, network_config.latent_size)
     w = generator.map(params, jax.random.normal(z_rng, shape))
@@ -168,63 +196,108 @@ def make_step(network_config, config):
       other = generator.map(params, jax.random.normal(other_rng, shape))
       w = mix_styles(mix_rng, w, other, config.style_mixing)
     noise_rng = noise_rng if config.noise else None
-    image = generator.synthesize(
-      params, w, noise_rng, level=level, blend=blend
-    )
-    return image, mean
+    image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
+    if not with_mix:
+      return (image, jnp.zeros(())), mean
+    split = generator.split
+    mixed = jnp.concatenate([w[:, :split], jnp.roll(w, 1, 0)[:, split:]], 1)
+    mixed = generator.synthesize(params, mixed, noise_rng)
+    return (image, mix_loss(image, mixed, jnp.roll(image, 1, 0))), mean
 
-  def discriminator_loss(params, real, fake, level, blend, with_r1):
+  return fakes
+
+
+def _discriminator_loss_fn(discriminator, config):
+  """Returns (params, real, fake, blend, level, with_r1) -> loss, metrics."""
+
+  def loss_fn(params, real, fake, blend, level, with_r1):
     def score(x):
       return discriminator.apply(params, x, None, level, blend)
 
     real_score, fake_score = score(real), score(fake)
     loss = jax.nn.softplus(fake_score).mean()
     loss += jax.nn.softplus(-real_score).mean()
-    penalty = jnp.zeros(())
-    if with_r1:
-      penalty = r1_penalty(score, real)
-      loss += config.r1_gamma / 2 * config.r1_interval * penalty
-    return loss, (real_score.mean(), fake_score.mean(), penalty)
-
-  def step(state, images, rng, blend, *, level=0, with_r1=True):
-    # A plain 0 leaves the coarser read-outs out of the program.
-    blend = blend if level < network_levels - 1 and growing else 0.0
-    fake, vjp, mean = jax.vjp(
-      lambda p: fakes(p, rng, level, blend), state.generator, has_aux=True
-    )
-    (d_loss, scores), grads = jax.value_and_grad(
-      discriminator_loss, has_aux=True
-    )(state.discriminator, images, fake, level, blend, with_r1)
-    updates, d_opt = adam.update(grads, state.discriminator_opt)
-    d_params = optax.apply_updates(state.discriminator, updates)
-
-    def generator_loss(x):
-      return jax.nn.softplus(
-        -discriminator.apply(d_params, x, None, level, blend)
-      ).mean()
-
-    g_loss, pull = jax.value_and_grad(generator_loss)(fake)
-    updates, g_opt = adam.update(vjp(pull)[0], state.generator_opt)
-    g_params = optax.apply_updates(state.generator, updates)
-    g_params['mapping']['dlatent_avg'] = optax.incremental_update(
-      mean, g_params['mapping']['dlatent_avg'], 1 - config.dlatent_beta
-    )
-    average = optax.incremental_update(g_params, state.average, 1 - ema)
-    average['mapping']['dlatent_avg'] = g_params['mapping']['dlatent_avg']
-    state = GanState(
-      state.step + 1, g_params, d_params, average, g_opt, d_opt
-    )
     metrics = {
-      'gan/generator_loss': g_loss,
-      'gan/discriminator_loss': d_loss,
-      'gan/real_score': scores[0],
-      'gan/fake_score': scores[1],
+      'gan/real_score': real_score.mean(),
+      'gan/fake_score': fake_score.mean(),
     }
-    return state, metrics | ({'gan/r1': scores[2]} if with_r1 else {})
+    if with_r1:
+      metrics['gan/r1'] = r1_penalty(score, real)
+      loss += config.r1_gamma / 2 * config.r1_interval * metrics['gan/r1']
+    return loss, metrics | {'gan/discriminator_loss': loss}
 
-  network_levels = len(network_config.fmaps)
+  return loss_fn
+
+
+def _apply(updates, params, factor):
+  updates = jax.tree.map(lambda u: u * factor, updates)
+  return optax.apply_updates(params, updates)
+
+
+def make_step(network_config, config):
+  """Returns the jitted update of both players.
+
+  step(state, images, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
+
+  `images` [B, H, W, C] are real, in [0, 1]; at level > 0 they are averaged
+  down and enlarged again, so both players see the same detail. The named
+  arguments are static: one compilation per combination.
+  """
+  discriminator = stylegan.make_discriminator(network_config)
+  fakes = _fakes_fn(network_config, config)
+  discriminator_loss = _discriminator_loss_fn(discriminator, config)
+  adam = optimizer(config)
+  ema = 0.5 ** (config.batch_size / (1000 * config.ema_kimg))
   start = config.start_resolution or network_config.resolution
   growing = start < network_config.resolution
+
+  def step(state, images, rng, blend, *, level, with_r1, with_mix):
+    # A plain 0.0 leaves the coarser read-outs out of the program.
+    blend = blend if growing and level < len(network_config.fmaps) - 1 else 0.0
+    factor = _decay(config, state.step)
+    (fake, mix), vjp, mean = jax.vjp(
+      lambda p: fakes(p, rng, blend, level, with_mix),
+      state.generator,
+      has_aux=True,
+    )
+    grads, metrics = jax.grad(discriminator_loss, has_aux=True)(
+      state.discriminator, images, fake, blend, level, with_r1
+    )
+    updates, d_opt = adam.update(grads, state.discriminator_opt)
+    d_params = _apply(updates, state.discriminator, factor)
+
+    def generator_loss(x):
+      scores = discriminator.apply(d_params, x, None, level, blend)
+      return jax.nn.softplus(-scores).mean()
+
+    g_loss, pull = jax.value_and_grad(generator_loss)(fake)
+    (grads,) = vjp((pull, jnp.asarray(config.mix_consistency, jnp.float32)))
+    updates, g_opt = adam.update(grads, state.generator_opt)
+    g_params = _apply(updates, state.generator, factor)
+    average = _average(state.average, g_params, mean, ema, config)
+    state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
+    return state, metrics | {'gan/generator_loss': g_loss, 'gan/mix_loss': mix}
+
   return jax.jit(
-    step, static_argnames=('level', 'with_r1'), donate_argnums=0
+    step,
+    static_argnames=('level', 'with_r1', 'with_mix'),
+    donate_argnums=0,
   )
+
+
+def _decay(config, step):
+  """Factor of the learning rate at `step`."""
+  if not config.decay_kimg:
+    return 1.0
+  left = config.kimg - step * config.batch_size / 1000
+  return jnp.clip(left / config.decay_kimg, 0, 1)
+
+
+def _average(average, params, mean, ema, config):
+  """Moves the averaged generator; updates the mean w of both, in place."""
+  tracked = params['mapping']['dlatent_avg']
+  tracked = optax.incremental_update(mean, tracked, 1 - config.dlatent_beta)
+  params['mapping']['dlatent_avg'] = tracked
+  average = optax.incremental_update(params, average, 1 - ema)
+  average['mapping']['dlatent_avg'] = tracked
+  return average

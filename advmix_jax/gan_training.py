@@ -23,7 +23,8 @@ def train(config, workdir: str) -> dict:
 
   Args:
     config: `network` (stylegan.default_config), `gan` (gan.default_config),
-      `data` (datasets.default_config), `seed`, `log_kimg`, `sample_kimg`, `checkpoint_kimg`.
+      `data` (datasets.default_config), `seed`, and the periods `log_kimg`,
+      `sample_kimg`, `checkpoint_kimg` in thousands of images.
     workdir: the run's folder.
 
   Returns:
@@ -67,7 +68,10 @@ def _loop(config, workdir, state, first, images, manager, write):
   rng = jax.random.key(config.seed + 1)
   level = None
   bar = metrics.progress(
-    description='StyleGAN', total=last * batch, initial=first * batch, unit='img'
+    description='StyleGAN',
+    total=last * batch,
+    initial=first * batch,
+    unit='img',
   )
   for step in range(first, last):
     new_level, blend = gan.level_at(
@@ -84,6 +88,7 @@ def _loop(config, workdir, state, first, images, manager, write):
       jnp.float32(blend),
       level=level,
       with_r1=step % config.gan.r1_interval == 0,
+      with_mix=_mixes(config.gan, level, step),
     )
     bar.update(batch)
     done = step + 1
@@ -95,6 +100,12 @@ def _loop(config, workdir, state, first, images, manager, write):
       checkpoints.save(manager, done, state)
   bar.close()
   return state
+
+
+def _mixes(config, level, step) -> bool:
+  """Whether this step has the mixing loss; it needs the finest level."""
+  started = step * config.batch_size >= 1000 * config.mix_start_kimg
+  return bool(config.mix_consistency) and level == 0 and started
 
 
 def _real_batch(images, config, step):
@@ -166,9 +177,7 @@ def save_grid(path, grid) -> None:
 
 def _picture(config, workdir, state, images):
   generator = stylegan.make_generator(config.network)
-  level, _ = gan.level_at(
-    config.gan, config.network.resolution, images / 1000
-  )
+  level, _ = gan.level_at(config.gan, config.network.resolution, images / 1000)
   if level:  # The fine layers don't exist yet.
     return
   grid = jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))(

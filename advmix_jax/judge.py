@@ -113,9 +113,7 @@ def train(
   rng = np.random.default_rng(seed)
   with metrics.progress(description='judge', total=steps) as bar:
     for epoch in range(epochs):
-      for index in datasets.batches(
-        (seed, epoch), len(dataset.label), batch
-      ):
+      for index in datasets.batches((seed, epoch), len(dataset.label), batch):
         images = _shift(dataset.image[index], rng)
         params, state = step(params, state, images, dataset.label[index])
         bar.update(1)

@@ -3,9 +3,9 @@
 Layout is NHWC for images and HWIO for kernels throughout.
 
 XLA differentiates a convolution into forms that its CPU backend runs slowly
-(10 to 30 times slower inside `lax.scan`), so `conv2d` carries its own
-backward: the input gradient is again a plain convolution, the weight gradient
-one matrix product per tap. That backward is made of differentiable parts, so a
+(10 to 30 times slower inside `lax.scan`), so `conv2d` carries its own backward:
+the input gradient is again a plain convolution, the weight gradient one matrix
+product per kernel row. That backward is made of differentiable parts, so a
 gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
 Contents: conv2d, upscale_conv2d, conv2d_downscale (and the slow twins
@@ -46,20 +46,20 @@ def _cpu_conv_bwd(pad, residual, gy):
 
 
 def _weight_gradient(x, gy, k, pad):
-  """Gradient of a stride-1 convolution by one matrix product per tap."""
-  b, h, w, o = gy.shape
-  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
-  if x.shape[-1] * k * k <= 64:  # A single product keeps the matrix unit busy.
-    taps = [x[:, i : i + h, j : j + w] for i in range(k) for j in range(k)]
-    cols = jnp.concatenate(taps, axis=-1).reshape(b * h * w, -1)
-    return (cols.T @ gy.reshape(-1, o)).reshape(k, k, x.shape[-1], o)
-  gy = gy.reshape(-1, o)
-  taps = [
-    x[:, i : i + h, j : j + w].reshape(b * h * w, -1).T @ gy
-    for i in range(k)
-    for j in range(k)
-  ]
-  return jnp.stack(taps).reshape(k, k, x.shape[-1], o)
+  """Gradient of a stride-1 convolution by one matrix product per kernel row.
+
+  gy is shifted along the width and laid side by side, x along the height, so
+  that small channel counts still make products k * O wide.
+  """
+  b, h, _, o = gy.shape
+  width = x.shape[2]
+  side = (k - 1 - pad[0], k - 1 - pad[1])
+  gy = jnp.pad(gy, ((0, 0), (0, 0), side, (0, 0)))
+  shifted = [gy[:, :, k - 1 - j : k - 1 - j + width] for j in range(k)]
+  gy = jnp.concatenate(shifted, axis=-1).reshape(b * h * width, k * o)
+  x = jnp.pad(x, ((0, 0), pad, (0, 0), (0, 0)))
+  rows = [x[:, i : i + h].reshape(b * h * width, -1).T @ gy for i in range(k)]
+  return jnp.stack(rows).reshape(k, -1, k, o).swapaxes(1, 2)
 
 
 _cpu_conv.defvjp(_cpu_conv_fwd, _cpu_conv_bwd)
@@ -156,9 +156,7 @@ def conv2d_downscale_reference(x: jax.Array, w: jax.Array) -> jax.Array:
 def upscale2d(x: jax.Array, factor: int = 2) -> jax.Array:
   """Nearest-neighbour enlargement: [B, H, W, C] -> [B, fH, fW, C]."""
   b, h, w, c = x.shape
-  x = jnp.broadcast_to(
-    x[:, :, None, :, None], (b, h, factor, w, factor, c)
-  )
+  x = jnp.broadcast_to(x[:, :, None, :, None], (b, h, factor, w, factor, c))
   return x.reshape(b, h * factor, w * factor, c)
 
 

@@ -13,17 +13,33 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 FLOORS = (
   ('types', 'ops', 'digits', 'cli'),
   ('checkpoints', 'ascent', 'datasets'),
-  ('attacks', 'configs', 'latents', 'metrics', 'mixing', 'report'),
+  (
+    'attacks',
+    'configs',
+    'latents',
+    'metrics',
+    'mixing',
+    'report',
+    'stylegan_modules',
+  ),
   ('classifiers', 'stylegan', 'ideal', 'encoder', 'pages', 'fit_report'),
   ('vgg', 'judge', 'gan', 'inversion', 'methods'),
   ('gan_training', 'encoding', 'evaluators'),
   ('inputs', 'outcomes'),
+  ('disentanglement',),
   ('evaluation',),
   ('training',),
 )
 # The attack knows no model; the encoder is given its features.
 MODEL_FREE = ('attacks', 'ascent', 'encoder', 'mixing')
-MODELS = ('stylegan', 'ideal', 'vgg', 'classifiers', 'inversion')
+MODELS = (
+  'stylegan',
+  'stylegan_modules',
+  'ideal',
+  'vgg',
+  'classifiers',
+  'inversion',
+)
 
 
 def sources(*folders):

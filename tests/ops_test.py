@@ -77,15 +77,15 @@ def test_adain_sets_mean_and_deviation():
   style = _normal(1, 2, 6)
   y = ops.adain(x, style)
   np.testing.assert_allclose(y.mean((1, 2)), style[:, 3:], atol=1e-5)
-  np.testing.assert_allclose(
-    y.std((1, 2)), np.abs(style[:, :3] + 1), rtol=1e-4
-  )
+  np.testing.assert_allclose(y.std((1, 2)), np.abs(style[:, :3] + 1), rtol=1e-4)
 
 
 def test_minibatch_stddev_groups_are_strided():
   # Samples 0, 2, 4, 6 agree and 1, 3, 5, 7 spread: only odd ones see it.
-  x = jnp.ones((8, 1, 1, 1)).at[1::2, 0, 0, 0].set(
-    jnp.asarray([-1.0, 1.0, -1.0, 1.0])
+  x = (
+    jnp.ones((8, 1, 1, 1))
+    .at[1::2, 0, 0, 0]
+    .set(jnp.asarray([-1.0, 1.0, -1.0, 1.0]))
   )
   y = ops.minibatch_stddev(x)[:, 0, 0, 1]
   np.testing.assert_allclose(y[1::2], 1.0, atol=1e-6)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from advmix_jax import stylegan
+from advmix_jax import stylegan, stylegan_modules
 
 ORACLE = pathlib.Path(__file__).parents[2] / 'shared' / 'oracle'
 CASES = ['r32', 'r64']
@@ -46,7 +46,9 @@ class _Reader(pickle.Unpickler):
 def _variables(network):
   found = dict(network.state['variables'])
   for part in (network.state.get('components') or {}).values():
-    found |= {f'{part.state["name"]}/{k}': v for k, v in _variables(part).items()}
+    found |= {
+      f'{part.state["name"]}/{k}': v for k, v in _variables(part).items()
+    }
   return found
 
 
@@ -79,7 +81,7 @@ def _to_ours(params, variables, prefix):
     noise = re.fullmatch(r'noise(\d+)', name)
     if noise:
       index = int(noise[1])
-      layer = f'synthesis/~/{stylegan._layer_name(index)}'
+      layer = f'synthesis/~/{stylegan_modules.layer_name(index)}'
       out[layer]['noise'] = value.transpose(0, 2, 3, 1)
       continue
     leaf = next(k for k in _LEAVES if name.endswith(k))
@@ -87,9 +89,7 @@ def _to_ours(params, variables, prefix):
     module = re.sub(r'^(\d+)x\d+/', r'b\1_', module).replace('/', '_').lower()
     module = module.replace('torgb', 'to_rgb').replace('fromrgb', 'from_rgb')
     suffix, key = _LEAVES[leaf]
-    owner = next(
-      m for m in out if m.endswith(f'/{module}{suffix}')
-    )
+    owner = next(m for m in out if m.endswith(f'/{module}{suffix}'))
     if key == 'const':
       value = value.transpose(0, 2, 3, 1)
     out[owner][key] = value
