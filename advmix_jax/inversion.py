@@ -48,7 +48,7 @@ def default_config() -> ml_collections.ConfigDict:
   """Architecture and training of the learned start.
 
   Returns:
-    widths: channels at a half, a quarter and an eighth of the resolution.
+    widths: channels at a half, a quarter, an eighth of the resolution.
     hidden: width of the dense layer. sample_steps: steps on samples alone.
     steps: steps on samples, real images and their mixes. batch_size: of each.
     learning_rate: of Adam; warms up, then falls to 0 by a cosine.
@@ -59,8 +59,8 @@ def default_config() -> ml_collections.ConfigDict:
   """
   return ml_collections.ConfigDict(
     {
-      'widths': (48, 96, 96),
-      'hidden': 256,
+      'widths': (32, 64, 96),
+      'hidden': 192,
       'sample_steps': 300,
       'steps': 1000,
       'batch_size': 32,
@@ -92,7 +92,8 @@ class Inverter(hk.Module):
     for i, width in enumerate(self._config.widths):
       x = ops.leaky_relu(classifiers.Conv(width, name=f'conv{i}_0')(x))
       x = ops.leaky_relu(classifiers.Conv(width, name=f'conv{i}_1')(x))
-      x = ops.downscale2d(x) if i else ops.max_pool2d(x)
+      last = i == len(self._config.widths) - 1
+      x = x if last else ops.max_pool2d(x)
     x = ops.leaky_relu(
       hk.Linear(self._config.hidden, name='hidden')(hk.Flatten()(x))
     )
@@ -179,13 +180,10 @@ def _make_step(generator, config, encoder_config):
       error = latent_loss(apply(params, samples), known, std)
       return error, (state.mixes, state.mixed_latents, {'latent': error})
     batch = len(images)
-    inputs = jnp.concatenate([images, state.mixes, samples])
-    w = apply(params, inputs)
-    known = jnp.concatenate([state.mixed_latents, known])
-    error = latent_loss(w[batch:], known, std)
-    loss, kept = through(
-      mix_rng, decoder, features_fn, w[: 2 * batch], inputs[: 2 * batch]
-    )
+    x = jnp.concatenate([images, state.mixes])
+    w = apply(params, x)
+    error = latent_loss(w[batch:], state.mixed_latents, std)
+    loss, kept = through(mix_rng, decoder, features_fn, w, x)
     record = {'latent': error, 'image': loss}
     return config.latent_weight * error + loss, (*kept, record)
 

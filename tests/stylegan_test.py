@@ -1,6 +1,7 @@
 """The networks against reference arrays of the official code, and laws."""
 
 import io
+import json
 import pathlib
 import pickle
 import re
@@ -188,3 +189,130 @@ def test_discriminator_equals_the_official_one(case):
     ours = discriminator.apply(params, (images.transpose(0, 2, 3, 1) + 1) / 2)
     # Scores of one group may differ by where rounding falls: 1e-5 absolute.
     np.testing.assert_allclose(ours, scores[:, 0], atol=1e-5)
+
+
+def _small(**fields):
+  config = stylegan.default_config()
+  config.update(fmaps=(8, 8, 4, 4), dlatent_size=8, mapping_fmaps=8, **fields)
+  return config
+
+
+def _moved(params):
+  """Parameters with every array shaken, so that nothing is zero or one."""
+  leaves, tree = jax.tree.flatten(params)
+  rng = np.random.default_rng(0)
+  leaves = [x + 0.3 * rng.normal(size=x.shape).astype('f') for x in leaves]
+  return jax.tree.unflatten(tree, leaves)
+
+
+@pytest.mark.parametrize('split', [1, 2, 5, 6, 7])
+def test_synthesis_is_fine_after_coarse_for_any_split(split):
+  generator = stylegan.make_generator(_small(split=split))
+  params = _moved(generator.init(jax.random.key(0)))
+  w = generator.map(params, jax.random.normal(jax.random.key(1), (3, 64)))
+  w = w + jax.random.normal(jax.random.key(2), w.shape)
+  whole = generator.synthesize(params, w)
+  coarse = generator.coarse(params, w[:, :split])
+  parts = generator.fine(params, coarse, w[:, split:])
+  # The same operations in the same order, in three programs.
+  np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+@needs_oracle
+def test_read_outs_of_coarser_levels_equal_the_official_ones():
+  generator, params = _load_generator('r32')
+  ref = np.load(ORACLE / 'r32-layers.npz')
+  w = generator.map(params, np.load(ORACLE / 'r32-ref.npz')['z'][:2])
+  full = ref['G_synthesis/images_out']
+  w = (
+    w
+    if np.allclose(_official(generator.synthesize(params, w)), full, atol=1e-3)
+    else stylegan.truncate(params, w)
+  )
+  coarse = {k: ref[f'G_synthesis/ToRGB_lod{k}'] for k in (1, 2)}
+  for level in (1, 2):
+    image = _official(generator.synthesize(params, w, level=level))
+    expected = coarse[level].repeat(2**level, 2).repeat(2**level, 3)
+    np.testing.assert_allclose(image, expected, atol=1e-4)
+  image = _official(generator.synthesize(params, w, level=1, blend=0.25))
+  a = coarse[1].repeat(2, 2).repeat(2, 3)
+  b = coarse[2].repeat(4, 2).repeat(4, 3)
+  np.testing.assert_allclose(image, a + (b - a) * 0.25, atol=1e-4)
+
+
+def test_fresh_noise_changes_the_image_and_stored_noise_does_not():
+  generator = stylegan.make_generator(_small())
+  params = _moved(generator.init(jax.random.key(0)))
+  w = generator.map(params, jnp.ones((1, 64)))
+  stored = generator.synthesize(params, w)
+  np.testing.assert_array_equal(stored, generator.synthesize(params, w))
+  fresh = generator.synthesize(params, w, jax.random.key(3))
+  assert float(jnp.abs(stored - fresh).max()) > 1e-2
+
+
+def test_truncation_pulls_early_layers_to_the_mean():
+  params = {'mapping': {'dlatent_avg': jnp.full((2,), 4.0)}}
+  w = jnp.zeros((1, 3, 2))
+  cut = stylegan.truncate(params, w, psi=0.25, cutoff=2)
+  np.testing.assert_array_equal(cut[0, :, 0], [3, 3, 0])
+  np.testing.assert_array_equal(stylegan.truncate(params, w, psi=None), w)
+  np.testing.assert_array_equal(stylegan.truncate(params, w, cutoff=None), w)
+
+
+def test_labels_choose_the_score_and_change_the_latents():
+  config = _small(label_size=3)
+  generator = stylegan.make_generator(config)
+  params = _moved(generator.init(jax.random.key(0)))
+  z = jnp.ones((2, 64))
+  w = generator.map(params, z, jnp.eye(3)[:2])
+  assert float(jnp.abs(w[0] - w[1]).max()) > 1e-3
+  discriminator = stylegan.make_discriminator(config)
+  params = _moved(discriminator.init(jax.random.key(0)))
+  images = jnp.ones((2, 32, 32, 3)) * 0.5
+  scores = [
+    discriminator.apply(params, images, jnp.eye(3)[[k, k]]) for k in range(3)
+  ]
+  both = discriminator.apply(params, images, jnp.asarray([[1.0, 1, 0]] * 2))
+  np.testing.assert_allclose(both, scores[0] + scores[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'message'),
+  [
+    ({'resolution': 24}, 'power of two >= 4, got 24'),
+    ({'fmaps': (8, 8)}, 'fmaps must list 4 widths'),
+    ({'split': 8}, 'split must be in 1..7, got 8'),
+  ],
+)
+def test_an_impossible_architecture_is_refused(fields, message):
+  config = stylegan.default_config()
+  config.update(fields)
+  with pytest.raises(ValueError, match=message):
+    stylegan.make_generator(config)
+
+
+def test_a_saved_generator_draws_the_same_images(tmp_path):
+  config = _small()
+  generator = stylegan.make_generator(config)
+  params = _moved(generator.init(jax.random.key(0)))
+  stylegan.save(tmp_path / 'g.npz', config, params)
+  loaded, again = stylegan.load(tmp_path / 'g.npz')
+  w = generator.map(params, jnp.ones((1, 64)))
+  np.testing.assert_array_equal(
+    generator.synthesize(params, w), loaded.synthesize(again, w)
+  )
+
+
+def test_names_and_shapes_of_parameters_are_golden():
+  config = stylegan.default_config()
+  found = {}
+  for network in (
+    stylegan.make_generator(config),
+    stylegan.make_discriminator(config),
+  ):
+    shapes = jax.eval_shape(network.init, jax.random.key(0))
+    found |= {
+      f'{m}:{n}': list(x.shape) for m, p in shapes.items() for n, x in p.items()
+    }
+  golden = pathlib.Path(__file__).parent / 'golden' / 'stylegan.json'
+  assert found == json.loads(golden.read_text())
