@@ -152,7 +152,6 @@ def run(main: Callable[..., Any]) -> NoReturn:
       _fail(error)
 
   def guarded(argv: list[str]) -> Any:
-    logging.set_verbosity(logging.WARNING)  # Orbax tells much at INFO.
     try:
       return main(argv)
     except _ERRORS as error:
