@@ -1,14 +1,16 @@
 """From a config and a set of images to a file of latents, by Algorithm 1.
 
   setting = encoding.load_setting(config)
-  record = encoding.encode_to_file(setting, images, 'latents.npz')
+  w, errors = encoding.encode_to_file(setting, images, 'latents.npz')
   curves = encoding.compare_starts(setting, images[:100])
 
 A setting holds what `encoder.encode` needs: the generator of
 `config.generator.path` ('' = the shipped one), the learned start that lies
-beside it, and the perceptual network. Records go to the file as provenance.
+beside it, and a perceptual network: the one beside it if there is one, else the
+shipped one. Records go to the file as provenance.
 
-Contents: Setting, load_setting, encode_to_file, compare_starts, fingerprint.
+Contents: Setting, features_path, load_setting, encode_to_file, compare_starts,
+fingerprint.
 """
 
 from __future__ import annotations
@@ -43,6 +45,12 @@ def fingerprint(path: str | os.PathLike) -> str:
   return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+def features_path(folder: str | os.PathLike) -> pathlib.Path:
+  """The perceptual network of a folder, or else the one that ships."""
+  path = pathlib.Path(folder) / 'features.npz'
+  return path if path.exists() else DATA / 'features.npz'
+
+
 def load_setting(config: ml_collections.ConfigDict) -> Setting:
   """Reads the networks that a config names.
 
@@ -64,7 +72,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
   return Setting(
     generator=generator,
     params=params,
-    features_fn=vgg.load(DATA / 'features.npz'),
+    features_fn=vgg.load(features_path(path.parent)),
     start_fn=start_fn,
     config=config.encoder,
     provenance={'encoder': config.encoder.to_dict(), 'generator': digest},

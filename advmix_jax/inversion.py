@@ -1,6 +1,6 @@
 """The learned start of Algorithm 1: a network from an image to its latents.
 
-Two sources teach it, and no label does:
+Two sources teach it, one after the other, and no label does:
 
 - the generator's own samples, whose latents are known. Half of them are mixed:
   the fine latents are another sample's, as in an image whose colour isn't the
@@ -49,8 +49,8 @@ def default_config() -> ml_collections.ConfigDict:
 
   Returns:
     widths: channels at a half, a quarter, an eighth of the resolution.
-    hidden: width of the dense layer. sample_steps: steps on samples alone.
-    steps: steps on samples, real images and their mixes. batch_size: of each.
+    hidden: width of the dense layer. sample_steps: steps on samples. steps:
+    steps on real images and their mixes. batch_size: of each of the three.
     learning_rate: of Adam; warms up, then falls to 0 by a cosine.
     latent_weight: of the squared error of latents, in units of their standard
     deviation, beside the losses of Algorithm 1. mixed: share of samples with
@@ -171,19 +171,18 @@ def _make_step(generator, config, encoder_config):
     return (rec + mix).mean(), jax.lax.stop_gradient(kept)
 
   def loss_fn(params, state, rng, decoder, features_fn, images):
-    sample_rng, mix_rng = jax.random.split(rng)
-    known, samples = _samples(
-      sample_rng, generator, decoder, config.batch_size, config.mixed
-    )
     std = jax.lax.stop_gradient(params['inverter']['std'])
     if images is None:
+      known, samples = _samples(
+        rng, generator, decoder, config.batch_size, config.mixed
+      )
       error = latent_loss(apply(params, samples), known, std)
       return error, (state.mixes, state.mixed_latents, {'latent': error})
     batch = len(images)
     x = jnp.concatenate([images, state.mixes])
     w = apply(params, x)
     error = latent_loss(w[batch:], state.mixed_latents, std)
-    loss, kept = through(mix_rng, decoder, features_fn, w, x)
+    loss, kept = through(rng, decoder, features_fn, w, x)
     record = {'latent': error, 'image': loss}
     return config.latent_weight * error + loss, (*kept, record)
 

@@ -3,8 +3,9 @@
   python experiments/train_encoder.py --generator=generator.npz \
     --output_dir=advmix_jax/data
 
-Writes features.npz, judge.npz (both kept where they exist) and encoder.npz
-(always made anew, since it belongs to the generator) to the output folder.
+Writes features.npz and judge.npz, unless the folder or the project has them,
+and encoder.npz, which belongs to the generator, so it is always made anew. For
+a generator of one's own the output folder is that of the generator.
 """
 
 import pathlib
@@ -45,7 +46,7 @@ def main(argv: list[str]) -> None:
   provenance = {'config': config.to_dict()}
   train = datasets.load(config.data, 'train')
   rngs = jax.random.split(jax.random.key(config.seed))
-  if not (output / 'features.npz').exists():
+  if not encoding.features_path(output).exists():
     digits = datasets.load_digits(
       config.data.source,
       'train',
@@ -54,14 +55,14 @@ def main(argv: list[str]) -> None:
     )
     trunk = vgg.train(rngs[0], digits, config=config.features)
     vgg.save(output / 'features.npz', trunk, provenance)
-  if not (output / 'judge.npz').exists():
+  if not judge.SHIPPED.exists():
     judge.save(output / 'judge.npz', judge.train(train), provenance)
   start = inversion.train(
     rngs[1],
     train.image,
     generator=generator,
     generator_params=params,
-    features_fn=vgg.load(output / 'features.npz'),
+    features_fn=vgg.load(encoding.features_path(output)),
     config=config.inversion,
     encoder_config=config.encoder,
   )
