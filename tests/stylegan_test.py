@@ -201,7 +201,12 @@ def test_discriminator_equals_the_official_one(case):
 def _small(**fields):
   config = stylegan.default_config()
   config.update(
-    resolution=16, fmaps=(8, 8, 4), dlatent_size=8, mapping_fmaps=8, split=4
+    resolution=16,
+    fmaps=(8, 8, 4),
+    dlatent_size=8,
+    mapping_fmaps=8,
+    mapping_lrmul=1.0,
+    split=4,
   )
   config.update(fields)
   return config
@@ -234,6 +239,7 @@ def test_read_outs_of_coarser_levels_equal_the_official_ones():
   generator, params = _load_generator('r32')
   ref = np.load(ORACLE / 'r32-layers.npz')
   w = generator.map(params, np.load(ORACLE / 'r32-ref.npz')['z'][:2])
+  w = stylegan.truncate(params, w)  # As for these reference arrays.
   coarse = {k: ref[f'G_synthesis/ToRGB_lod{k}'] for k in (1, 2)}
   synthesize = jax.jit(generator.synthesize, static_argnames='level')
   for level in (1, 2):
