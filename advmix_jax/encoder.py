@@ -67,8 +67,8 @@ def default_config() -> ml_collections.ConfigDict:
     {
       'path': '',
       'start': 'network',
-      'steps': 10,
-      'learning_rate': 0.03,
+      'steps': 20,
+      'learning_rate': 0.06,
       'final_rate': 0.1,
       'pixel_weight': 1.0,
       'perceptual_weight': 1.0,

@@ -13,7 +13,7 @@ The networks themselves are in stylegan_modules.py. Inside, images are in
 any clipping.
 
 Contents: default_config, make_generator, make_discriminator, truncate,
-average_latents, save, load.
+average_latents, save, load, load_discriminator.
 """
 
 from collections.abc import Callable
@@ -44,6 +44,8 @@ def default_config() -> ml_collections.ConfigDict:
     network. mapping_lrmul: learning-rate multiplier of the mapping.
     label_size: classes of a conditional network, 0 = none. split: S, the number
     of coarse layers. mbstd_group_size: the discriminator's stddev groups.
+    lod: halvings of the resolution that are left out by default; a converted
+    network that was still growing has one above 0, maybe between integers.
   """
   return ml_collections.ConfigDict(
     {
@@ -59,6 +61,7 @@ def default_config() -> ml_collections.ConfigDict:
       'label_size': 0,
       'split': 6,
       'mbstd_group_size': 4,
+      'lod': 0.0,
     }
   )
 
@@ -67,7 +70,9 @@ class DiscriminatorFns(NamedTuple):
   """A discriminator of pure functions; images are in [0, 1]."""
 
   init: Callable[..., types.Params]  # (rng) -> params
-  apply: Callable[..., jax.Array]  # (params, images, labels=None) -> [B]
+  # (params, images, labels=None) -> [B]; [B, classes] of a conditional network
+  # that is given no labels.
+  apply: Callable[..., jax.Array]
 
 
 def _check(config):
@@ -84,6 +89,16 @@ def _check(config):
     raise ValueError(
       f'split must be in 1..{num_layers(config) - 1}, got {config.split}'
     )
+  if not 0 <= config.lod <= blocks - 1:
+    raise ValueError(f'lod must be in 0..{blocks - 1}, got {config.lod}')
+
+
+def _level(config, level, blend):
+  """(level, blend), by default those of the config's lod."""
+  if level is None:
+    level = int(config.lod)
+    blend = float(config.lod) - level
+  return level, blend
 
 
 def _generator_functions(config):
@@ -112,8 +127,9 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
   """Builds the pure functions of a StyleGAN generator.
 
   `synthesize` takes, beyond the common interface, `level` and `blend` for
-  progressive growing (lod = level + blend); `map` takes `labels` [B, classes]
-  where the network is conditional.
+  progressive growing (lod = level + blend, by default the config's); `map`
+  takes `labels` [B, classes] where the network is conditional. `fine` raises a
+  ValueError where the config's lod is above 0.
 
   Args:
     config: as `default_config` returns.
@@ -132,15 +148,29 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
     labels = jnp.zeros((1, config.label_size)) if config.label_size else None
     return functions.init(rng, jnp.ones((1, config.latent_size)), labels)
 
-  def synthesize(params, w, rng=None, *, level=0, blend=0.0):
+  def to_latents(params, z, labels=None):
+    if (labels is None) == bool(config.label_size):
+      raise ValueError(
+        f'labels of {config.label_size} classes are expected, got '
+        f'{None if labels is None else labels.shape}'
+      )
+    return mapping(params, None, z, labels)
+
+  def synthesize(params, w, rng=None, *, level=None, blend=0.0):
+    level, blend = _level(config, level, blend)
     return (synthesis(params, None, w, rng, level, blend) + 1) / 2
+
+  def finish(params, x, w):
+    if config.lod:
+      raise ValueError(f'fine needs a network of lod 0, got {config.lod}')
+    return (fine(params, None, x, w) + 1) / 2
 
   return types.Generator(
     init=init,
-    map=lambda params, z, labels=None: mapping(params, None, z, labels),
+    map=to_latents,
     synthesize=synthesize,
     coarse=lambda params, w: coarse(params, None, w),
-    fine=lambda params, x, w: (fine(params, None, x, w) + 1) / 2,
+    fine=finish,
     num_layers=num_layers(config),
     split=config.split,
     latent_size=config.latent_size,
@@ -153,7 +183,8 @@ def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   _check(config)
   blocks = len(config.fmaps)
 
-  def score(image, labels=None, level=0, blend=0.0):
+  def score(image, labels=None, level=None, blend=0.0):
+    level, blend = _level(config, level, blend)
     return Discriminator(config)(image * 2 - 1, labels, level, blend)
 
   def touch(image):
@@ -215,11 +246,22 @@ def load(path: str) -> tuple[types.Generator, types.Params]:
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
+  config, params = _load(path, 'stylegan_generator')
+  return make_generator(config), params
+
+
+def load_discriminator(path: str) -> tuple[DiscriminatorFns, types.Params]:
+  """Reads what the converter wrote with --network=D; raises as `load`."""
+  config, params = _load(path, 'stylegan_discriminator')
+  return make_discriminator(config), params
+
+
+def _load(path, kind):
   params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != 'stylegan_generator':
+  if metadata.get('kind') != kind:
     raise ValueError(
-      f'{path} holds {metadata.get("kind")!r}, expected a stylegan_generator'
+      f'{path} holds {metadata.get("kind")!r}, expected a {kind}'
     )
   config = default_config()
   config.update(metadata['config'])
-  return make_generator(config), params
+  return config, params

@@ -206,7 +206,10 @@ class _Conv(hk.Module):
 
 
 class Discriminator(hk.Module):
-  """Images [B, H, W, C] in [-1, 1] -> scores [B] (higher is more real)."""
+  """Images [B, H, W, C] in [-1, 1] -> scores [B] (higher is more real).
+
+  A conditional one without labels gives the scores of all: [B, classes].
+  """
 
   def __init__(self, config, name='discriminator'):
     super().__init__(name=name)
@@ -238,4 +241,6 @@ class Discriminator(hk.Module):
     dense = Dense(c.dense_fmaps or c.fmaps[0], name='b4_dense0')
     x = ops.leaky_relu(dense(x))
     scores = Dense(max(c.label_size, 1), gain=1.0, name='b4_dense1')(x)
-    return scores[:, 0] if labels is None else (scores * labels).sum(-1)
+    if labels is None:
+      return scores if c.label_size else scores[:, 0]
+    return (scores * labels).sum(-1)

@@ -42,7 +42,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   config.eval = {
     'num_examples': 500,
     'batch_size': 100,
-    'attack': _attack(restarts=10),
+    'attack': _attack(restarts=10, steps=5, alpha=0.01),
   }
   if variant == 'ideal':
     for attack in (config.attack, config.eval.attack):
@@ -74,8 +74,8 @@ def _encoder() -> dict[str, object]:
   return {
     'path': '',
     'start': 'network',  # 'network' | 'average'
-    'steps': 10,
-    'learning_rate': 0.03,
+    'steps': 20,
+    'learning_rate': 0.06,
     'final_rate': 0.1,
     'pixel_weight': 1.0,
     'perceptual_weight': 1.0,
@@ -87,12 +87,14 @@ def _encoder() -> dict[str, object]:
   }
 
 
-def _attack(*, restarts: int) -> dict[str, object]:
+def _attack(
+  *, restarts: int, steps: int = 2, alpha: float = 0.015
+) -> dict[str, object]:
   """Algorithm 2."""
   return {
     'restarts': restarts,  # N_r
-    'steps': 2,  # K
-    'alpha': 0.015,  # Step size.
+    'steps': steps,  # K
+    'alpha': alpha,  # Step size.
     'eps': 0.03,  # l_inf radius around the random start, in latents.
     'direction': 'sign',  # 'sign' | 'raw'
     'gradient_at': 'current',  # 'current' (Eq. 9) | 'start' (line 7 as printed)
