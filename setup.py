@@ -30,6 +30,9 @@ setuptools.setup(
     include=['advmix_jax', 'advmix_jax.*', 'checkpoints_convert']
   ),
   package_data={'advmix_jax': ['data/*']},
+  entry_points={
+    'console_scripts': ['advmix-convert = checkpoints_convert.convert:entry']
+  },
   install_requires=[
     'absl-py>=2.1',
     'chex>=0.1.90',

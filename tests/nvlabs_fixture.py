@@ -88,7 +88,9 @@ def generator(fmaps=(6, 5, 4), z=7, w=8, hidden=9, labels=0, lod=0.0, **kwargs):
   own |= kwargs
   lods = {'lod': np.float32(lod)}
   parts = {
-    'synthesis': network('G_synthesis', 'G_synthesis', own, lods | _widths(sizes)),
+    'synthesis': network(
+      'G_synthesis', 'G_synthesis', own, lods | _widths(sizes)
+    ),
     'mapping': network(
       'G_mapping',
       'G_mapping',
@@ -96,7 +98,9 @@ def generator(fmaps=(6, 5, 4), z=7, w=8, hidden=9, labels=0, lod=0.0, **kwargs):
       _widths(mapping),
     ),
   }
-  return network('Gs', 'G_style', own, lods | _widths({'dlatent_avg': (w,)}), parts)
+  return network(
+    'Gs', 'G_style', own, lods | _widths({'dlatent_avg': (w,)}), parts
+  )
 
 
 def critic(fmaps=(6, 5, 4), labels=0, lod=0.0, **kwargs):
@@ -115,7 +119,11 @@ def critic(fmaps=(6, 5, 4), labels=0, lod=0.0, **kwargs):
   sizes['4x4/Conv/weight'] = (3, 3, top + 1, top)
   sizes['4x4/Dense0/weight'] = (16 * top, 10)
   sizes['4x4/Dense1/weight'] = (10, max(labels, 1))
-  for layer, size in [('Conv', top), ('Dense0', 10), ('Dense1', max(labels, 1))]:
+  for layer, size in [
+    ('Conv', top),
+    ('Dense0', 10),
+    ('Dense1', max(labels, 1)),
+  ]:
     sizes[f'4x4/{layer}/bias'] = (size,)
   own = {'num_channels': 3, 'resolution': 2 ** (n + 1), 'label_size': labels}
   variables = {'lod': np.float32(lod)} | _widths(sizes)

@@ -85,6 +85,7 @@ def test_python_is_the_one_that_the_makefile_checks():
 def test_every_import_is_declared():
   declared = names(requirements())
   local = {'advmix_jax', 'checkpoints_convert', 'experiments', 'setuptools'}
+  local |= {'nvlabs_fixture'}  # Lies beside the tests.
   modules = set()
   for folder in ('advmix_jax', 'checkpoints_convert', 'experiments', 'tests'):
     for path in (ROOT / folder).rglob('*.py'):

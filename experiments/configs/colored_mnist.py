@@ -38,7 +38,8 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   config.mixing = {'clean_fraction': 0.0}
   # Adversarial training: l_inf on pixels in [0, 1], one start in the ball.
   config.pixel_attack = {'eps': 0.1, 'alpha': 0.025, 'steps': 7}
-  config.attack = _attack(restarts=5)
+  # K = 1 reaches the corner of the ball and takes about half the time of K = 2.
+  config.attack = _attack(restarts=5, steps=1, alpha=0.03)
   config.eval = {
     'num_examples': 500,
     'batch_size': 100,
@@ -87,9 +88,7 @@ def _encoder() -> dict[str, object]:
   }
 
 
-def _attack(
-  *, restarts: int, steps: int = 2, alpha: float = 0.015
-) -> dict[str, object]:
+def _attack(*, restarts: int, steps: int, alpha: float) -> dict[str, object]:
   """Algorithm 2."""
   return {
     'restarts': restarts,  # N_r

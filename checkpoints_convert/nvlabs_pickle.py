@@ -1,0 +1,138 @@
+"""Reads NVlabs' StyleGAN v1 pickles as data; nothing in the file can run.
+
+  networks = nvlabs_pickle.load('karras2019stylegan-ffhq-1024x1024.pkl')
+  networks['Gs'].components['mapping'].variables['Dense0/weight']
+
+The pickle is run by pickle_machine, which builds data only; the source that is
+embedded in every network is dropped unread.
+
+Contents: Network, load, loads.
+"""
+
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from checkpoints_convert import pickle_machine
+from checkpoints_convert.pickle_machine import need, show
+
+_SCALARS = (type(None), bool, int, float, str, np.generic)
+
+
+class Network(NamedTuple):
+  """What one pickled network holds, own variables only."""
+
+  name: str
+  version: int
+  build_func_name: str
+  static_kwargs: dict[str, Any]  # Scalars, strings and flat lists of them.
+  components: dict[str, Any]  # Name -> Network, one level deep.
+  variables: dict[str, np.ndarray]  # Local name -> value.
+
+
+def load(path: str | os.PathLike) -> dict[str, Network]:
+  """Reads a pickle of one network, or of the tuple (G, D, Gs).
+
+  Returns:
+    Networks by name: 'G', 'D' and 'Gs', or the single network's own name.
+
+  Raises:
+    FileNotFoundError: There is no such file.
+    ValueError: The file is corrupt, or holds anything else than such networks;
+      one line names the byte, and the global where there is one.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise FileNotFoundError(f'{path}: no such file')
+  size = path.stat().st_size
+  if size > pickle_machine.MAX_BYTES:
+    raise ValueError(
+      f'{path}: {size} bytes, expected at most {pickle_machine.MAX_BYTES}'
+    )
+  try:
+    return loads(path.read_bytes())
+  except ValueError as e:
+    raise ValueError(f'{path}: {e}') from None
+
+
+def loads(data: bytes) -> dict[str, Network]:
+  """Like `load`, from the file's bytes."""
+  if data[:1] != b'\x80':
+    found = data[:4].hex(' ') or 'nothing'
+    raise ValueError(
+      f'not a pickle of protocol 2 to 5: byte 0 starts with {found}, '
+      'expected 80'
+    )
+  value = pickle_machine.execute(data)
+  if isinstance(value, pickle_machine.Object):
+    network = _network(value, components=True)
+    return {network.name: network}
+  if type(value) is tuple and len(value) == 3:
+    names = ('G', 'D', 'Gs')
+    pairs = zip(names, value, strict=True)
+    return {name: _network(item, components=True) for name, item in pairs}
+  raise ValueError(
+    f'holds a {type(value).__name__.strip("_")}, expected a '
+    f'{pickle_machine.NETWORK} or a tuple of three'
+  )
+
+
+def _network(item, *, components):
+  """A checked Network of what BUILD left; its parts have no parts."""
+  need(
+    type(item) is pickle_machine.Object,
+    f'a {type(item).__name__} in place of a network',
+  )
+  state = item.state
+  needed = {'version', 'name', 'static_kwargs', 'variables'}
+  missing = sorted(needed - set(state))
+  need(not missing, f'a network without {", ".join(missing)}')
+  need(state['version'] in (2, 3), 'a network of a version other than 2 and 3')
+  for key, kind in [('name', str), ('static_kwargs', dict)]:
+    need(type(state[key]) is kind, f"a network's {key} is no {kind.__name__}")
+  parts = state.get('components') or {}
+  need(type(parts) is dict, "a network's components are no dict")
+  need(components or not parts, 'a component that has components')
+  function = state.get('build_func_name', '')
+  need(type(function) is str, "a network's build_func_name is no string")
+  return Network(
+    name=state['name'],
+    version=int(state['version']),
+    build_func_name=function,
+    static_kwargs={k: _plain(k, v) for k, v in state['static_kwargs'].items()},
+    components={k: _network(v, components=False) for k, v in parts.items()},
+    variables=_variables(state['variables']),
+  )
+
+
+def _plain(key, value):
+  """A kwarg as JSON knows it: a scalar, or a flat list of scalars."""
+  if type(value) in (list, tuple) and len(value) < 100:
+    items = [_plain(key, x) if isinstance(x, _SCALARS) else [] for x in value]
+    need([] not in items, f'kwarg {show(key)} is no flat list')
+    return items
+  need(isinstance(value, _SCALARS), f'kwarg {show(key)} is no plain value')
+  return value.item() if isinstance(value, np.generic) else value
+
+
+def _variables(pairs):
+  need(type(pairs) is list, "a network's variables are no list")
+  found = {}
+  for pair in pairs:
+    need(
+      type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str,
+      'a variable that is no pair of a name and a value',
+    )
+    name, value = pair
+    if type(value) is pickle_machine.Array:
+      need(value.values, f'variable {show(name)} is an array without data')
+      value = value.values[0]
+    need(
+      isinstance(value, np.ndarray | np.generic),
+      f'variable {show(name)} is no array',
+    )
+    need(name not in found, f'variable {show(name)} is there twice')
+    found[name] = np.asarray(value)
+  return found

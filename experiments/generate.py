@@ -1,0 +1,90 @@
+"""Draws images of a generator: a grid of seeds, or a style-mixing grid.
+
+  python experiments/generate.py --checkpoint=ffhq.npz --seeds=0-15
+  python experiments/generate.py --seeds=0-3 --mix_seeds=4-9
+
+With --mix_seeds, a row's seed gives the first --cut layers (shape), a column's
+the others; the first column and row are the seeds themselves.
+"""
+
+import jax
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from advmix_jax import checkpoints, cli, inputs, stylegan
+
+CHECKPOINT = flags.DEFINE_string(
+  'checkpoint', str(inputs.DATA / 'generator.npz'), 'Which generator, an .npz.'
+)
+SEEDS = flags.DEFINE_string('seeds', '0-15', 'Such as 0-15 or 3,5,8-10.')
+MIX_SEEDS = flags.DEFINE_string('mix_seeds', '', 'Seeds of the columns.')
+PSI = flags.DEFINE_float('truncation_psi', 0.7, '1 truncates nothing.', 0)
+CUT = flags.DEFINE_integer('cut', 4, 'Coarse layers of a mix.', 1)
+LABEL = flags.DEFINE_integer('label', 0, 'Class, if the network has any.', 0)
+OUTPUT = flags.DEFINE_string('output', 'grid.png', 'The picture to write.')
+
+
+def parse_seeds(text: str) -> list[int]:
+  """'3,5-7' -> [3, 5, 6, 7]; ValueError on anything else."""
+  seeds = []
+  for part in text.split(','):
+    first, dash, last = part.partition('-')
+    if not (first.isdecimal() and (last.isdecimal() or not dash)):
+      raise ValueError(f'seeds {text!r}, expected numbers such as 0-15 or 3,5')
+    stop = int(last or first) + 1
+    if not int(first) < stop <= min(2**32, int(first) + 1000):
+      raise ValueError(f'seeds {part!r}, expected 1 to 1000 below 2**32')
+    seeds += range(int(first), stop)
+  return seeds
+
+
+def latents(generator, params, text: str) -> np.ndarray:
+  """Truncated w of the official example's z for each seed: [N, L, D]."""
+  size = generator.latent_size
+  z = [np.random.RandomState(s).randn(size) for s in parse_seeds(text)]
+  labels = None
+  if 'label_concat' in params['mapping']:
+    classes = len(params['mapping']['label_concat'])
+    if LABEL.value >= classes:
+      raise ValueError(f'--label={LABEL.value}, expected 0 to {classes - 1}')
+    labels = np.eye(classes, dtype='f4')[[LABEL.value] * len(z)]
+  w = generator.map(params, np.asarray(z, 'f4'), labels)
+  return np.asarray(stylegan.truncate(params, w, psi=PSI.value))
+
+
+def to_uint8(images: jax.Array) -> np.ndarray:
+  """[0, 1] -> 0..255, rounded as the official code does."""
+  return np.clip(np.floor(np.asarray(images) * 255 + 0.5), 0, 255).astype('u1')
+
+
+def mixes(w: np.ndarray, fine: np.ndarray, cut: int) -> list:
+  """Cells of the mixing grid, row by row; None is the empty corner."""
+  cells = [None, *fine]
+  for a in w:
+    cells += [a, *(np.concatenate([a[:cut], b[cut:]]) for b in fine)]
+  return cells
+
+
+def main(argv: list[str]) -> None:
+  """Writes the grid; `argv` holds the script's name alone."""
+  generator, params = stylegan.load(CHECKPOINT.value)
+  cells = list(latents(generator, params, SEEDS.value))
+  columns = int(np.ceil(len(cells) ** 0.5))
+  if MIX_SEEDS.value:
+    fine = latents(generator, params, MIX_SEEDS.value)
+    cells, columns = mixes(cells, fine, CUT.value), len(fine) + 1
+  cells += [None] * (-len(cells) % columns)
+  draw = jax.jit(generator.synthesize)  # One by one: 1024 pixels need memory.
+  images = [x if x is None else to_uint8(draw(params, x[None])) for x in cells]
+  blank = np.full_like(next(x for x in images if x is not None), 255)
+  images = [blank[0] if x is None else x[0] for x in images]
+  grid = np.stack(images).reshape((-1, columns) + images[0].shape)
+  grid = np.concatenate(np.concatenate(grid, axis=1), axis=1)
+  picture = Image.fromarray(grid if grid.shape[-1] == 3 else grid[..., 0])
+  checkpoints.write_atomically(OUTPUT.value, lambda f: picture.save(f, 'png'))
+  print(f'{OUTPUT.value}: {picture.width}x{picture.height} pixels')
+
+
+if __name__ == '__main__':
+  cli.run(main)
