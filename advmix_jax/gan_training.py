@@ -1,6 +1,7 @@
 """The loop around advmix_jax/gan.py: data, resume, records, pictures.
 
-A run folder holds config.json, checkpoints/, metrics.jsonl, tensorboard/,
+A run folder holds config.json (of the last call: options may change between
+calls, as in docs/generator.md), checkpoints/, metrics.jsonl, tensorboard/,
 samples/ (style-mixing grids) and, at the end, generator.npz: the averaged
 generator with its config, ready for `stylegan.load`.
 
@@ -34,6 +35,7 @@ def train(config, workdir: str) -> dict:
     ValueError: non-finite loss (the last checkpoint is kept), bad options.
   """
   workdir = pathlib.Path(workdir)
+  checkpoints.write_json(workdir / 'config.json', config.to_dict())
   images = datasets.load(config.data, 'train').image
   # Threefry compiles for a second per shape, rbg for a tenth.
   rng = jax.random.key(config.seed, impl='rbg')
@@ -68,7 +70,6 @@ def _loop(config, workdir, state, first, images, manager, write):
   picture_every = max(1, int(config.sample_kimg * 1000) // batch)
   save_every = max(1, int(config.checkpoint_kimg * 1000) // batch)
   rng = jax.random.key(config.seed + 1)
-  level = None
   bar = metrics.progress(
     description='StyleGAN',
     total=last * batch,
@@ -76,12 +77,9 @@ def _loop(config, workdir, state, first, images, manager, write):
     unit='img',
   )
   for step in range(first, last):
-    new_level, blend = gan.level_at(
-      config.gan, config.network.resolution, step * batch / 1000
-    )
-    if level is not None and new_level != level:
+    level, blend = _level(config, step)
+    if level != _level(config, max(step - 1, 0))[0]:
       state = gan.reset_optimizers(state, config.gan)
-    level = new_level
     real = _at_level(_real_batch(images, config, step), level, blend)
     state, record = step_fn(
       state,
@@ -102,6 +100,11 @@ def _loop(config, workdir, state, first, images, manager, write):
       checkpoints.save(manager, done, state)
   bar.close()
   return state
+
+
+def _level(config, step):
+  kimg = step * config.gan.batch_size / 1000
+  return gan.level_at(config.gan, config.network.resolution, kimg)
 
 
 def _mixes(config, level, step) -> bool:

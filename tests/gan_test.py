@@ -1,5 +1,7 @@
 """Claims about StyleGAN's training: losses, schedule, resume."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -103,6 +105,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
   shapes = jax.eval_shape(init, jax.random.key(0))
   assert len(whole) == len(jax.tree.leaves(shapes))
   assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()
+  config = json.loads((tmp_path / 'parts' / 'config.json').read_text())
+  assert config['gan']['kimg'] == 0.032
 
 
 def test_growing_a_level_leaves_finer_layers_alone():
