@@ -10,7 +10,7 @@ gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
 Contents: conv2d, upscale_conv2d, conv2d_downscale (and the slow twins
 upscale_conv2d_reference, conv2d_downscale_reference), upscale2d, downscale2d,
-blur2d, max_pool2d, leaky_relu, pixel_norm, instance_norm, adain,
+blur2d, max_pool2d, leaky_relu, pixel_norm, adain,
 minibatch_stddev.
 """
 
@@ -195,12 +195,6 @@ def leaky_relu(x: jax.Array) -> jax.Array:
 def pixel_norm(x: jax.Array) -> jax.Array:
   """Scales the last axis to mean square 1."""
   return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + EPSILON)
-
-
-def instance_norm(x: jax.Array) -> jax.Array:
-  """Each channel of each image to mean 0, mean square 1: [B, H, W, C]."""
-  x = x - x.mean((1, 2), keepdims=True)
-  return x * jax.lax.rsqrt((x * x).mean((1, 2), keepdims=True) + EPSILON)
 
 
 def adain(x: jax.Array, style: jax.Array) -> jax.Array:

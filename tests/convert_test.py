@@ -1,5 +1,6 @@
 """The converter: the official arrays, laws on fixtures, refusals, commands."""
 
+import contextlib
 import hashlib
 import pathlib
 import subprocess
@@ -112,6 +113,21 @@ def test_discriminator_equals_the_official_one(case, tmp_path):
     np.testing.assert_allclose(ours, scores[:, 0], atol=1e-5)
 
 
+@contextlib.contextmanager
+def _recorded():
+  """Yields a dict that collects what each Haiku module returns, by name."""
+  seen = {}
+
+  def keep(function, args, kwargs, context):
+    result = function(*args, **kwargs)
+    if context.method_name == '__call__':
+      seen[context.module.name] = result
+    return result
+
+  with hk.intercept_methods(keep):
+    yield seen
+
+
 @needs_oracle
 def test_layers_of_the_generator_equal_the_official_ones(tmp_path):
   generator, params = _load(tmp_path, 'r32', 'Gs')
@@ -121,15 +137,7 @@ def test_layers_of_the_generator_equal_the_official_ones(tmp_path):
   w = stylegan.truncate(params, w)  # As for these reference arrays.
 
   def run(params, w):
-    seen = {}
-
-    def keep(function, args, kwargs, context):
-      result = function(*args, **kwargs)
-      if context.method_name == '__call__':
-        seen[context.module.name] = result
-      return result
-
-    with hk.intercept_methods(keep):
+    with _recorded() as seen:
       images = [generator.synthesize(params, w)]
     images += [generator.synthesize(params, w, level=k) for k in (1, 2, 3)]
     return seen, images, generator.synthesize(params, w, level=1, blend=0.25)
@@ -156,15 +164,7 @@ def test_layers_of_the_discriminator_equal_the_official_ones(tmp_path):
   images = _ours(np.load(ORACLE / 'r32-ref.npz')['images_psi07'])
 
   def run(params, images):
-    seen = {}
-
-    def keep(function, args, kwargs, context):
-      result = function(*args, **kwargs)
-      if context.method_name == '__call__':
-        seen[context.module.name] = result
-      return result
-
-    with hk.intercept_methods(keep):
+    with _recorded() as seen:
       discriminator.apply(params, images)
     return seen
 
