@@ -31,7 +31,10 @@ setuptools.setup(
   ),
   package_data={'advmix_jax': ['data/*']},
   entry_points={
-    'console_scripts': ['advmix-convert = checkpoints_convert.convert:entry']
+    'console_scripts': [
+      'advmix-convert = checkpoints_convert.convert:entry',
+      'advmix-convert-vgg = checkpoints_convert.convert_vgg:entry',
+    ]
   },
   install_requires=[
     'absl-py>=2.1',
@@ -49,7 +52,8 @@ setuptools.setup(
     'tqdm>=4.66',
   ],
   extras_require={
-    'dev': ['hypothesis>=6.100', 'pytest>=8.0', 'ruff>=0.8'],
+    'dev': ['h5py>=3.10', 'hypothesis>=6.100', 'pytest>=8.0', 'ruff>=0.8'],
+    'keras': ['h5py>=3.10'],  # Reading Keras' weights of VGG-16.
     # Preparing MNIST needs TensorFlow; tfds 4.9.10 does not declare
     # importlib_resources, which it imports.
     'tfds': [

@@ -7,7 +7,7 @@ the first three blocks" of a VGG. `features` reads any network of that shape:
 
 with 3x3 convolutions whose widths are those of the parameters. VGG-16's first
 three blocks begin so (widths 64, 128, 256), hence its weights fit behind the
-same function once they are stored under these names.
+same function; checkpoints_convert/convert_vgg.py stores them under these names.
 
 The network that ships is small and knows digits: `train` fits it to *training*
 digits that are each painted in a colour drawn uniformly, to tell the digit and
@@ -97,8 +97,9 @@ def features(params: types.Params, images: jax.Array) -> list[jax.Array]:
     images: [B, H, W, 3] in [0, 1]; 4 divides H and W.
 
   Returns:
-    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3], each with mean square
-    1 over the digits that the small network was trained on.
+    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]: of the small network
+    each with mean square 1 over the digits that it was trained on, of a
+    converted VGG-16 as they are.
   """
   widths = tuple(len(params[f'vgg/conv{i + 1}_2']['b']) for i in range(BLOCKS))
   return _trunk(widths).apply(params, images)

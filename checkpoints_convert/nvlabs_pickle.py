@@ -9,6 +9,7 @@ embedded in every network is dropped unread.
 Contents: Network, load, loads.
 """
 
+import io
 import os
 import pathlib
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ def loads(data: bytes) -> dict[str, Network]:
       f'not a pickle of protocol 2 to 5: byte 0 starts with {found}, '
       'expected 80'
     )
-  value = pickle_machine.execute(data)
+  value = pickle_machine.execute(io.BytesIO(data), pickle_machine.NVLABS)
   if isinstance(value, pickle_machine.Object):
     network = _network(value, components=True)
     return {network.name: network}

@@ -1,22 +1,23 @@
 """A stack machine for pickles that can build data and nothing else.
 
 A pickle is a program. Python's own machine imports and calls what the program
-names; this one knows the opcodes that NVlabs' files consist of and the globals
-in _GLOBALS, which it never imports: each stands for a function below. Every
+names; this one knows the opcodes that checkpoints consist of and the globals of
+a Dialect, which it never imports: each stands for a function of ours. Every
 other opcode or global is refused in one line that names it and its byte.
 
 Memory stays below a small multiple of the file: an array is a view of bytes in
 the file, the copies that a program can ask for are counted, and so are its
 steps.
 
-Contents: Object, Array, execute, need, show.
+Contents: Object, Array, Global, Dialect, NVLABS, execute, need, show.
 """
 
-import io
 import math
+import os
 import pickletools
 import struct
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import tqdm
@@ -27,14 +28,24 @@ _LARGE = 2**26  # From this many bytes on, a progress bar is shown.
 _MAX_AXES = 8
 
 NETWORK = 'dnnlib.tflib.network.Network'
+ORDERED_DICT = 'collections.OrderedDict'  # Its attributes are dropped.
 _ARRAY = 'numpy.ndarray'
 _DTYPES = ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'b1')
 
 
-class _Global(NamedTuple):
+class Global(NamedTuple):
   """A name in the file; nothing is imported for it."""
 
   name: str
+
+
+class Dialect(NamedTuple):
+  """What one kind of file may name."""
+
+  calls: dict[str, Callable]  # Global -> what REDUCE does: f(machine, *args).
+  names: tuple[str, ...]  # Globals that are named and never called.
+  # What stands for a persistent id; None where the files have no such ids.
+  persistent: Callable | None = None
 
 
 class Object(NamedTuple):
@@ -57,13 +68,15 @@ class _Machine(NamedTuple):
   memo: dict
   copied: list  # Sizes of the copies made so far, in bytes.
   limit: int  # Of their sum.
+  dialect: Dialect
 
 
-def execute(data: bytes):
-  """Runs a pickle of protocol 2 to 5.
+def execute(file: BinaryIO, dialect: Dialect):
+  """Runs a pickle of protocol 2 to 5, and stops behind it.
 
   Args:
-    data: The file's bytes.
+    file: Open at the pickle's first byte.
+    dialect: What the pickle may name.
 
   Returns:
     The value that it leaves: dicts, lists, tuples, scalars, Array and Object.
@@ -72,13 +85,17 @@ def execute(data: bytes):
     ValueError: The program is cut off, malformed, or asks for anything else;
       one line names the byte.
   """
-  file = io.BytesIO(data)
-  machine = _Machine([], [], {}, [], max(len(data), 2**16))
-  large = len(data) >= _LARGE
+  position = file.tell()
+  size = file.seek(0, os.SEEK_END) - position
+  file.seek(position)
+  machine = _Machine([], [], {}, [], max(size, 2**16), dialect)
   bar = tqdm.tqdm(
-    total=len(data), unit='B', unit_scale=True, desc='read', disable=not large
+    total=size,
+    unit='B',
+    unit_scale=True,
+    desc='read',
+    disable=size < _LARGE,
   )
-  position = 0
   with bar:
     try:
       for step, (opcode, arg, position) in enumerate(pickletools.genops(file)):
@@ -186,8 +203,9 @@ def _name_global(machine, module, name):
   full = f'{module}.{name}'
   if module.startswith('numpy._core.'):
     full = f'numpy.core.{full[12:]}'
-  need(full in _GLOBALS, f'global {show(f"{module}.{name}")} is not allowed')
-  machine.stack.append(_Global(full))
+  allowed = full in machine.dialect.calls or full in machine.dialect.names
+  need(allowed, f'global {show(f"{module}.{name}")} is not allowed')
+  machine.stack.append(Global(full))
 
 
 def _stack_global(machine, arg):
@@ -200,17 +218,24 @@ def _reduce(machine, arg):
   del arg
   args, function = _pop(machine), _pop(machine)
   need(
-    type(function) is _Global and type(args) is tuple,
+    type(function) is Global and type(args) is tuple,
     'REDUCE of what is no allowed global',
   )
-  need(function.name in _CALLS, f'{function.name} is not to be called')
-  machine.stack.append(_CALLS[function.name](machine, *args))
+  calls = machine.dialect.calls
+  need(function.name in calls, f'{function.name} is not to be called')
+  machine.stack.append(calls[function.name](machine, *args))
+
+
+def _persistent(machine, arg):
+  del arg
+  need(machine.dialect.persistent, 'opcode BINPERSID is not allowed')
+  machine.stack.append(machine.dialect.persistent(_pop(machine)))
 
 
 def _new_object(machine, arg):
   del arg
   args, kind = _pop(machine), _pop(machine)
-  need(kind == _Global(NETWORK) and args == (), f'NEWOBJ of no bare {NETWORK}')
+  need(kind == Global(NETWORK) and args == (), f'NEWOBJ of no bare {NETWORK}')
   machine.stack.append(Object({}))
 
 
@@ -230,6 +255,8 @@ def _build(machine, arg):
     target.values.append(_view(machine, data, dtype, shape, order))
   elif isinstance(target, np.dtype):
     _check_dtype_state(state)
+  elif type(target) is dict and ORDERED_DICT in machine.dialect.calls:
+    need(type(state) is dict, 'the attributes of a dict are no dict')
   else:
     raise ValueError(f'BUILD of a {type(target).__name__.strip("_")}')
   machine.stack.append(target)
@@ -260,7 +287,7 @@ def _make_dtype(machine, kind, align=False, copy=True):
 
 def _reconstruct(machine, kind, shape, code):
   del machine, shape, code
-  need(kind == _Global(_ARRAY), '_reconstruct of what is no numpy.ndarray')
+  need(kind == Global(_ARRAY), '_reconstruct of what is no numpy.ndarray')
   return Array([])
 
 
@@ -307,14 +334,16 @@ def _frombuffer(machine, data, dtype, shape, order):
   return Array([_view(machine, data, dtype, shape, order)])
 
 
-_CALLS = {
-  'numpy.core.multiarray._reconstruct': _reconstruct,
-  'numpy.core.multiarray.scalar': _scalar,
-  'numpy.core.numeric._frombuffer': _frombuffer,
-  'numpy.dtype': _make_dtype,
-  '_codecs.encode': _encode,
-}
-_GLOBALS = (*_CALLS, _ARRAY, NETWORK)
+NVLABS = Dialect(
+  calls={
+    'numpy.core.multiarray._reconstruct': _reconstruct,
+    'numpy.core.multiarray.scalar': _scalar,
+    'numpy.core.numeric._frombuffer': _frombuffer,
+    'numpy.dtype': _make_dtype,
+    '_codecs.encode': _encode,
+  },
+  names=(_ARRAY, NETWORK),
+)
 
 _VALUES = (
   'BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE '
@@ -346,6 +375,7 @@ _STEPS = {
   'GLOBAL': lambda machine, arg: _name_global(machine, *arg.split(' ', 1)),
   'STACK_GLOBAL': _stack_global,
   'REDUCE': _reduce,
+  'BINPERSID': _persistent,
   'NEWOBJ': _new_object,
   'BUILD': _build,
 }

@@ -1,0 +1,208 @@
+"""Converts VGG-16's weights to the perceptual network of Algorithm 1.
+
+  python -m checkpoints_convert.convert_vgg --input=vgg16-397923af.pth \
+    --output=features.npz
+
+  features_fn = vgg.load('features.npz')
+
+Reads, without torch or TensorFlow and running nothing that is in the file:
+
+  .pth, .pt   torchvision's state dict, features.0.weight ...
+  .h5         Keras' weights, block1_conv1 ... (needs h5py)
+  .npz        the names of torchvision, or conv1_1_W, conv1_1_b ... [H, W, I, O]
+
+Images enter in [0, 1], RGB. torchvision's network takes (x - mean) / std with
+ImageNet's; the other two take 255 x minus a mean colour, Keras' in BGR. All of
+it becomes part of the file, so that `vgg.features` is the same function for
+each. Its activations are the network's own, not normalised.
+
+Contents: convert_file, read, entry.
+"""
+
+import hashlib
+import os
+import pathlib
+import sys
+import zipfile
+
+if __name__ == '__main__' and not __package__:  # Run as a script.
+  sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+
+import numpy as np
+from absl import flags
+
+from advmix_jax import cli, types, vgg
+from checkpoints_convert import torch_file
+
+_LAYERS = tuple(f'{i}_{j}' for i in range(1, vgg.BLOCKS + 1) for j in (1, 2))
+_TORCH = dict(zip(_LAYERS, (0, 2, 5, 7, 10, 12), strict=True))
+_WIDTHS = (64, 128, 256)
+# What the networks were trained with, in RGB.
+_TORCH_MEAN, _TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (123.68, 116.779, 103.939)
+_SUFFIXES = ('.pth', '.pt', '.h5', '.npz')
+
+
+def convert_file(source: str, output: str) -> dict:
+  """Converts a file and writes it for `vgg.load`; raises as `read`.
+
+  Returns:
+    The metadata that was written beside the parameters.
+  """
+  if os.path.exists(output) and os.path.samefile(source, output):
+    raise ValueError(f'{output} is the source itself')
+  params = read(source)
+  with open(source, 'rb') as f:
+    digest = hashlib.file_digest(f, 'sha256').hexdigest()
+  name = pathlib.Path(source).name
+  metadata = {'source': {'file': name, 'sha256': digest}}
+  vgg.save(output, params, metadata)
+  return metadata
+
+
+def read(path: str | os.PathLike) -> types.Params:
+  """Parameters of `vgg.features` from a file of VGG-16's weights.
+
+  Raises:
+    FileNotFoundError: There is no such file.
+    ValueError: Its suffix, its names or a shape is another network's, or a
+      number is not finite.
+  """
+  path = pathlib.Path(path)
+  if path.suffix not in _SUFFIXES:
+    raise ValueError(
+      f'{path}: suffix {path.suffix!r}, expected one of {", ".join(_SUFFIXES)}'
+    )
+  if not path.is_file():
+    raise FileNotFoundError(f'{path}: no such file')
+  readers = {'.h5': _read_keras, '.npz': _read_npz}
+  params = readers.get(path.suffix, _read_torch)(path)
+  _check(path, params)
+  return params
+
+
+def _read_torch(path):
+  return _from_torch(torch_file.load(path, _torch_names()))
+
+
+def _torch_names():
+  return [
+    f'features.{index}.{leaf}'
+    for index in _TORCH.values()
+    for leaf in ('weight', 'bias')
+  ]
+
+
+def _from_torch(arrays):
+  def layer(index):
+    weight = arrays[f'features.{index}.weight']
+    if weight.ndim == 4:  # Else `_check` refuses it.
+      weight = weight.transpose(2, 3, 1, 0)
+    return weight, arrays[f'features.{index}.bias']
+
+  layers = {name: layer(index) for name, index in _TORCH.items()}
+  return _params(layers, _TORCH_MEAN, _TORCH_STD)
+
+
+def _read_npz(path):
+  try:
+    with np.load(path, allow_pickle=False) as f:
+      if _torch_names()[0] in f.files:
+        return _from_torch({name: f[name] for name in _torch_names()})
+      layers = {k: (f[f'conv{k}_W'], f[f'conv{k}_b']) for k in _LAYERS}
+  except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as e:
+    raise ValueError(f'{path}: {" ".join(str(e).split())}') from None
+  return _params(layers, *_caffe())
+
+
+def _caffe():
+  return np.divide(_CAFFE_MEAN, 255), np.full(3, 1 / 255)
+
+
+def _read_keras(path):
+  try:
+    import h5py
+  except ModuleNotFoundError:
+    raise ValueError(f'{path}: needs h5py; pip install h5py') from None
+  try:
+    with h5py.File(path) as f:
+      layers = {k: _keras_layer(f, k) for k in _LAYERS}
+  except OSError as e:
+    raise ValueError(f'{path}: {" ".join(str(e).split())}') from None
+  # The first convolution takes BGR.
+  weight, bias = layers['1_1']
+  layers['1_1'] = weight[:, :, ::-1], bias
+  return _params(layers, *_caffe())
+
+
+def _keras_layer(file, layer):
+  """(weight, bias) of block<i>_conv<j>, wherever Keras has put them."""
+  import h5py
+
+  name = f'block{layer[0]}_conv{layer[2]}'
+  found = []
+
+  def visit(path, item):
+    if name in path.split('/') and isinstance(item, h5py.Dataset):
+      found.append(item)
+
+  file.visititems(visit)
+  found = sorted(found, key=lambda data: data.ndim)
+  shapes = [data.shape for data in found]
+  if [len(shape) for shape in shapes] != [1, 4] or found[1].size > 2**20:
+    raise ValueError(
+      f'{file.filename}: {name} has arrays of shapes {shapes}, expected a bias '
+      'and a weight'
+    )
+  return found[1][()], found[0][()]
+
+
+def _params(layers, mean, std):
+  params = {
+    f'vgg/conv{layer}': {'w': np.float32(w), 'b': np.float32(b)}
+    for layer, (w, b) in layers.items()
+  }
+  params['vgg'] = {
+    'mean': np.float32(mean),
+    'std': np.float32(std),
+    'rms': np.ones(vgg.BLOCKS, np.float32),
+  }
+  return params
+
+
+def _check(path, params):
+  """Raises ValueError unless these are VGG-16's first layers, all finite."""
+  last = 3
+  for layer in _LAYERS:
+    width = _WIDTHS[int(layer[0]) - 1]
+    found = params[f'vgg/conv{layer}']
+    shapes = found['w'].shape, found['b'].shape
+    expected = (3, 3, last, width), (width,)
+    if shapes != expected:
+      raise ValueError(
+        f'{path}: conv{layer} has shapes {shapes}, expected {expected} of '
+        'VGG-16 (the one without batch normalisation)'
+      )
+    if not all(np.isfinite(a).all() for a in found.values()):
+      raise ValueError(f'{path}: conv{layer} has numbers that are not finite')
+    last = width
+
+
+def _main(argv):
+  del argv  # cli.run has refused any.
+  values = flags.FLAGS
+  if not (values.input and values.output):
+    raise ValueError('--input and --output are needed')
+  metadata = convert_file(values.input, values.output)
+  print(f'{values.output}: sha256 of the source {metadata["source"]["sha256"]}')
+
+
+def entry() -> None:
+  """The console command; its flags are defined here, not on import."""
+  flags.DEFINE_string('input', '', 'The weights to read: .pth, .h5 or .npz.')
+  flags.DEFINE_string('output', '', 'The .npz file to write.')
+  cli.run(_main)
+
+
+if __name__ == '__main__':
+  entry()

@@ -1,0 +1,239 @@
+"""Reads tensors of a PyTorch state dict without torch; nothing in it can run.
+
+  arrays = torch_file.load('vgg16-397923af.pth', ['features.0.weight'])
+
+Both formats of `torch.save`: the zip archive of torch >= 1.6 and the sequence
+of pickles before it, in which torchvision's first weights still are. The pickle
+is run by pickle_machine, which builds data only, and of the tensors' bytes only
+those that are asked for are read.
+
+Contents: load.
+"""
+
+import math
+import os
+import pathlib
+import struct
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from checkpoints_convert import pickle_machine
+from checkpoints_convert.pickle_machine import need, show
+
+_MAGIC = 0x1950A86A20F9469CFC6C  # First pickle of the older format.
+_VERSION = 1001  # Second pickle.
+_MAX_PICKLE = 2**26  # Bytes of a zip's data.pkl.
+_DTYPES = {
+  'torch.FloatStorage': np.dtype('<f4'),
+  'torch.DoubleStorage': np.dtype('<f8'),
+  'torch.HalfStorage': np.dtype('<f2'),
+  'torch.LongStorage': np.dtype('<i8'),  # num_batches_tracked of a batch norm
+}
+
+
+class _Storage(NamedTuple):
+  """A run of numbers in the file."""
+
+  key: str
+  dtype: np.dtype
+  size: int  # In numbers.
+
+
+class _Tensor(NamedTuple):
+  """A contiguous part of a storage."""
+
+  storage: _Storage
+  offset: int  # In numbers.
+  shape: tuple[int, ...]
+
+
+def load(
+  path: str | os.PathLike, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+  """Reads some tensors of a state dict.
+
+  Args:
+    path: What `torch.save(model.state_dict(), path)` wrote.
+    names: Of the tensors; others stay unread.
+
+  Returns:
+    Arrays by name.
+
+  Raises:
+    FileNotFoundError: There is no such file.
+    ValueError: The file is corrupt, holds anything else than a state dict, or
+      lacks a name; one line.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise FileNotFoundError(f'{path}: no such file')
+  try:
+    with path.open('rb') as file:
+      read = _read_zip if zipfile.is_zipfile(file) else _read_sequence
+      file.seek(0)
+      return read(file, names)
+  except (ValueError, struct.error, zipfile.BadZipFile, OSError) as e:
+    raise ValueError(f'{path}: {e}') from None
+
+
+def _read_zip(file, names):
+  with zipfile.ZipFile(file) as archive:
+    entries = {info.filename: info for info in archive.infolist()}
+    packed = [n for n, info in entries.items() if info.compress_type]
+    need(not packed, f'{len(packed)} compressed entries; torch.save has none')
+    pickles = [n for n in entries if n.endswith('/data.pkl')]
+    need(len(pickles) == 1, f'{len(pickles)} entries data.pkl, expected 1')
+    folder = pickles[0].removesuffix('data.pkl')
+    need(entries[pickles[0]].file_size <= _MAX_PICKLE, 'data.pkl is too large')
+    order = f'{folder}byteorder'
+    little = order not in entries or archive.read(order) == b'little'
+    need(little, 'numbers are not little-endian')
+    with archive.open(pickles[0]) as f:
+      state = pickle_machine.execute(f, _DIALECT)
+
+    def read(storage):
+      name = f'{folder}data/{storage.key}'
+      need(name in entries, f'entry {show(name)} is missing')
+      size = storage.size * storage.dtype.itemsize
+      found = entries[name].file_size
+      need(found == size, f'entry {show(name)} has {found} bytes, not {size}')
+      return archive.read(name)
+
+    return _arrays(state, names, read)
+
+
+def _read_sequence(file, names):
+  """Pickles: magic, version, system, state dict, keys; then the storages."""
+  start = file.read(1)
+  need(start == b'\x80', 'neither a zip archive nor a pickle')
+  file.seek(0)
+  magic = pickle_machine.execute(file, _DIALECT)
+  need(magic == _MAGIC, 'a pickle, but none of torch.save')
+  version = pickle_machine.execute(file, _DIALECT)
+  need(version == _VERSION, f'version {show(version)}, expected {_VERSION}')
+  system = pickle_machine.execute(file, _DIALECT)
+  little = type(system) is dict and system.get('little_endian') is True
+  need(little, 'numbers are not little-endian')
+  state = pickle_machine.execute(file, _DIALECT)
+  keys = pickle_machine.execute(file, _DIALECT)
+  need(type(keys) is list and all(type(k) is str for k in keys), 'no keys')
+  places = _places(file, keys, _storages(state))
+
+  def read(storage):
+    need(storage.key in places, f'storage {show(storage.key)} is missing')
+    file.seek(places[storage.key])
+    return file.read(storage.size * storage.dtype.itemsize)
+
+  return _arrays(state, names, read)
+
+
+def _storages(state):
+  """Storages of a state dict by key."""
+  tensors = state.values() if type(state) is dict else ()
+  return {t.storage.key: t.storage for t in tensors if type(t) is _Tensor}
+
+
+def _places(file, keys, storages):
+  """Where each storage's numbers start: each follows its count."""
+  places, position = {}, file.tell()
+  end = file.seek(0, os.SEEK_END)
+  for key in keys:
+    need(key in storages, f'storage {show(key)} belongs to no tensor')
+    file.seek(position)
+    (size,) = struct.unpack('<q', file.read(8))
+    want = storages[key].size
+    need(size == want, f'storage {show(key)} has {size} numbers, not {want}')
+    places[key] = position + 8
+    position = places[key] + size * storages[key].dtype.itemsize
+    need(position <= end, f'storage {show(key)} is cut off')
+  return places
+
+
+def _arrays(state, names, read: Callable[[_Storage], bytes]):
+  """The tensors `names` of a state dict, each a copy of its own part."""
+  need(type(state) is dict, f'holds a {type(state).__name__}, no state dict')
+  found = {}
+  for name in names:
+    tensor = state.get(name)
+    need(
+      type(tensor) is _Tensor,
+      f'no tensor {name!r} among {len(state)} entries, the first of them '
+      f'{", ".join(show(key) for key in list(state)[:3]) or "none"}',
+    )
+    numbers = np.frombuffer(read(tensor.storage), tensor.storage.dtype)
+    need(len(numbers) == tensor.storage.size, f'{name} is cut off')
+    stop = tensor.offset + math.prod(tensor.shape)
+    found[name] = numbers[tensor.offset : stop].reshape(tensor.shape).copy()
+  return found
+
+
+def _storage(reference):
+  """What ('storage', type, key, device, size, ...) refers to."""
+  need(
+    type(reference) is tuple and len(reference) in (5, 6),
+    'a persistent id that is no storage',
+  )
+  word, kind, key, _, size, *view = reference
+  need(word == 'storage' and view in ([], [None]), 'a view of a storage')
+  need(
+    type(kind) is pickle_machine.Global and kind.name in _DTYPES,
+    f'a storage other than {", ".join(_DTYPES)}',
+  )
+  need(type(key) is str and key.isdecimal(), 'a storage whose key is no number')
+  need(type(size) is int and size >= 0, 'a storage without a size')
+  return _Storage(key, _DTYPES[kind.name], size)
+
+
+def _rebuild(machine, storage, offset, shape, strides, *rest):
+  del machine, rest  # requires_grad, hooks, metadata
+  need(type(storage) is _Storage, 'a tensor without a storage')
+  for sizes in (shape, strides):
+    need(
+      type(sizes) is tuple
+      and len(sizes) <= 8
+      and all(type(n) is int and 0 <= n <= storage.size for n in sizes),
+      'a tensor whose shape or strides are no short tuple of sizes',
+    )
+  need(type(offset) is int and offset >= 0, 'a tensor with a bad offset')
+  size = math.prod(shape)
+  need(offset + size <= storage.size, 'a tensor larger than its storage')
+  need(len(strides) == len(shape), 'a tensor without one stride per axis')
+  dense = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+  axes = zip(strides, dense, shape, strict=True)
+  need(
+    all(a == b for a, b, n in axes if n > 1),
+    'a tensor that is not contiguous; save it with .contiguous()',
+  )
+  return _Tensor(storage, offset, shape)
+
+
+def _parameter(machine, tensor, *rest):
+  del machine, rest
+  need(type(tensor) is _Tensor, 'a parameter that is no tensor')
+  return tensor
+
+
+def _ordered_dict(machine, pairs=()):
+  del machine
+  need(
+    type(pairs) in (tuple, list)
+    and all(type(p) in (tuple, list) and len(p) == 2 for p in pairs)
+    and all(type(key) is str for key, _ in pairs),
+    'an OrderedDict of what are no pairs',
+  )
+  return dict(map(tuple, pairs))
+
+
+_DIALECT = pickle_machine.Dialect(
+  calls={
+    'torch._utils._rebuild_tensor': _rebuild,
+    'torch._utils._rebuild_tensor_v2': _rebuild,
+    'torch._utils._rebuild_parameter': _parameter,
+    pickle_machine.ORDERED_DICT: _ordered_dict,
+  },
+  names=tuple(_DTYPES),
+  persistent=_storage,
+)
