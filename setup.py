@@ -40,6 +40,7 @@ setuptools.setup(
     'absl-py>=2.1',
     'chex>=0.1.90',
     'dm-haiku>=0.0.16',
+    'filelock>=3.12',
     'jax>=0.10',
     'matplotlib>=3.9',
     'ml-collections>=1.0',

@@ -11,6 +11,7 @@
 - Without `--config`, the default that `define_config` was given is taken.
 - Bad input (ValueError, FileNotFoundError, a config field or flag that doesn't
   exist) ends the program with one line on stderr and exit code 1.
+- SIGTERM saves what can be saved and ends it with exit code 143.
 
 Contents: define_config, find_config, check_fields, run.
 """
@@ -26,6 +27,8 @@ from typing import Any, NoReturn
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
+
+from advmix_jax import preemption
 
 # What bad input raises.
 _ERRORS = (ValueError, FileNotFoundError, NotADirectoryError, PermissionError)
@@ -152,6 +155,7 @@ def run(main: Callable[..., Any]) -> NoReturn:
       _fail(error)
 
   def guarded(argv: list[str]) -> Any:
+    preemption.install()
     try:
       return main(argv)
     except _ERRORS as error:

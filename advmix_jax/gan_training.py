@@ -16,7 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from advmix_jax import checkpoints, datasets, gan, metrics, ops, stylegan
+from advmix_jax import (
+  checkpoints,
+  datasets,
+  gan,
+  locks,
+  metrics,
+  ops,
+  preemption,
+  stylegan,
+)
 
 
 def train(config, workdir: str) -> dict:
@@ -32,9 +41,14 @@ def train(config, workdir: str) -> dict:
     A record: kimg, seconds of this call, path of the generator.
 
   Raises:
-    ValueError: non-finite loss (the last checkpoint is kept), bad options.
+    ValueError: non-finite loss (the last checkpoint is kept), bad options, a
+      workdir that another process is using.
   """
-  workdir = pathlib.Path(workdir)
+  with locks.hold(workdir):
+    return _train(config, pathlib.Path(workdir))
+
+
+def _train(config, workdir):
   checkpoints.write_json(workdir / 'config.json', config.to_dict())
   images = datasets.load(config.data, 'train').image
   # Threefry compiles for a second per shape, rbg for a tenth.
@@ -46,7 +60,7 @@ def train(config, workdir: str) -> dict:
   first = restored[0] if restored else 0
   metrics.truncate(workdir, first)
   started = time.monotonic()
-  with metrics.writer(workdir) as write:
+  with metrics.writer(workdir) as write, preemption.saving():
     state = _loop(config, workdir, state, first, images, manager, write)
   path = workdir / 'generator.npz'
   stylegan.save(path, config.network, state.average, **_provenance(config))
@@ -96,8 +110,11 @@ def _loop(config, workdir, state, first, images, manager, write):
       write(done, _finite(record, step - log_every + 1, done))
     if done % picture_every == 0 or done == last:
       _picture(config, workdir, state, done * batch)
-    if done % save_every == 0 or done == last:
+    stop_now = preemption.asked()
+    if done % save_every == 0 or done == last or stop_now:
       checkpoints.save(manager, done, state)
+    if stop_now:
+      preemption.stop()
   bar.close()
   return state
 

@@ -36,8 +36,10 @@ from advmix_jax import (
   configs,
   datasets,
   inputs,
+  locks,
   methods,
   metrics,
+  preemption,
   types,
 )
 
@@ -171,13 +173,14 @@ def _train(
   bar = metrics.progress(
     description=f'train {config.method}', total=last, initial=first
   )
-  with metrics.writer(workdir) as write, bar:
+  with metrics.writer(workdir) as write, bar, preemption.saving():
     for step, batch in enumerate(
       _batches(config, data, first, last), first + 1
     ):
       state, record = train_step(state, batch, rng, generator_params)
       pending.append(record)
-      save_now = step % save_every == 0 or step == last
+      stop_now = preemption.asked()
+      save_now = step % save_every == 0 or step == last or stop_now
       if save_now or step % config.log_every == 0:
         values = _finite_means(config, pending, step, manager)
         values['wall_seconds'] = before + time.monotonic() - started
@@ -187,6 +190,8 @@ def _train(
         pending = []
       if save_now:
         checkpoints.save(manager, step, state)
+      if stop_now:
+        preemption.stop()
   return state
 
 
@@ -236,17 +241,23 @@ def train_and_evaluate(
     wall_seconds, commit, config, and further fields of the evaluation.
 
   Raises:
-    ValueError: A bad option, a workdir of another config, a non-finite loss.
+    ValueError: A bad option, a workdir of another config or that another
+      process is using, a non-finite loss.
     FileNotFoundError: Missing data or a missing generator.
   """
-  from advmix_jax import evaluation
-
-  started = time.monotonic()
   workdir = pathlib.Path(workdir)
   methods.check_name(config.method)
   configs.check_workdir(config, workdir)
   if (workdir / 'results.json').exists():
     return json.loads((workdir / 'results.json').read_text())
+  with locks.hold(workdir):
+    return _train_and_evaluate(config, workdir)
+
+
+def _train_and_evaluate(config, workdir):
+  from advmix_jax import evaluation
+
+  started = time.monotonic()
   train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
   print(
     f'{config.data.name}: {len(train.label)} training and {len(test.label)} '

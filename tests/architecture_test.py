@@ -11,12 +11,13 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 
 # Imports within the package only go down: to a floor above in this list.
 FLOORS = (
-  ('types', 'ops', 'digits', 'cli'),
-  ('checkpoints', 'ascent', 'datasets'),
+  ('types', 'ops', 'digits', 'preemption'),
+  ('checkpoints', 'ascent', 'cli', 'datasets'),
   (
     'attacks',
     'configs',
     'latents',
+    'locks',
     'metrics',
     'mixing',
     'report',

@@ -96,11 +96,19 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
   gan_training.train(_tiny(0.032), tmp_path / 'whole')
   gan_training.train(_tiny(0.016), tmp_path / 'parts')
   gan_training.train(_tiny(0.032), tmp_path / 'parts')
+  with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
+    answers = iter([False, False, True])
+    patch.setattr(gan_training.preemption, 'asked', lambda: next(answers))
+    gan_training.train(_tiny(0.032), tmp_path / 'stopped')
+  assert e.value.code == 143
+  gan_training.train(_tiny(0.032), tmp_path / 'stopped')
   whole = _leaves(tmp_path / 'whole' / 'generator.npz')
+  stopped = _leaves(tmp_path / 'stopped' / 'generator.npz')
   parts = _leaves(tmp_path / 'parts' / 'generator.npz')
   assert set(whole) == set(parts)
   for name, value in whole.items():
     np.testing.assert_array_equal(value, parts[name], err_msg=name)
+    np.testing.assert_array_equal(value, stopped[name], err_msg=name)
   init = stylegan.make_generator(_tiny(1).network).init
   shapes = jax.eval_shape(init, jax.random.key(0))
   assert len(whole) == len(jax.tree.leaves(shapes))

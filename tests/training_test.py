@@ -182,6 +182,19 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path, method):
   assert records[0] == records[1]  # No step twice, none missing.
 
 
+def test_sigterm_saves_the_step_and_the_next_call_goes_on(tmp_path):
+  config = _config(checkpoint_every=4)
+  whole = _train(config, tmp_path / 'whole')
+  answers = iter([False] * 5 + [True])
+  with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
+    patch.setattr(training.preemption, 'asked', lambda: next(answers))
+    _train(config, tmp_path / 'stopped')
+  assert e.value.code == 143
+  assert _steps(tmp_path / 'stopped') == [4, 6]
+  resumed = _train(config, tmp_path / 'stopped')
+  chex.assert_trees_all_equal(resumed, whole)
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
   config = _config()
   first = _train(config, tmp_path)
