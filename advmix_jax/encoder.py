@@ -35,6 +35,7 @@ as_pytree, Target, make_losses, encode, error_curve.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import metrics, mixing, types
+from advmix_jax import metrics, mixing, shards, types
 
 FeaturesFn = Callable[[jax.Array], list[jax.Array]]
 StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
@@ -184,8 +185,9 @@ def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
   return target_fn, losses
 
 
+@functools.lru_cache(maxsize=4)
 def _make_descent(generator, config):
-  """Returns the compiled Algorithm 1 for one batch of images."""
+  """Returns the compiled Algorithm 1 for one batch; `config` is frozen."""
   target_fn, losses = make_losses(generator, config)
   rate = optax.cosine_decay_schedule(
     config.learning_rate, max(config.steps, 1), config.final_rate
@@ -231,7 +233,9 @@ def _make_descent(generator, config):
   return jax.jit(run)
 
 
-def _run(images, generator, params, features_fn, config, start_fn, rng):
+def _run(
+  images, generator, params, features_fn, config, start_fn, rng, keep=None
+):
   """Latents, errors [N] and curves [N, steps + 1], batch by batch."""
   check(config)
   if not len(images):
@@ -241,21 +245,26 @@ def _run(images, generator, params, features_fn, config, start_fn, rng):
     average_rng, generator, params, draws=config.average_draws
   )
   features_fn, start_fn = as_pytree(features_fn), as_pytree(start_fn)
-  descent = _make_descent(generator, config)
+  descent = _make_descent(generator, ml_collections.FrozenConfigDict(config))
   batch, found = min(config.batch_size, len(images)), []
   with metrics.progress(
     description='Algorithm 1', total=len(images), unit='img'
   ) as bar:
     for first in range(0, len(images), batch):
       x = np.asarray(images[first : first + batch], np.float32)
-      count = len(x)
-      x = np.resize(x, (batch,) + x.shape[1:])  # Fills up; cut off below.
-      out = descent(
-        jax.random.fold_in(rng, first), params, features_fn, start_fn, x
-      )
-      w, error, curve = jax.device_get(out)
-      found.append((w[:count], error[:count], curve.T[:count]))
-      bar.update(count)
+      parts = keep.load(first, x) if keep else None
+      if parts is None:
+        # Fills up the batch; cut off below.
+        full = np.resize(x, (batch,) + x.shape[1:])
+        key = jax.random.fold_in(rng, first)
+        w, error, curve = jax.device_get(
+          descent(key, params, features_fn, start_fn, full)
+        )
+        parts = w[: len(x)], error[: len(x)], curve.T[: len(x)]
+        if keep:
+          keep.save(first, x, parts)
+      found.append(parts)
+      bar.update(len(x))
   return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
@@ -275,6 +284,7 @@ def encode(
   config: ml_collections.ConfigDict,
   start_fn: StartFn | None,
   rng: jax.Array,
+  keep: shards.Shards | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Encodes images by Algorithm 1.
 
@@ -286,6 +296,7 @@ def encode(
     start_fn: images -> latents [B, L, D]; None starts at the average. A
       `jax.tree_util.Partial` keeps its arrays out of the compiled program.
     rng: key of the average latents and of the mixes.
+    keep: where finished batches are kept, and taken from; None keeps none.
 
   Returns:
     Latents [N, L, D], and the mean squared error [N] of each clipped
@@ -295,7 +306,9 @@ def encode(
     ValueError: no images, or bad options.
   """
   latents, errors, _ = _run(
-    images, generator, generator_params, features_fn, config, start_fn, rng
+    images,
+    *(generator, generator_params, features_fn, config, start_fn, rng),
+    keep=keep,
   )
   return latents, errors
 

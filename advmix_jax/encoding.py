@@ -7,24 +7,36 @@
 A setting holds what `encoder.encode` needs: the generator of
 `config.generator.path` ('' = the shipped one), the learned start that lies
 beside it, and a perceptual network: the one beside it if there is one, else the
-shipped one. Records go to the file as provenance.
+shipped one. What they and the options are goes to the file as provenance, which
+tells whether a file of latents is what a config would make today.
 
-Contents: Setting, features_path, load_setting, encode_to_file, compare_starts,
-fingerprint.
+Contents: Setting, fingerprint, features_path, provenance, load_setting,
+encode_to_file, compare_starts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pathlib
+import shutil
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import encoder, inversion, latents, stylegan, types, vgg
+from advmix_jax import (
+  encoder,
+  inversion,
+  latents,
+  locks,
+  shards,
+  stylegan,
+  types,
+  vgg,
+)
 
 DATA = pathlib.Path(__file__).parent / 'data'
 
@@ -51,6 +63,40 @@ def features_path(folder: str | os.PathLike) -> pathlib.Path:
   return path if path.exists() else DATA / 'features.npz'
 
 
+def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """All that latents depend on beside the images: options, and file hashes.
+
+  Args:
+    config: reads `generator.path` and `encoder`.
+
+  Returns:
+    'encoder', the options; 'generator', 'features' and 'start' (None without a
+    learned one), SHA-256 of the files.
+
+  Raises:
+    FileNotFoundError: a file is missing.
+  """
+  options = config.encoder.to_dict()
+  del options['path']  # Of finished latents, which are not made.
+  start = None
+  if config.encoder.start == 'network':
+    start = fingerprint(_start_path(config))
+  return {
+    'encoder': options,
+    'generator': fingerprint(_generator_path(config)),
+    'features': fingerprint(features_path(_generator_path(config).parent)),
+    'start': start,
+  }
+
+
+def _generator_path(config):
+  return pathlib.Path(config.generator.path or DATA / 'generator.npz')
+
+
+def _start_path(config):
+  return _generator_path(config).with_name('encoder.npz')
+
+
 def load_setting(config: ml_collections.ConfigDict) -> Setting:
   """Reads the networks that a config names.
 
@@ -63,19 +109,19 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
       another generator, or the options are bad.
   """
   encoder.check(config.encoder)
-  path = pathlib.Path(config.generator.path or DATA / 'generator.npz')
+  path, start_fn = _generator_path(config), None
   generator, params = stylegan.load(path)
-  start_fn, digest = None, fingerprint(path)
   if config.encoder.start == 'network':
-    start = path.with_name('encoder.npz')
-    start_fn = inversion.load(start, generator_hash=digest)
+    start_fn = inversion.load(
+      _start_path(config), generator_hash=fingerprint(path)
+    )
   return Setting(
     generator=generator,
     params=params,
     features_fn=vgg.load(features_path(path.parent)),
     start_fn=start_fn,
     config=config.encoder,
-    provenance={'encoder': config.encoder.to_dict(), 'generator': digest},
+    provenance=provenance(config),
   )
 
 
@@ -93,6 +139,9 @@ def encode_to_file(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Encodes images and writes their latents, keyed by the images' hashes.
 
+  Batches are kept in the folder PATH.shards until the file is written, so that
+  the same call goes on after a kill and ends with the same bytes.
+
   Args:
     setting: from `load_setting`.
     images: [N, H, W, 3] in [0, 1].
@@ -101,18 +150,27 @@ def encode_to_file(
   Returns:
     Latents as the file gives them back [N, L, D], and errors [N].
   """
-  found, errors = encoder.encode(
-    images,
-    config=setting.config,
-    start_fn=setting.start_fn,
-    **_arguments(setting),
-  )
+  folder = pathlib.Path(f'{os.fspath(path)}.shards')
+  text = json.dumps(setting.provenance, sort_keys=True)
+  with locks.hold(folder):
+    found, errors = encoder.encode(
+      images,
+      config=setting.config,
+      start_fn=setting.start_fn,
+      keep=shards.make_shards(folder, setting=text),
+      **_arguments(setting),
+    )
+    _write(setting, images, path, found, errors)
+  shutil.rmtree(folder)
+  return latents.load(path, images), errors
+
+
+def _write(setting, images, path, found, errors):
   metadata = setting.provenance | {
     'num_images': len(images),
     'mean_squared_error': float(errors.mean()),
   }
   latents.save(path, found, images=images, metadata=metadata)
-  return latents.load(path, images), errors
 
 
 def compare_starts(

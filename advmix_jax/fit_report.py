@@ -7,7 +7,8 @@
 
 Errors are mean squared errors of pixels in [0, 1], as `encoder.encode` returns.
 
-Contents: histogram, worst, worst_grid, curves_plot, curves_table.
+Contents: histogram, worst, table, flagged, worst_grid, curves_plot,
+curves_table.
 """
 
 from __future__ import annotations
@@ -47,6 +48,22 @@ def worst(errors: np.ndarray, count: int = 10) -> list[tuple[int, float]]:
   """The worst-fitting images as (index, error), the worst first."""
   order = np.argsort(-np.asarray(errors), kind='stable')[:count]
   return [(int(i), float(errors[i])) for i in order]
+
+
+def table(errors: np.ndarray, max_error: float = 0) -> str:
+  """CSV of all images: index, error, whether above max_error (if > 0)."""
+  lines = ['image,mean_squared_error,flagged']
+  for i, error in enumerate(errors):
+    lines.append(f'{i},{error:.6f},{int(0 < max_error < error)}')
+  return '\n'.join(lines) + '\n'
+
+
+def flagged(errors: np.ndarray, max_error: float) -> str:
+  """One line: which images have an error above max_error."""
+  bad = np.flatnonzero(errors > max_error)
+  shown = ' '.join(map(str, bad[:20])) + (' ...' if len(bad) > 20 else '')
+  share = f'{len(bad)} of {len(errors)} images'
+  return f'above {max_error:g}: {share}{": " if len(bad) else ""}{shown}'
 
 
 def worst_grid(

@@ -5,9 +5,9 @@
 
 Files that ship with the project are in advmix_jax/data. Latents are looked up
 by the hash of their images: those at config.encoder.path must fit; without a
-path, the shipped ones are taken if they fit the images and the generator, else
-those in WORKDIR/latents, else Algorithm 1 makes them and WORKDIR/latents keeps
-them. The ideal generator's encoder is exact.
+path, the shipped ones are taken if they fit the images, the generator and the
+options of Algorithm 1, else those in WORKDIR/latents, else Algorithm 1 makes
+them and WORKDIR/latents keeps them. The ideal generator's encoder is exact.
 
 Contents: load_generator, clipped, load_latents.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import Any
 
 import jax.numpy as jnp
 import ml_collections
@@ -103,11 +104,11 @@ def load_latents(
         f'{layers} for this generator'
       )
     return found
-  digest = encoding.fingerprint(_generator_path(config.generator))
+  wanted = encoding.provenance(config)
   name = f'{datasets.image_hash(dataset.image)[:16]}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
   for path in (*(DATA / name for name in _SHIPPED), cache):
-    found = _lookup(path, dataset.image, digest)
+    found = _lookup(path, dataset.image, wanted)
     if found is not None:
       return found
   setting = encoding.load_setting(config)
@@ -116,11 +117,12 @@ def load_latents(
 
 
 def _lookup(
-  path: pathlib.Path, images: np.ndarray, generator_hash: str
+  path: pathlib.Path, images: np.ndarray, wanted: dict[str, Any]
 ) -> np.ndarray | None:
   """Latents from a file; None where there is none or it doesn't fit."""
   try:
-    if latents.load_metadata(path).get('generator') != generator_hash:
+    metadata = latents.load_metadata(path)
+    if any(metadata.get(name) != value for name, value in wanted.items()):
       return None
     return latents.load(path, images)
   except (FileNotFoundError, ValueError):

@@ -6,8 +6,10 @@
     --config.data.source=idx --config.data.data_dir=mnist
 
 Prints a histogram of the errors and the images that fit worst; <output>.png
-shows the latter. `--compare=N` encodes only the first N images, from both
-starts, and prints and plots (<output>.png) error against steps.
+shows the latter, <output>.csv has the error of every image, and --max_error
+flags those above it. The same command again goes on after a kill.
+`--compare=N` encodes only the first N images, from both starts, and prints and
+plots (<output>.png) error against steps.
 """
 
 import pathlib
@@ -15,7 +17,14 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import checkpoints, cli, datasets, encoding, fit_report
+  from advmix_jax import (
+    checkpoints,
+    cli,
+    datasets,
+    encoding,
+    fit_report,
+    report,
+  )
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'encode.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -25,6 +34,9 @@ except ModuleNotFoundError as error:
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 SPLIT = flags.DEFINE_string('split', 'train', 'Which images: train or test.')
 OUTPUT = flags.DEFINE_string('output', 'latents.npz', 'The file to write.')
+MAX_ERROR = flags.DEFINE_float(
+  'max_error', 0, 'Flag images whose mean squared error is above; 0: none.'
+)
 COMPARE = flags.DEFINE_integer('compare', 0, 'Images to compare starts on.')
 
 
@@ -34,6 +46,10 @@ def _encode(setting, images, output) -> bytes:
   print(fit_report.histogram(errors))
   worst = [index for index, _ in fit_report.worst(errors)]
   print('worst:', *(f'{i} ({errors[i]:.4f})' for i in worst))
+  table = fit_report.table(errors, MAX_ERROR.value)
+  report.write_text(output.with_suffix('.csv'), table)
+  if MAX_ERROR.value:
+    print(fit_report.flagged(errors, MAX_ERROR.value))
   decoded = setting.generator.synthesize(setting.params, latents[worst])
   return fit_report.worst_grid(errors[worst], images[worst], decoded)
 

@@ -5,7 +5,15 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import encoder, encoding, inversion, latents, stylegan, vgg
+from advmix_jax import (
+  encoder,
+  encoding,
+  inversion,
+  latents,
+  shards,
+  stylegan,
+  vgg,
+)
 
 
 def _vgg_params():
@@ -74,6 +82,46 @@ def test_file_holds_what_was_found_and_how(folder):
   assert metadata['encoder']['steps'] == 2
   assert metadata['generator'] == encoding.fingerprint(folder / 'generator.npz')
   np.testing.assert_allclose(metadata['mean_squared_error'], errors.mean())
+
+
+def test_an_encoding_that_was_killed_goes_on_to_the_same_bytes(folder):
+  setting = encoding.load_setting(_config(start='average', batch_size=2))
+  encoding.encode_to_file(setting, _images(), folder / 'whole.npz')
+  path, calls = folder / 'killed.npz', []
+
+  class Killed(Exception):
+    """As if the process died with one of three batches on disk."""
+
+  def kill(*args, make=shards.make_shards, **kwargs):
+    keep = make(*args, **kwargs)
+
+    def save(*parts):
+      keep.save(*parts)
+      calls.append(parts[0])
+      if len(calls) == 1:
+        raise Killed
+
+    return keep._replace(save=save)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(encoding.shards, 'make_shards', kill)
+    with pytest.raises(Killed):
+      encoding.encode_to_file(setting, _images(), path)
+    assert not path.exists()
+    encoding.encode_to_file(setting, _images(), path)
+  assert calls == [0, 2, 4]  # The first batch was not made again.
+  assert path.read_bytes() == (folder / 'whole.npz').read_bytes()
+  assert not (folder / 'killed.npz.shards').exists()
+
+
+def test_provenance_tells_options_and_networks_apart(folder):
+  start = _config(start='average')
+  before = encoding.provenance(start)
+  assert encoding.provenance(_config(start='average', steps=3)) != before
+  moved = _config(start='average', path='latents.npz')
+  assert encoding.provenance(moved) == before  # No option of the descent.
+  vgg.save(folder / 'features.npz', _vgg_params(), {'other': 1})
+  assert encoding.provenance(start) != before
 
 
 def test_both_starts_are_compared(folder):

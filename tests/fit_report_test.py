@@ -46,3 +46,19 @@ def test_pictures_are_png():
   images = np.zeros((3, 4, 4, 3))
   assert fit_report.worst_grid(np.ones(3), images, images).startswith(PNG)
   assert fit_report.curves_plot({'average': [1.0, 0.5]}).startswith(PNG)
+
+
+def test_bad_fits_are_flagged_by_number():
+  errors = np.float32([0.01, 0.04, 0.02, 0.03])
+  assert fit_report.flagged(errors, 0.025) == 'above 0.025: 2 of 4 images: 1 3'
+  assert fit_report.flagged(errors, 0.05) == 'above 0.05: 0 of 4 images'
+  rows = [line.split(',') for line in fit_report.table(errors, 0.025).split()]
+  assert rows[0] == ['image', 'mean_squared_error', 'flagged']
+  assert [(int(i), float(e)) for i, e, _ in rows[1:]] == [
+    (0, 0.01),
+    (1, 0.04),
+    (2, 0.02),
+    (3, 0.03),
+  ]
+  assert [f for *_, f in rows[1:]] == ['0', '1', '0', '1']
+  assert ',1\n' not in fit_report.table(errors)
