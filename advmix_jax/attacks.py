@@ -55,6 +55,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from advmix_jax import parallel
 from advmix_jax.ascent import (
   Initial,
   ProjectFn,
@@ -80,7 +81,10 @@ def uniform_start_fn(
   """Starts drawn uniformly in the l_inf ball around x, clipped to the box."""
 
   def start(rng):
-    noise = jax.random.uniform(rng, x.shape, x.dtype, -eps, eps)
+    noise = parallel.rows(
+      lambda n: jax.random.uniform(rng, (n, *x.shape[1:]), x.dtype, -eps, eps),
+      len(x),
+    )
     return jnp.clip(x + noise, low, high)
 
   return start

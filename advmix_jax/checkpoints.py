@@ -178,6 +178,7 @@ def save(manager: Any, step: int, state: Any) -> None:
   """Writes `state`, any pytree of arrays, as the checkpoint of `step`."""
   import orbax.checkpoint as ocp
 
+  state = jax.device_get(state)  # So that any number of devices can restore.
   manager.save(step, args=ocp.args.StandardSave(state), force=True)
   folder = pathlib.Path(manager.directory) / str(step)
   write_json(folder / _SUMS, _hashes(folder))

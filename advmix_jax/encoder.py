@@ -45,7 +45,7 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import metrics, mixing, shards, types
+from advmix_jax import metrics, mixing, parallel, shards, types
 
 FeaturesFn = Callable[[jax.Array], list[jax.Array]]
 StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
@@ -186,7 +186,7 @@ def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
 
 
 @functools.lru_cache(maxsize=4)
-def _make_descent(generator, config):
+def _make_descent(generator, config, kind):
   """Returns the compiled Algorithm 1 for one batch; `config` is frozen."""
   target_fn, losses = make_losses(generator, config)
   rate = optax.cosine_decay_schedule(
@@ -228,13 +228,22 @@ def _make_descent(generator, config):
     last = jax.random.fold_in(rng, config.steps)
     _, (loss, error) = objective(w, last, params, features_fn, target)
     best = keep(best, w, loss, error)
-    return best[0], best[2], jnp.concatenate([curve, best[2][None]])
+    return best[0], best[2], jnp.concatenate([curve, best[2][None]]).T
 
-  return jax.jit(run)
+  split = (False, False, False, False, True)
+  return parallel.compile(run, kind, split=split, out_split=True)
 
 
 def _run(
-  images, generator, params, features_fn, config, start_fn, rng, keep=None
+  images,
+  generator,
+  params,
+  features_fn,
+  config,
+  start_fn,
+  rng,
+  keep=None,
+  kind='pmap',
 ):
   """Latents, errors [N] and curves [N, steps + 1], batch by batch."""
   check(config)
@@ -245,7 +254,8 @@ def _run(
     average_rng, generator, params, draws=config.average_draws
   )
   features_fn, start_fn = as_pytree(features_fn), as_pytree(start_fn)
-  descent = _make_descent(generator, ml_collections.FrozenConfigDict(config))
+  frozen = ml_collections.FrozenConfigDict(config)
+  descent = _make_descent(generator, frozen, kind)
   batch, found = min(config.batch_size, len(images)), []
   with metrics.progress(
     description='Algorithm 1', total=len(images), unit='img'
@@ -260,7 +270,7 @@ def _run(
         w, error, curve = jax.device_get(
           descent(key, params, features_fn, start_fn, full)
         )
-        parts = w[: len(x)], error[: len(x)], curve.T[: len(x)]
+        parts = w[: len(x)], error[: len(x)], curve[: len(x)]
         if keep:
           keep.save(first, x, parts)
       found.append(parts)
@@ -285,6 +295,7 @@ def encode(
   start_fn: StartFn | None,
   rng: jax.Array,
   keep: shards.Shards | None = None,
+  kind: str = 'pmap',
 ) -> tuple[np.ndarray, np.ndarray]:
   """Encodes images by Algorithm 1.
 
@@ -297,6 +308,7 @@ def encode(
       `jax.tree_util.Partial` keeps its arrays out of the compiled program.
     rng: key of the average latents and of the mixes.
     keep: where finished batches are kept, and taken from; None keeps none.
+    kind: how several devices share a batch, one of parallel.KINDS.
 
   Returns:
     Latents [N, L, D], and the mean squared error [N] of each clipped
@@ -309,6 +321,7 @@ def encode(
     images,
     *(generator, generator_params, features_fn, config, start_fn, rng),
     keep=keep,
+    kind=kind,
   )
   return latents, errors
 

@@ -50,6 +50,7 @@ class Setting(NamedTuple):
   start_fn: encoder.StartFn | None  # None: the average latents
   config: ml_collections.ConfigDict  # of encoder.default_config
   provenance: dict[str, Any]
+  parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
 
 
 def fingerprint(path: str | os.PathLike) -> str:
@@ -101,7 +102,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
   """Reads the networks that a config names.
 
   Args:
-    config: reads `generator.path` and `encoder`.
+    config: reads `generator.path`, `encoder`, and `parallel` if it is there.
 
   Raises:
     FileNotFoundError: a file is missing.
@@ -122,6 +123,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
     start_fn=start_fn,
     config=config.encoder,
     provenance=provenance(config),
+    parallel=config.get('parallel', 'pmap'),
   )
 
 
@@ -158,6 +160,7 @@ def encode_to_file(
       config=setting.config,
       start_fn=setting.start_fn,
       keep=shards.make_shards(folder, setting=text),
+      kind=setting.parallel,
       **_arguments(setting),
     )
     _write(setting, images, path, found, errors)

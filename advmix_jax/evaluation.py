@@ -170,7 +170,10 @@ def load_examples(
   )
   latents = inputs.load_latents(config, some, generator, params, workdir)
   batch = types.Batch(some.image, some.label, np.asarray(latents))
-  subject = Subject(classifier.apply, classifier_params, generator, params)
+  subject = Subject(
+    *(classifier.apply, classifier_params, generator, params),
+    parallel=config.parallel,
+  )
   return subject, test, batch
 
 

@@ -20,14 +20,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import ascent, methods, metrics, mixing, types
+from advmix_jax import ascent, methods, metrics, mixing, parallel, types
 
 
 class Subject(NamedTuple):
@@ -37,6 +37,7 @@ class Subject(NamedTuple):
   params: types.Params
   generator: types.Generator
   generator_params: types.Params
+  parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
 
 
 class Attacked(NamedTuple):
@@ -58,16 +59,24 @@ def _chunks(
     yield np.resize(part, batch_size), len(part)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _apply(fn: Callable[..., jax.Array], params: types.Params, x: jax.Array):
-  """fn(params, x), compiled once per function and shape."""
-  return fn(params, x)
+@functools.lru_cache(maxsize=32)
+def _compiled(fn: Callable[..., Any], kind: str, shared: int, split: int):
+  """fn on all devices, made once: `shared` arguments, then `split` ones."""
+  flags = (False,) * shared + (True,) * split
+  return parallel.compile(fn, kind, split=flags, out_split=True)
 
 
-def _map_batches(fn, params, x: np.ndarray, batch_size: int) -> np.ndarray:
+@functools.lru_cache(maxsize=32)
+def _bound(fn: Callable[..., Any], *static):
+  """fn with its first arguments; the same object for the same arguments."""
+  return functools.partial(fn, *static)
+
+
+def _map_batches(fn, subject, params, x, batch_size: int) -> np.ndarray:
   """Applies fn(params, .) to [N, ...] in padded batches; returns NumPy."""
+  run = _compiled(fn, subject.parallel, 1, 1)
   outputs = [
-    np.asarray(_apply(fn, params, x[index]))[:count]
+    np.asarray(run(params, x[index]))[:count]
     for index, count in _chunks(np.arange(len(x)), batch_size)
   ]
   return np.concatenate(outputs)
@@ -77,16 +86,16 @@ def predict(
   subject: Subject, images: np.ndarray, *, batch_size: int = 100
 ) -> np.ndarray:
   """Logits [N, K] of images [N, H, W, C] in [0, 1]."""
-  return _map_batches(subject.logits_fn, subject.params, images, batch_size)
+  fn, params = subject.logits_fn, subject.params
+  return _map_batches(fn, subject, params, images, batch_size)
 
 
 def decode(
   subject: Subject, latents: np.ndarray, *, batch_size: int = 100
 ) -> np.ndarray:
   """Images [N, H, W, C] of latents [N, L, D], with stored noise."""
-  return _map_batches(
-    subject.generator.synthesize, subject.generator_params, latents, batch_size
-  )
+  fn, params = subject.generator.synthesize, subject.generator_params
+  return _map_batches(fn, subject, params, latents, batch_size)
 
 
 def _draw_z(generator, rng, index):
@@ -102,8 +111,7 @@ def _draw_fine(generator, generator_params, rng, index):
   return mixing.split_latents(w, generator.split)[1]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _random_round(logits_fn, generator, params, rng, x, draws):
+def _random_round(logits_fn, generator, params, rng, draws, x):
   """Classifies n random mixes of each example of a batch.
 
   Args:
@@ -111,8 +119,8 @@ def _random_round(logits_fn, generator, params, rng, x, draws):
     generator: As in Subject.
     params: (classifier's, generator's).
     rng: Key of all draws.
-    x: (z_par [B, S, D], label [B], index [B] in the test set).
     draws: [n] int32, the numbers of the draws.
+    x: (z_par [B, S, D], label [B], index [B] in the test set).
 
   Returns:
     [B, n] bool, whether the mix is misclassified.
@@ -166,23 +174,21 @@ def random_failures(
     [N] int32, the number of the draw from 0, or -1 where none failed.
   """
   params = subject.params, subject.generator_params
+  fn = _bound(_random_round, subject.logits_fn, subject.generator)
+  run = _compiled(fn, subject.parallel, 3, 1)
   first = np.full(len(batch.label), -1, np.int32)
   for start in range(0, num_draws, draws_per_round):
     draws = np.arange(start, start + draws_per_round, dtype=np.int32)
     for index, count in _chunks(np.flatnonzero(first < 0), batch_size):
       z_par = batch.latents[index, : subject.generator.split]
-      wrong = _random_round(
-        *(subject.logits_fn, subject.generator, params, rng),
-        (z_par, batch.label[index], index.astype(np.int32)),
-        draws,
-      )
+      x = z_par, batch.label[index], index.astype(np.int32)
+      wrong = run(params, rng, draws, x)
       wrong = np.asarray(wrong)[:count] & (draws < num_draws)
       hit = wrong.any(axis=1)
       first[index[:count][hit]] = start + wrong[hit].argmax(axis=1)
   return first
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _attack_batch(logits_fn, generator, attack, params, rng, batch, index):
   """Algorithm 2 on one batch.
 
@@ -244,16 +250,15 @@ def algorithm2(
   """
   attack = ml_collections.FrozenConfigDict(attack)  # Hashable, so static.
   params = subject.params, subject.generator_params
+  fn = _bound(_attack_batch, subject.logits_fn, subject.generator, attack)
+  run = _compiled(fn, subject.parallel, 2, 2)
   parts = []
   with metrics.progress(
     description='Algorithm 2', total=len(batch.label), unit='img'
   ) as bar:
     for index, count in _chunks(np.arange(len(batch.label)), batch_size):
       x = jax.tree.map(lambda a, i=index: a[i], batch)
-      part = _attack_batch(
-        *(subject.logits_fn, subject.generator, attack, params, rng),
-        *(x, index.astype(np.int32)),
-      )
+      part = run(params, rng, x, index.astype(np.int32))
       parts.append(jax.tree.map(lambda a, n=count: np.asarray(a)[:n], part))
       bar.update(count)
   return jax.tree.map(lambda *a: np.concatenate(a), *parts)

@@ -16,6 +16,7 @@ reset_optimizers, mix_styles, mix_loss, r1_penalty, make_step.
 The loop that runs them is in advmix_jax/gan_training.py.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -23,7 +24,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import stylegan, types
+from advmix_jax import parallel, stylegan, types
 
 
 class GanState(NamedTuple):
@@ -135,14 +136,20 @@ def mix_styles(
   """
   b, layers, _ = w.shape
   cut_rng, use_rng = jax.random.split(rng)
-  cut = jax.random.randint(cut_rng, (b, 1), 1, layers)
-  use = jax.random.uniform(use_rng, (b, 1)) < probability
+  cut = parallel.rows(
+    lambda n: jax.random.randint(cut_rng, (n, 1), 1, layers), b
+  )
+  use = parallel.rows(lambda n: jax.random.uniform(use_rng, (n, 1)), b)
+  use = use < probability
   keep = (jnp.arange(layers) < cut) | ~use
   return jnp.where(keep[:, :, None], w, other)
 
 
 def mix_loss(
-  images: jax.Array, mixed: jax.Array, donors: jax.Array
+  images: jax.Array,
+  mixed: jax.Array,
+  donors: jax.Array,
+  size: int | None = None,
 ) -> jax.Array:
   """Asks a mix to be its coarse parent's shape in its fine parent's colour.
 
@@ -156,6 +163,7 @@ def mix_loss(
     images: [B, H, W, C] from (w_∥, w_⊥).
     mixed: [B, H, W, C] from (w_∥, donor's w_⊥).
     donors: [B, H, W, C] from the donor's latents.
+    size: examples on all devices; None: B.
   """
   images, donors = jax.lax.stop_gradient(
     (jnp.clip(images, 0, 1), jnp.clip(donors, 0, 1))
@@ -165,19 +173,25 @@ def mix_loss(
     jnp.square(ink).sum((1, 2), keepdims=True), 1.0
   )
   target = images.max(-1, keepdims=True) * color
-  return jnp.square(mixed - target).sum((1, 2, 3)).mean()
+  return parallel.mean(
+    jnp.square(mixed - target).sum((1, 2, 3)), size or len(images)
+  )
 
 
-def r1_penalty(score_fn, images: jax.Array) -> jax.Array:
+def r1_penalty(
+  score_fn, images: jax.Array, size: int | None = None
+) -> jax.Array:
   """Mean over the batch of |grad_x D(x)|^2 with x on the [-1, 1] scale.
 
   Args:
     score_fn: images in [0, 1] [B, H, W, C] -> [B].
     images: real images in [0, 1].
+    size: examples on all devices; None: B.
   """
   grad = jax.grad(lambda x: score_fn(x).sum())(images)
   # x = (official + 1) / 2, so the official gradient is half of this one.
-  return jnp.square(grad / 2).sum((1, 2, 3)).mean()
+  norms = jnp.square(grad / 2).sum((1, 2, 3))
+  return parallel.mean(norms, size or len(images))
 
 
 def _fakes_fn(network_config, config):
@@ -186,43 +200,51 @@ def _fakes_fn(network_config, config):
   The differentiable outputs are (images, mix loss); the mean w comes beside.
   """
   generator = stylegan.make_generator(network_config)
+  size = config.batch_size
 
   def fakes(params, rng, blend, level, with_mix):
     z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
-    shape = (config.batch_size, network_config.latent_size)
-    w = generator.map(params, jax.random.normal(z_rng, shape))
-    mean = w[:, 0].mean(0)
+
+    def draw(rng):
+      return parallel.rows(
+        lambda n: jax.random.normal(rng, (n, network_config.latent_size)),
+        size // parallel.count(),
+      )
+
+    w = generator.map(params, draw(z_rng))
+    mean = parallel.mean(w[:, 0], size)
     if config.style_mixing:
-      other = generator.map(params, jax.random.normal(other_rng, shape))
+      other = generator.map(params, draw(other_rng))
       w = mix_styles(mix_rng, w, other, config.style_mixing)
     noise_rng = noise_rng if config.noise else None
     image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
     if not with_mix:
       return (image, jnp.zeros(())), mean
     split = generator.split
-    mixed = jnp.concatenate([w[:, :split], jnp.roll(w, 1, 0)[:, split:]], 1)
+    mixed = jnp.concatenate([w[:, :split], parallel.roll(w)[:, split:]], 1)
     mixed = generator.synthesize(params, mixed, noise_rng)
-    return (image, mix_loss(image, mixed, jnp.roll(image, 1, 0))), mean
+    return (image, mix_loss(image, mixed, parallel.roll(image), size)), mean
 
   return fakes
 
 
 def _discriminator_loss_fn(discriminator, config):
   """Returns (params, real, fake, blend, level, with_r1) -> loss, metrics."""
+  size = config.batch_size
 
   def loss_fn(params, real, fake, blend, level, with_r1):
     def score(x):
       return discriminator.apply(params, x, None, level, blend)
 
     real_score, fake_score = score(real), score(fake)
-    loss = jax.nn.softplus(fake_score).mean()
-    loss += jax.nn.softplus(-real_score).mean()
+    loss = parallel.mean(jax.nn.softplus(fake_score), size)
+    loss += parallel.mean(jax.nn.softplus(-real_score), size)
     metrics = {
-      'gan/real_score': real_score.mean(),
-      'gan/fake_score': fake_score.mean(),
+      'gan/real_score': parallel.mean(real_score, size),
+      'gan/fake_score': parallel.mean(fake_score, size),
     }
     if with_r1:
-      metrics['gan/r1'] = r1_penalty(score, real)
+      metrics['gan/r1'] = r1_penalty(score, real, size)
       loss += config.r1_gamma / 2 * config.r1_interval * metrics['gan/r1']
     return loss, metrics | {'gan/discriminator_loss': loss}
 
@@ -234,15 +256,25 @@ def _apply(updates, params, factor):
   return optax.apply_updates(params, updates)
 
 
-def make_step(network_config, config):
-  """Returns the jitted update of both players.
+def make_step(network_config, config, kind='pmap'):
+  """Returns the compiled update of both players, on all devices.
 
   step(state, images, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
 
   `images` [B, H, W, C] are real, in [0, 1]; at level > 0 they are averaged
   down and enlarged again, so both players see the same detail. The named
-  arguments are static: one compilation per combination.
+  arguments are static: one compilation per combination. `kind` is one of
+  parallel.KINDS.
+
+  Raises:
+    ValueError: The devices don't divide the batch.
   """
+  devices = jax.device_count()
+  if config.batch_size % devices:
+    raise ValueError(
+      f'gan.batch_size is {config.batch_size}, expected a multiple of the '
+      f'{devices} devices'
+    )
   discriminator = stylegan.make_discriminator(network_config)
   fakes = _fakes_fn(network_config, config)
   discriminator_loss = _discriminator_loss_fn(discriminator, config)
@@ -263,26 +295,38 @@ def make_step(network_config, config):
     grads, metrics = jax.grad(discriminator_loss, has_aux=True)(
       state.discriminator, images, fake, blend, level, with_r1
     )
+    grads, metrics = parallel.total((grads, metrics))
     updates, d_opt = adam.update(grads, state.discriminator_opt)
     d_params = _apply(updates, state.discriminator, factor)
 
     def generator_loss(x):
       scores = discriminator.apply(d_params, x, None, level, blend)
-      return jax.nn.softplus(-scores).mean()
+      return parallel.mean(jax.nn.softplus(-scores), config.batch_size)
 
     g_loss, pull = jax.value_and_grad(generator_loss)(fake)
     (grads,) = vjp((pull, jnp.asarray(config.mix_consistency, jnp.float32)))
+    grads, g_loss, mix, mean = parallel.total((grads, g_loss, mix, mean))
     updates, g_opt = adam.update(grads, state.generator_opt)
     g_params = _apply(updates, state.generator, factor)
     average = _average(state.average, g_params, mean, ema, config)
     state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
     return state, metrics | {'gan/generator_loss': g_loss, 'gan/mix_loss': mix}
 
-  return jax.jit(
-    step,
-    static_argnames=('level', 'with_r1', 'with_mix'),
-    donate_argnums=0,
-  )
+  @functools.cache
+  def compiled(**static):
+    return parallel.compile(
+      functools.partial(step, **static),
+      kind,
+      split=(False, True, False, False),
+      out_split=False,
+      donate=(0,),
+    )
+
+  def run(state, images, rng, blend, *, level, with_r1, with_mix):
+    static = {'level': level, 'with_r1': with_r1, 'with_mix': with_mix}
+    return compiled(**static)(state, images, rng, blend)
+
+  return run
 
 
 def _decay(config, step):

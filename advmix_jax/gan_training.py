@@ -77,7 +77,7 @@ def _provenance(config) -> dict:
 
 def _loop(config, workdir, state, first, images, manager, write):
   """Runs steps first..last; checkpoints and pictures at round numbers."""
-  step_fn = gan.make_step(config.network, config.gan)
+  step_fn = gan.make_step(config.network, config.gan, config.parallel)
   batch = config.gan.batch_size
   last = int(config.gan.kimg * 1000) // batch
   log_every = max(1, int(config.log_kimg * 1000) // batch)

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import attacks, mixing, types
+from advmix_jax import attacks, mixing, parallel, types
 
 LogitsFn = Callable[[jax.Array], jax.Array]
 
@@ -95,12 +95,16 @@ def mixup(
     rng_weight, rng_partner = jax.random.split(rng)
     clean = _clean(batch, num_classes)
     size = batch.label.shape[0]
-    weight = jax.random.beta(rng_weight, alpha, alpha, (size,))
-    partner = jax.random.permutation(rng_partner, size)
+    weight = parallel.rows(
+      lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
+    )
+    partner = parallel.rows(
+      lambda n: jax.random.permutation(rng_partner, n), size
+    )
 
     def mix(x):
       l = weight.reshape((size,) + (1,) * (x.ndim - 1))
-      return l * x + (1 - l) * x[partner]
+      return l * x + (1 - l) * parallel.gather(x)[partner]
 
     return types.Examples(*map(mix, clean))
 
@@ -223,7 +227,7 @@ def algorithm2(
   z_par, z_perp = mixing.split_latents(batch.latents, generator.split)
   activations = generator.coarse(generator_params, z_par)
   shape = (size, generator.latent_size)
-  draw_fn = draw_fn or (lambda key: jax.random.normal(key, shape))
+  draw_fn = draw_fn or (lambda key: mixing.random_z(generator, key, size))
 
   start_fn, decode_x, project_fn = _search(
     generator, generator_params, attack, draw_fn
@@ -312,6 +316,11 @@ def _mixed(
     kept = round(fraction * batch.label.shape[0])
     if kept == batch.label.shape[0]:
       return clean
+    if kept and parallel.count() > 1:
+      raise ValueError(
+        f'mixing.clean_fraction is {fraction}, which keeps the first examples '
+        "of a whole batch: on several devices it needs parallel='sharding'"
+      )
     rest = jax.tree.map(lambda a: a[kept:], batch)
     image = mix(rng, logits_fn, rest, generator_params)
     image = jnp.concatenate([batch.image[:kept], image])

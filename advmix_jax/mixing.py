@@ -21,6 +21,7 @@ typical_set_fn.
 import jax
 import jax.numpy as jnp
 
+from advmix_jax import parallel
 from advmix_jax.types import Generator, Params
 
 
@@ -62,7 +63,9 @@ def mix_with_donors(
 
 def random_z(generator: Generator, rng: jax.Array, batch: int) -> jax.Array:
   """Draws z ~ N(0, 1), [B, Z]."""
-  return jax.random.normal(rng, (batch, generator.latent_size))
+  return parallel.rows(
+    lambda n: jax.random.normal(rng, (n, generator.latent_size)), batch
+  )
 
 
 def random_fine(

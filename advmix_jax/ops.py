@@ -19,6 +19,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from advmix_jax import parallel
+
 EPSILON = 1e-8
 
 
@@ -228,6 +230,7 @@ def minibatch_stddev(x: jax.Array, group_size: int = 4) -> jax.Array:
   Raises:
     ValueError: if B is not a multiple of G.
   """
+  local, x = x, parallel.gather(x)
   b, h, w, c = x.shape
   g = min(group_size, b)
   if b % g:
@@ -235,5 +238,6 @@ def minibatch_stddev(x: jax.Array, group_size: int = 4) -> jax.Array:
   y = x.reshape(g, b // g, h, w, c)
   y = y - y.mean(0, keepdims=True)
   y = jnp.sqrt(jnp.square(y).mean(0) + EPSILON).mean((1, 2, 3))
-  y = jnp.broadcast_to(jnp.tile(y, g)[:, None, None, None], (b, h, w, 1))
-  return jnp.concatenate([x, y], axis=-1)
+  y = parallel.rows(lambda n: jnp.tile(y, n // len(y)), len(local))
+  y = jnp.broadcast_to(y[:, None, None, None], (len(local), h, w, 1))
+  return jnp.concatenate([local, y], axis=-1)

@@ -12,7 +12,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from advmix_jax import ops
+from advmix_jax import ops, parallel
 
 FUSED_FROM = 128  # From this output size on, official kernels are turned.
 
@@ -117,7 +117,8 @@ class StyleLayer(hk.Module):
     if rng is None:
       return strength * jax.lax.stop_gradient(stored)
     rng = jax.random.fold_in(rng, self._index)
-    return strength * jax.random.normal(rng, (batch, s, s, 1))
+    fresh = parallel.rows(lambda n: jax.random.normal(rng, (n, s, s, 1)), batch)
+    return strength * fresh
 
 
 class Synthesis(hk.Module):

@@ -39,6 +39,7 @@ from advmix_jax import (
   locks,
   methods,
   metrics,
+  parallel,
   preemption,
   types,
 )
@@ -83,13 +84,13 @@ def make_train_step(
   classifier: classifiers.Classifier,
   method: methods.Method,
 ) -> TrainStep:
-  """Returns the jitted step that all methods share.
+  """Returns the compiled step that all methods share, on all devices.
 
   Step n minimises the mean cross-entropy on the method's examples, drawn with
   fold_in(rng, n). The state is donated: use the one that comes back.
 
   Args:
-    config: Reads `optimizer`.
+    config: Reads `optimizer` and `parallel`.
     classifier: What is trained.
     method: From `methods.make_method`.
 
@@ -97,25 +98,33 @@ def make_train_step(
     (state, batch, rng, generator_params) -> (state, metrics) with metrics
     'loss', and 'accuracy' on the examples, both before the update.
   """
-  optimizer = _optimizer(config)
+  optimizer, size = _optimizer(config), config.optimizer.batch_size
 
   def mean_loss(params, examples):
     logits = classifier.apply(params, examples.image)
     hit = jnp.argmax(logits, axis=-1) == jnp.argmax(examples.target, axis=-1)
-    loss = methods.cross_entropy(logits, examples.target).mean()
-    return loss, {'loss': loss, 'accuracy': hit.mean()}
+    losses = methods.cross_entropy(logits, examples.target)
+    loss = parallel.mean(losses, size)
+    hits = parallel.mean(hit.astype(jnp.float32), size)
+    return loss, {'loss': loss, 'accuracy': hits}
 
-  @functools.partial(jax.jit, donate_argnums=0)
   def train_step(state, batch, rng, generator_params):
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
     examples = method(rng, logits_fn, batch, generator_params)
     grads, record = jax.grad(mean_loss, has_aux=True)(state.params, examples)
+    grads, record = parallel.total((grads, record))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return types.TrainState(state.step + 1, params, opt_state), record
 
-  return train_step
+  return parallel.compile(
+    train_step,
+    config.parallel,
+    split=(False, True, False, False),
+    out_split=False,
+    donate=(0,),
+  )
 
 
 def _batches(

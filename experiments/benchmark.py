@@ -20,6 +20,7 @@ A peer is a script that prints one JSON object of the same names with '_per_s';
 it and ours take turns, --rounds times, and the ratio is that of the medians.
 """
 
+import functools
 import json
 import pathlib
 import resource
@@ -183,7 +184,7 @@ def _train():
   batch = types.Batch(images, np.arange(BATCH.value) % 10, None)
   rng = jax.random.key(6)
   state = training.create_train_state(config, classifier, images)
-  flops = _cost(step, state, batch, rng, None)
+  flops = _flops(step, state, batch, rng, None)
 
   def work():
     nonlocal state
@@ -193,11 +194,6 @@ def _train():
   yield 'train', Part(work, BATCH.value, flops)
 
 
-def _cost(jitted, *args, **static) -> float:
-  analysis = jitted.lower(*args, **static).compile().cost_analysis()
-  return float((analysis or {}).get('flops', 0.0))
-
-
 def _gan():
   config = gan.default_config()
   config.update(batch_size=BATCH.value, r1_interval=1, r1_gamma=10.0)
@@ -205,7 +201,7 @@ def _gan():
   state = gan.init(jax.random.key(7, impl='rbg'), _network(), config)
   args = _images(), jax.random.key(8), jnp.float32(0)
   static = {'level': 0, 'with_r1': True, 'with_mix': False}
-  flops = _cost(step, state, *args, **static)
+  flops = _flops(functools.partial(step, **static), state, *args)
 
   def work():
     nonlocal state

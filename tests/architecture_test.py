@@ -11,7 +11,8 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 
 # Imports within the package only go down: to a floor above in this list.
 FLOORS = (
-  ('types', 'ops', 'digits', 'preemption'),
+  ('types', 'parallel', 'digits', 'preemption'),
+  ('ops',),
   ('checkpoints', 'ascent', 'cli', 'datasets'),
   (
     'attacks',

@@ -80,6 +80,7 @@ def _tiny(kimg):
   config.gan = _gan_config(
     batch_size=8, kimg=kimg, r1_interval=1, mix_consistency=0.1
   )
+  config.parallel = 'pmap'
   config.log_kimg = config.sample_kimg = config.checkpoint_kimg = 0.016
   return config
 
@@ -92,7 +93,7 @@ def _leaves(path):
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
   # One compilation for the three runs, whose steps are the same program.
   step = gan.make_step(_tiny(1).network, _tiny(1).gan)
-  monkeypatch.setattr(gan, 'make_step', lambda *configs: step)
+  monkeypatch.setattr(gan, 'make_step', lambda *arguments: step)
   gan_training.train(_tiny(0.032), tmp_path / 'whole')
   gan_training.train(_tiny(0.016), tmp_path / 'parts')
   gan_training.train(_tiny(0.032), tmp_path / 'parts')

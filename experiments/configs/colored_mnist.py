@@ -24,6 +24,7 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   # nominal | mixup | adversarial_training | randmix | advmix
   config.method = 'advmix'
   config.seed = 0  # Of initial weights, order, and every draw in training.
+  config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_every = 10  # Steps per line of metrics.jsonl.
   config.checkpoint_every = 0  # Steps; 0 is once per epoch.
   config.data = _data()

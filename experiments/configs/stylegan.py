@@ -21,6 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.data = datasets.default_config()
   config.network = stylegan.default_config()
   config.gan = gan.default_config()
+  config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_kimg = 2.0  # Metrics.
   config.sample_kimg = 10.0  # Style-mixing grids in WORKDIR/samples.
   config.checkpoint_kimg = 10.0
