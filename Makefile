@@ -1,6 +1,7 @@
 # make demo     the main job on this machine, then runs/demo/report.html
 # make test     lint, then every test
 # make results  the README's table: three methods, three seeds
+# make soak     kills each command fifty times; an hour or two
 # make lint     ruff's checks and its formatter's
 # make install  .venv alone, for the commands in README.md
 # make clean    removes .venv and caches, and leaves runs/
@@ -15,7 +16,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint results install clean help
+.PHONY: demo test soak lint results install clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -52,7 +53,10 @@ lint: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(VENV)/bin/ruff check .
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist worksteal
+
+soak: $(INSTALLED)
+	$(RUN) tests/soak.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

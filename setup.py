@@ -53,7 +53,13 @@ setuptools.setup(
     'tqdm>=4.66',
   ],
   extras_require={
-    'dev': ['h5py>=3.10', 'hypothesis>=6.100', 'pytest>=8.0', 'ruff>=0.8'],
+    'dev': [
+      'h5py>=3.10',
+      'hypothesis>=6.100',
+      'pytest>=8.0',
+      'pytest-xdist>=3.6',
+      'ruff>=0.8',
+    ],
     'keras': ['h5py>=3.10'],  # Reading Keras' weights of VGG-16.
     # Preparing MNIST needs TensorFlow; tfds 4.9.10 does not declare
     # importlib_resources, which it imports.

@@ -32,9 +32,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from advmix_jax import types
+from advmix_jax import hosts, types
 
 _METADATA = '__metadata__'  # npz entry: JSON string {'format', ...} below.
 _FORMAT = 'advmix_jax/1'
@@ -44,7 +45,12 @@ _SUMS = 'sha256.json'  # Beside a checkpoint's files, written last.
 def write_atomically(
   path: str | os.PathLike, write: Callable[[BinaryIO], Any]
 ) -> None:
-  """Calls `write(file)` on a temporary file, then renames it to `path`."""
+  """Calls `write(file)` on a temporary file, then renames it to `path`.
+
+  Of several processes only the first one writes; the others do nothing.
+  """
+  if not hosts.is_first():
+    return
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   handle, temporary = tempfile.mkstemp(
@@ -119,6 +125,7 @@ def load_npz(path: str | os.PathLike) -> tuple[types.Params, dict[str, Any]]:
   if not os.path.isfile(path):
     raise FileNotFoundError(f'{path}: no such file.')
   try:
+    _check_stored(path)
     with np.load(path, allow_pickle=False) as f:
       if _METADATA not in f.files:
         raise ValueError(f'no {_METADATA} entry')
@@ -133,6 +140,9 @@ def load_npz(path: str | os.PathLike) -> tuple[types.Params, dict[str, Any]]:
     AttributeError,
     EOFError,
     OSError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
     zipfile.BadZipFile,
     zipfile.zlib.error,
   ) as e:
@@ -146,6 +156,14 @@ def load_npz(path: str | os.PathLike) -> tuple[types.Params, dict[str, Any]]:
       node = node.setdefault(key, {})
     node[keys[-1]] = array
   return params, header['metadata']
+
+
+def _check_stored(path: str | os.PathLike) -> None:
+  """ValueError for compressed entries, which can unpack to any size."""
+  with zipfile.ZipFile(path) as f:
+    packed = [info.filename for info in f.infolist() if info.compress_type]
+  if packed:
+    raise ValueError(f'{packed[0]!r} is compressed')
 
 
 def _one_line(error: BaseException) -> str:
@@ -236,7 +254,9 @@ def _restore_step(manager: Any, step: int, template: Any) -> Any:
     for name, value in sums.items():
       if found.get(name) != value:
         raise ValueError(f'{name} is missing or was changed')
-  abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
+  abstract = jax.tree.map(
+    ocp.utils.to_shape_dtype_struct, jax.device_get(template)
+  )
   # Compared before reading: orbax prints pages of text on a failed read.
   stored = manager.item_metadata(step)
   want, got = _shapes(abstract), _shapes(stored)
@@ -245,7 +265,8 @@ def _restore_step(manager: Any, step: int, template: Any) -> Any:
       raise ValueError(
         f'{name} has shape {got.get(name)}, expected {want.get(name)}'
       )
-  return manager.restore(step, args=ocp.args.StandardRestore(abstract))
+  state = manager.restore(step, args=ocp.args.StandardRestore(abstract))
+  return jax.tree.map(jnp.asarray, state)
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
@@ -262,10 +283,13 @@ def _set_aside(manager: Any, step: int, reason: str, *, fallback: int) -> None:
   """Moves a corrupt checkpoint out of the manager's sight and says so."""
   source = pathlib.Path(manager.directory) / str(step)
   target = source.parent.parent / 'checkpoints_corrupt' / str(step)
-  target.parent.mkdir(exist_ok=True)
   while target.exists():
     target = target.with_name(target.name + '_')
-  os.replace(source, target)
+  hosts.barrier(f'{source} is corrupt')  # All have seen it.
+  if hosts.is_first():
+    target.parent.mkdir(exist_ok=True)
+    os.replace(source, target)
+  hosts.barrier(f'{source} is gone')
   manager.reload()
   logging.warning(
     'checkpoint %d is corrupt (%s): moved to %s, continuing from step %d',

@@ -28,7 +28,15 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from advmix_jax import preemption
+from advmix_jax import hosts, preemption
+
+_ADDRESS = flags.DEFINE_string(
+  'coordinator_address', '', 'Several processes: host:port of the first one.'
+)
+_COUNT = flags.DEFINE_integer(
+  'num_processes', 1, 'Several processes: how many; SLURM needs none of these.'
+)
+_INDEX = flags.DEFINE_integer('process_id', 0, 'Several processes: this one.')
 
 # What bad input raises.
 _ERRORS = (ValueError, FileNotFoundError, NotADirectoryError, PermissionError)
@@ -157,6 +165,7 @@ def run(main: Callable[..., Any]) -> NoReturn:
   def guarded(argv: list[str]) -> Any:
     preemption.install()
     try:
+      hosts.initialize(_ADDRESS.value, _COUNT.value, _INDEX.value)
       return main(argv)
     except _ERRORS as error:
       _fail(error)

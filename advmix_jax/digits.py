@@ -15,6 +15,7 @@ Contents: Digits, load_digits, read_idx, SOURCES, SPLITS, NUM_CLASSES.
 """
 
 import gzip
+import io
 import math
 import os
 import pathlib
@@ -31,6 +32,7 @@ EMBEDDED_PATH = pathlib.Path(__file__).parent / 'data' / 'digits.npz'
 
 _IDX_PREFIX = {'train': 'train', 'test': 't10k'}
 # IDX magic numbers: two zero bytes, type 8 (unsigned byte), number of axes.
+_MAX_BYTES = 2**30  # Of an unpacked IDX file; the largest EMNIST has 2**29.
 _IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}
 _TFDS_HINT = 'pip install tensorflow-datasets tensorflow importlib_resources'
 
@@ -168,11 +170,15 @@ def _gunzip(data: bytes, path: str | os.PathLike) -> bytes:
   if data[:2] != b'\x1f\x8b':
     return data
   try:
-    return gzip.decompress(data)
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+      unpacked = file.read(_MAX_BYTES + 1)
   except (EOFError, OSError, zlib.error) as error:
     raise ValueError(
       f'{path}: truncated or corrupt gzip ({error}), expected a whole file'
     ) from error
+  if len(unpacked) > _MAX_BYTES:
+    raise ValueError(f'{path}: unpacks to more than {_MAX_BYTES} bytes')
+  return unpacked
 
 
 def _read_tfds(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:

@@ -29,6 +29,7 @@ import numpy as np
 
 from advmix_jax import (
   encoder,
+  hosts,
   inversion,
   latents,
   locks,
@@ -164,7 +165,9 @@ def encode_to_file(
       **_arguments(setting),
     )
     _write(setting, images, path, found, errors)
-  shutil.rmtree(folder)
+  hosts.barrier(f'latents {path}')  # The first process has written them.
+  if hosts.is_first():
+    shutil.rmtree(folder)
   return latents.load(path, images), errors
 
 

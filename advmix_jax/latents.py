@@ -14,6 +14,7 @@ Contents: hashes, quantise, dequantise, save, load, load_metadata.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zlib
 from collections.abc import Mapping
@@ -119,7 +120,37 @@ def _read(path):
   parts, metadata = checkpoints.load_npz(path)
   if metadata.get('kind') != _KIND:
     raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  if not _is_whole(parts):
+    raise ValueError(f'{path}: corrupt, its arrays are not those of latents')
   return parts, metadata
+
+
+def _is_whole(parts):
+  """Whether names, types and shapes are those that `save` writes."""
+  kinds = {'code': 'uint8', 'offset': 'f4', 'scale': 'f4', 'hash': 'uint64'}
+  if set(parts) != set(kinds):
+    return False
+  arrays = {name: np.asarray(value) for name, value in parts.items()}
+  axes = {name: array.ndim for name, array in arrays.items()}
+  return (
+    all(arrays[name].dtype == kind for name, kind in kinds.items())
+    and axes == {'code': 1, 'offset': 2, 'scale': 2, 'hash': 1}
+    and arrays['offset'].shape == arrays['scale'].shape
+    and len(arrays['hash']) > 0
+  )
+
+
+def _unpack(path, parts):
+  """The codes [N, L, D] of a file."""
+  shape = (*parts['scale'].shape, len(parts['hash']))
+  size = math.prod(shape)
+  try:  # One byte more than expected shows what is too long.
+    code = zlib.decompressobj().decompress(parts['code'].tobytes(), size + 1)
+  except zlib.error as e:
+    raise ValueError(f'{path}: corrupt ({e})') from e
+  if len(code) != size:
+    raise ValueError(f'{path}: corrupt, {len(code)} codes, expected {size}')
+  return np.frombuffer(code, np.uint8).reshape(shape).transpose(2, 0, 1)
 
 
 def load_metadata(path: str | os.PathLike) -> dict[str, Any]:
@@ -155,7 +186,5 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
       f'{path}: no latents for {missing.sum()} of {len(images)} images (first: '
       f'image {missing.argmax()}); it encodes {len(known)} other images'
     )
-  code = np.frombuffer(zlib.decompress(parts['code'].tobytes()), np.uint8)
-  code = code.reshape(*parts['scale'].shape, len(known))
-  code = code.transpose(2, 0, 1)[order[place]]
+  code = _unpack(path, parts)[order[place]]
   return dequantise(Quantised(code, parts['offset'], parts['scale']))

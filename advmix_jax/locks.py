@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import filelock
 
-from advmix_jax import checkpoints
+from advmix_jax import checkpoints, hosts
 
 _FILE = 'lock'
 _OWNER = 'lock.json'  # Who holds it, for the one who is refused.
@@ -31,6 +31,9 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
   Raises:
     ValueError: Another process holds it; names its pid and host.
   """
+  if not hosts.is_first():  # The first of several processes holds it for all.
+    yield
+    return
   workdir = pathlib.Path(workdir)
   workdir.mkdir(parents=True, exist_ok=True)
   lock = filelock.FileLock(workdir / _FILE, timeout=0)

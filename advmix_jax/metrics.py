@@ -24,7 +24,7 @@ from typing import Any
 
 import tqdm
 
-from advmix_jax import checkpoints
+from advmix_jax import checkpoints, hosts
 
 # (step, {name: number}) -> None
 WriteFn = Callable[[int, Mapping[str, float]], None]
@@ -40,8 +40,12 @@ def writer(
 
   Args:
     workdir: The run's folder; made where it doesn't exist.
-    tensorboard: Whether to write event files too.
+    tensorboard: Whether to write event files too. Of several processes only
+      the first one writes.
   """
+  if not hosts.is_first():
+    yield lambda step, values: None
+    return
   workdir = pathlib.Path(workdir)
   workdir.mkdir(parents=True, exist_ok=True)
   with contextlib.ExitStack() as stack:
@@ -115,6 +119,7 @@ def progress(
     unit=unit,
     dynamic_ncols=terminal,
     ncols=None if terminal else 79,
+    disable=not hosts.is_first(),
     mininterval=0.5 if terminal else 15.0,
     maxinterval=10.0 if terminal else 60.0,
   )

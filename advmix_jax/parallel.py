@@ -17,6 +17,8 @@ of sums, because functions say what they mean:
 
 All of them are plain on a single device. A batch that the devices don't divide
 is filled up with copies; `mean` doesn't count them, and outputs are cut off.
+With several processes, each holds the whole batch in its memory, puts its own
+rows on its own devices, and gets all rows of the outputs.
 
 Contents: KINDS, check, count, rows, mean, total, gather, roll; compile.
 """
@@ -162,10 +164,13 @@ def _pmapped(fn, split, out_split, donate, devices):
     donate_argnums=donate,
     devices=devices,
   )
-  parts = len(devices)
+  parts, here = len(devices), jax.local_device_count()
 
   def fold(a):
-    return a.reshape((parts, len(a) // parts) + a.shape[1:])
+    per_device = len(a) // parts
+    first = jax.process_index() * here * per_device
+    a = a[first : first + here * per_device]
+    return a.reshape((here, per_device) + a.shape[1:])
 
   def run(*args):
     args = [
@@ -175,6 +180,7 @@ def _pmapped(fn, split, out_split, donate, devices):
     out = inner(*args)
     if out_split:
       out = jax.tree.map(lambda a: a.reshape((-1,) + a.shape[2:]), out)
+      out = _all_rows(out)
     return out
 
   return run
@@ -187,9 +193,43 @@ def _sharded(fn, split, out_split, donate, devices):
   )
   shared = NamedSharding(mesh, PartitionSpec(_AXIS))
   whole = NamedSharding(mesh, PartitionSpec())
-  return jax.jit(
+  shardings = tuple(shared if s else whole for s in split)
+  inner = jax.jit(
     fn,
-    in_shardings=tuple(shared if s else whole for s in split),
+    in_shardings=shardings,
     out_shardings=shared if out_split else whole,
     donate_argnums=donate,
   )
+  if jax.process_count() == 1:
+    return inner
+
+  def run(*args):
+    args = [
+      jax.tree.map(functools.partial(_place, sharding), arg)
+      for sharding, arg in zip(shardings, args, strict=True)
+    ]
+    out = inner(*args)
+    return _all_rows(out) if out_split else out
+
+  return run
+
+
+def _place(sharding, a):
+  """An array that each process holds, as one array of all processes."""
+  if isinstance(a, jax.Array):
+    if not a.is_fully_addressable:
+      return a  # It came from an earlier call.
+    if jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
+      data = _place(sharding, jax.random.key_data(a))
+      return jax.random.wrap_key_data(data, impl=jax.random.key_impl(a))
+  a = np.asarray(a)
+  return jax.make_array_from_callback(a.shape, sharding, lambda i: a[i])
+
+
+def _all_rows(tree):
+  """The rows of all processes, in each of them, as NumPy arrays."""
+  if jax.process_count() == 1:
+    return tree
+  from jax.experimental import multihost_utils
+
+  return multihost_utils.process_allgather(tree, tiled=True)

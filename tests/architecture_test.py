@@ -11,7 +11,7 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 
 # Imports within the package only go down: to a floor above in this list.
 FLOORS = (
-  ('types', 'parallel', 'digits', 'preemption'),
+  ('types', 'parallel', 'digits', 'hosts', 'preemption'),
   ('ops',),
   ('checkpoints', 'ascent', 'cli', 'datasets'),
   (

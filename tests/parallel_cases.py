@@ -75,11 +75,12 @@ def test_two_steps_of_a_classifier(method, use):
 def test_two_steps_of_a_gan(use):
   """With R1, style mixing, the mixing loss, fresh noise and stddev groups."""
   config = gan_test._tiny(1)
+  config.network.update(resolution=8, fmaps=(8, 4), split=2)
   config.gan.update(batch_size=16, style_mixing=0.5)
-  images = jax.random.uniform(jax.random.key(1), (16, 32, 32, 3))
+  images = jax.random.uniform(jax.random.key(1), (16, 8, 8, 3))
   static = {'level': 0, 'with_r1': True, 'with_mix': True}
   results = {}
-  for n, kind in [(1, 'pmap'), (2, 'pmap'), (8, 'pmap'), (8, 'sharding')]:
+  for n, kind in [(1, 'pmap'), (8, 'pmap'), (8, 'sharding')]:
     use(n)
     rng = jax.random.key(0, impl='rbg')
     state = gan.init(rng, config.network, config.gan)
