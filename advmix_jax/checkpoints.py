@@ -193,13 +193,28 @@ def make_manager(workdir: str | os.PathLike, *, max_to_keep: int = 2) -> Any:
 
 
 def save(manager: Any, step: int, state: Any) -> None:
-  """Writes `state`, any pytree of arrays, as the checkpoint of `step`."""
+  """Writes `state`, any pytree of arrays, as the checkpoint of `step`.
+
+  Raises:
+    ValueError: It can't be written, as on a full disk.
+  """
   import orbax.checkpoint as ocp
 
   state = jax.device_get(state)  # So that any number of devices can restore.
-  manager.save(step, args=ocp.args.StandardSave(state), force=True)
   folder = pathlib.Path(manager.directory) / str(step)
-  write_json(folder / _SUMS, _hashes(folder))
+  disabled = logging.root.manager.disable
+  logging.disable(logging.CRITICAL)  # Orbax prints pages of text on an error.
+  try:
+    manager.save(step, args=ocp.args.StandardSave(state), force=True)
+    write_json(folder / _SUMS, _hashes(folder))
+  except (ValueError, OSError) as e:
+    reason = str(e).rsplit(': ', 1)[-1]
+    raise ValueError(
+      f'{folder}: the checkpoint could not be written ({reason}); earlier ones '
+      'are kept'
+    ) from e
+  finally:
+    logging.disable(disabled)
 
 
 def _hashes(folder: pathlib.Path) -> dict[str, str]:

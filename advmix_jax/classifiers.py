@@ -18,6 +18,7 @@ save, load.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -107,11 +108,17 @@ def make_classifier(
     )
   if config.name == 'vgg' and config.width < 1:
     raise ValueError(f'classifier.width is {config.width}, expected >= 1')
+  return _make(config.name, config.get('width'), num_classes)
+
+
+@functools.lru_cache(maxsize=8)
+def _make(name: str, width: int, num_classes: int) -> Classifier:
+  """The same functions for the same config, so that jit compiles them once."""
 
   def logits(image: jax.Array) -> jax.Array:
-    if config.name == 'linear':
+    if name == 'linear':
       return Linear(num_classes)(image)
-    return TruncatedVGG(num_classes, width=config.width)(image)
+    return TruncatedVGG(num_classes, width=width)(image)
 
   net = hk.without_apply_rng(hk.transform(logits))
   return Classifier(init=net.init, apply=net.apply)

@@ -9,8 +9,7 @@
   that `--config=configs/colored_mnist.py` works from the project's root and
   from experiments/. A variant after a colon is kept.
 - Without `--config`, the default that `define_config` was given is taken.
-- Bad input (ValueError, FileNotFoundError, a config field or flag that doesn't
-  exist) ends the program with one line on stderr and exit code 1.
+- Bad input (ValueError, OSError, a config field or flag that doesn't exist) ends the program with one line on stderr and exit code 1.
 - SIGTERM saves what can be saved and ends it with exit code 143.
 
 Contents: define_config, find_config, check_fields, run.
@@ -39,7 +38,7 @@ _COUNT = flags.DEFINE_integer(
 _INDEX = flags.DEFINE_integer('process_id', 0, 'Several processes: this one.')
 
 # What bad input raises.
-_ERRORS = (ValueError, FileNotFoundError, NotADirectoryError, PermissionError)
+_ERRORS = (ValueError, OSError)
 _CONFIG = ('--config', '-config')
 
 

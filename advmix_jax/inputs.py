@@ -14,6 +14,7 @@ Contents: load_generator, clipped, load_latents.
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 from typing import Any
@@ -51,12 +52,17 @@ def load_generator(
       f'generator.name is {config.name!r}, expected one of {GENERATORS}'
     )
   if config.name == 'ideal':
-    digits = datasets.load_digits('embedded', 'train', limit=10)
-    bank = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=True)
-    generator = ideal.make_generator(bank.image)
-    return generator, generator.init(None)
+    return _ideal()
   generator, params = stylegan.load(_generator_path(config))
   return clipped(generator), params
+
+
+@functools.cache  # The same functions are compiled once.
+def _ideal():
+  digits = datasets.load_digits('embedded', 'train', limit=10)
+  bank = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=True)
+  generator = ideal.make_generator(bank.image)
+  return generator, generator.init(None)
 
 
 def _generator_path(config: ml_collections.ConfigDict) -> pathlib.Path:
@@ -64,6 +70,7 @@ def _generator_path(config: ml_collections.ConfigDict) -> pathlib.Path:
   return pathlib.Path(config.path or DATA / 'generator.npz')
 
 
+@functools.lru_cache(maxsize=8)  # The same functions are compiled once.
 def clipped(generator: types.Generator) -> types.Generator:
   """The generator with its images clipped to [0, 1]."""
   return generator._replace(

@@ -16,6 +16,7 @@ Contents: default_config, make_generator, make_discriminator, truncate,
 average_latents, save, load, load_discriminator.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -141,6 +142,12 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
     ValueError: for a resolution, fmaps or split that make no network.
   """
   _check(config)
+  return _make_generator(ml_collections.FrozenConfigDict(config))
+
+
+@functools.lru_cache(maxsize=8)
+def _make_generator(config):
+  """The same functions for the same config, so that jit compiles them once."""
   functions = _generator_functions(config)
   mapping, synthesis, coarse, fine = functions.apply
 

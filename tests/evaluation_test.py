@@ -21,7 +21,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advmix_jax import evaluation, evaluators, outcomes, pages, types
+from advmix_jax import (
+  classifiers,
+  evaluation,
+  evaluators,
+  inputs,
+  outcomes,
+  pages,
+  stylegan,
+  types,
+)
 
 N = 23  # No multiple of any batch size below.
 SIZE = {'batch_size': 8}  # Attacks of at most 8 compile a single loop.
@@ -141,6 +150,29 @@ def test_random_failures_ignore_how_they_are_batched():
   )
   many = evaluators.random_failures(SUBJECT, rng, batch, num_draws=9)
   np.testing.assert_array_equal(few, many)
+
+
+def test_a_second_run_of_the_same_networks_compiles_nothing():
+  """What two runs of a comparison do: each loads its own networks."""
+  path = inputs.DATA / 'generator.npz'
+  config = ml_collections.ConfigDict({'name': 'vgg', 'width': 2})
+  made = [
+    (
+      classifiers.make_classifier(config, 10).apply,
+      inputs.clipped(stylegan.load(path)[0]),
+    )
+    for _ in range(2)
+  ]
+  assert made[0] == made[1]
+  config.width = 3
+  assert classifiers.make_classifier(config, 10).apply != made[0][0]
+  run = evaluators._compiled(SUBJECT.logits_fn, 'pmap', 1, 1)
+  images = toy_batch().image
+  before = run._cache_size()
+  for _ in range(2):
+    evaluators.predict(SUBJECT, images, batch_size=5)
+  assert evaluators._compiled(SUBJECT.logits_fn, 'pmap', 1, 1) is run
+  assert run._cache_size() == before + 1
 
 
 def test_worst_of_more_draws_is_never_better():
