@@ -9,7 +9,8 @@
   that `--config=configs/colored_mnist.py` works from the project's root and
   from experiments/. A variant after a colon is kept.
 - Without `--config`, the default that `define_config` was given is taken.
-- Bad input (ValueError, OSError, a config field or flag that doesn't exist) ends the program with one line on stderr and exit code 1.
+- Bad input (ValueError, OSError, a config field or flag that doesn't exist)
+  ends the program with one line on stderr and exit code 1.
 - SIGTERM saves what can be saved and ends it with exit code 143.
 
 Contents: define_config, find_config, check_fields, run.

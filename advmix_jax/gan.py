@@ -275,6 +275,27 @@ def make_step(network_config, config, kind='pmap'):
       f'gan.batch_size is {config.batch_size}, expected a multiple of the '
       f'{devices} devices'
     )
+  step = _step_fn(network_config, config)
+
+  @functools.cache
+  def compiled(**static):
+    return parallel.compile(
+      functools.partial(step, **static),
+      kind,
+      split=(False, True, False, False),
+      out_split=False,
+      donate=(0,),
+    )
+
+  def run(state, images, rng, blend, *, level, with_r1, with_mix):
+    static = {'level': level, 'with_r1': with_r1, 'with_mix': with_mix}
+    return compiled(**static)(state, images, rng, blend)
+
+  return run
+
+
+def _step_fn(network_config, config):
+  """The update itself, not compiled."""
   discriminator = stylegan.make_discriminator(network_config)
   fakes = _fakes_fn(network_config, config)
   discriminator_loss = _discriminator_loss_fn(discriminator, config)
@@ -312,21 +333,7 @@ def make_step(network_config, config, kind='pmap'):
     state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
     return state, metrics | {'gan/generator_loss': g_loss, 'gan/mix_loss': mix}
 
-  @functools.cache
-  def compiled(**static):
-    return parallel.compile(
-      functools.partial(step, **static),
-      kind,
-      split=(False, True, False, False),
-      out_split=False,
-      donate=(0,),
-    )
-
-  def run(state, images, rng, blend, *, level, with_r1, with_mix):
-    static = {'level': level, 'with_r1': with_r1, 'with_mix': with_mix}
-    return compiled(**static)(state, images, rng, blend)
-
-  return run
+  return step
 
 
 def _decay(config, step):

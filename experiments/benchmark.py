@@ -20,7 +20,6 @@ A peer is a script that prints one JSON object of the same names with '_per_s';
 it and ours take turns, --rounds times, and the ratio is that of the medians.
 """
 
-import functools
 import json
 import pathlib
 import resource
@@ -28,47 +27,21 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
-import ml_collections
-import numpy as np
 from absl import flags
 
 try:
-  from advmix_jax import (
-    attacks,
-    classifiers,
-    cli,
-    configs,
-    datasets,
-    encoder,
-    encoding,
-    evaluators,
-    gan,
-    inputs,
-    methods,
-    stylegan,
-    training,
-    types,
-  )
+  import benchmark_parts
+
+  from advmix_jax import cli, configs
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'benchmark.py: error: {error}; run `make install` or `pip install -e .` '
     "in the project's root, and use that Python."
   ) from None
 
-RESTARTS, STEPS = 5, 5
-UNITS = {
-  'synthesis': 'images',
-  'attack': 'example_steps',
-  'train': 'examples',
-  'gan': 'images',
-  'encode': 'image_steps',
-  'evaluate': 'examples',
-  'official': 'images',
-}
+PARTS, UNITS = benchmark_parts.PARTS, benchmark_parts.UNITS
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 ONLY = flags.DEFINE_list('only', list(UNITS), 'Which parts.')
@@ -80,236 +53,6 @@ PEER = flags.DEFINE_string('peer', '', 'Script of the peer; "": none.')
 RUNS = flags.DEFINE_string(
   'runs', 'runs/demo', 'Folder of trained runs: nominal/ and advmix/.'
 )
-
-
-class Part(NamedTuple):
-  """What is timed."""
-
-  work: object  # () -> arrays
-  amount: float  # Units per call.
-  flops: float = 0.0  # Per call, as XLA counts them; 0: unknown.
-
-
-def _flops(fn, *args) -> float:
-  """Floating-point operations of fn(*args), as XLA counts them."""
-  analysis = jax.jit(fn).lower(*args).compile().cost_analysis()
-  return float((analysis or {}).get('flops', 0.0))
-
-
-def _network():
-  config = stylegan.default_config()
-  config.update(
-    fmaps=(64, 64, 64, 32), latent_size=64, dlatent_size=64, mapping_layers=8
-  )
-  return config
-
-
-def _generator():
-  generator = stylegan.make_generator(_network())
-  params = generator.init(jax.random.key(0, impl='rbg'))
-  return generator, jax.tree.map(jnp.asarray, params)
-
-
-def _latents(generator):
-  shape = (BATCH.value, generator.num_layers, generator.dlatent_size)
-  return jax.random.normal(jax.random.key(1), shape)
-
-
-def _classifier():
-  config = ml_collections.ConfigDict({'name': 'vgg', 'width': 32})
-  return classifiers.make_classifier(config, 10)
-
-
-def _images():
-  return jax.random.uniform(jax.random.key(2), (BATCH.value, 32, 32, 3))
-
-
-def _synthesis():
-  generator, params = _generator()
-  w, rng = _latents(generator), jax.random.key(3)
-  run = jax.jit(generator.synthesize)
-  flops = _flops(generator.synthesize, params, w, rng)
-  yield 'synthesis', Part(lambda: run(params, w, rng), BATCH.value, flops)
-
-
-def _attack():
-  generator, params = _generator()
-  classifier = _classifier()
-  weights = classifier.init(jax.random.key(4, impl='rbg'), _images())
-  labels = jnp.arange(BATCH.value) % 10
-  s = generator.split
-
-  def loss_fn(weights, params, x, activations):
-    image = generator.fine(params, activations, x)
-    logits = classifier.apply(weights, image)
-    target = jax.nn.one_hot(labels, 10)
-    return methods.cross_entropy(logits, target), logits
-
-  @jax.jit
-  def run(weights, params, w, rng):
-    activations = generator.coarse(params, w[:, :s])
-    size = (BATCH.value, generator.latent_size)
-    return attacks.pgd(
-      lambda x: loss_fn(weights, params, x, activations),
-      rng,
-      lambda key: generator.map(params, jax.random.normal(key, size))[:, s:],
-      labels,
-      restarts=RESTARTS,
-      steps=STEPS,
-      alpha=0.005,
-      eps=0.03,
-    ).x
-
-  w, rng = _latents(generator), jax.random.key(5)
-  activations = generator.coarse(params, w[:, :s])
-  x = w[:, s:]
-  step = _flops(
-    jax.grad(lambda x, a: loss_fn(weights, params, x, a)[0].sum()),
-    *(x, activations),
-  )
-  last = _flops(lambda x, a: loss_fn(weights, params, x, a), x, activations)
-  coarse = _flops(generator.coarse, params, w[:, :s])
-  flops = coarse + RESTARTS * (STEPS * step + last)
-  amount = BATCH.value * RESTARTS * STEPS
-  yield 'attack', Part(lambda: run(weights, params, w, rng), amount, flops)
-
-
-def _train():
-  classifier = _classifier()
-  config = CONFIG.value.copy_and_resolve_references()
-  config.method, config.optimizer.batch_size = 'nominal', BATCH.value
-  method = methods.make_method('nominal', config, num_classes=10)
-  step = training.make_train_step(config, classifier, method)
-  images = np.asarray(_images())
-  batch = types.Batch(images, np.arange(BATCH.value) % 10, None)
-  rng = jax.random.key(6)
-  state = training.create_train_state(config, classifier, images)
-  flops = _flops(step, state, batch, rng, None)
-
-  def work():
-    nonlocal state
-    state, record = step(state, batch, rng, None)
-    return record
-
-  yield 'train', Part(work, BATCH.value, flops)
-
-
-def _gan():
-  config = gan.default_config()
-  config.update(batch_size=BATCH.value, r1_interval=1, r1_gamma=10.0)
-  step = gan.make_step(_network(), config)
-  state = gan.init(jax.random.key(7, impl='rbg'), _network(), config)
-  args = _images(), jax.random.key(8), jnp.float32(0)
-  static = {'level': 0, 'with_r1': True, 'with_mix': False}
-  flops = _flops(functools.partial(step, **static), state, *args)
-
-  def work():
-    nonlocal state
-    state, record = step(state, *args, **static)
-    return record
-
-  yield 'gan', Part(work, BATCH.value, flops)
-
-
-def _encode():
-  config = CONFIG.value.copy_and_resolve_references()
-  setting = encoding.load_setting(config)
-  images = datasets.load(config.data, 'test').image[: BATCH.value]
-  setting.config.batch_size = len(images)
-
-  def work():
-    return encoder.encode(
-      images,
-      generator=setting.generator,
-      generator_params=setting.params,
-      features_fn=setting.features_fn,
-      config=setting.config,
-      start_fn=setting.start_fn,
-      rng=jax.random.key(0),
-    )
-
-  yield 'encode', Part(work, len(images) * setting.config.steps)
-
-
-def _evaluate():
-  """Early exit on trained classifiers; without one it is worth nothing."""
-  for method in ('nominal', 'advmix'):
-    folder = pathlib.Path(RUNS.value) / method
-    if not (folder / 'classifier.npz').exists():
-      print(f'evaluate: no run in {folder}; `make demo` makes it')
-      continue
-    config = configs.load_workdir(folder)
-    subject, batch = _subject(config, folder)
-    attack = config.eval.attack
-    attack.update(restarts=10, steps=5)
-
-    def work(subject=subject, batch=batch, attack=attack):
-      rng = jax.random.key(0)
-      return evaluators.algorithm2(subject, rng, batch, attack=attack)
-
-    yield f'evaluate_{method}', Part(work, len(batch.label))
-    if method == 'nominal':
-      full = _without_exit(subject, batch, attack)
-      yield 'evaluate_without_exit', Part(full, len(batch.label))
-
-
-def _subject(config, folder):
-  """A trained classifier, and 100 test digits."""
-  generator, params = inputs.load_generator(config.generator)
-  classifier, weights = classifiers.load(folder / 'classifier.npz')
-  test = datasets.load(config.data, 'test')
-  latents = inputs.load_latents(config, test, generator, params, folder)
-  batch = types.Batch(test.image[:100], test.label[:100], latents[:100])
-  return evaluators.Subject(classifier.apply, weights, generator, params), batch
-
-
-def _without_exit(subject, batch, attack):
-  generator, s = subject.generator, subject.generator.split
-  options = {k: attack[k] for k in ('restarts', 'steps', 'alpha', 'eps')}
-
-  @jax.jit
-  def run(weights, params, batch, rng):
-    activations = generator.coarse(params, batch.latents[:, :s])
-    target = jax.nn.one_hot(batch.label, 10)
-    size = (len(batch.label), generator.latent_size)
-
-    def loss_fn(x):
-      image = generator.fine(params, activations, x)
-      logits = subject.logits_fn(weights, image)
-      return methods.cross_entropy(logits, target), logits
-
-    def start(key):
-      return generator.map(params, jax.random.normal(key, size))[:, s:]
-
-    return attacks.pgd(loss_fn, rng, start, batch.label, **options).success
-
-  rng = jax.random.key(0)
-  return lambda: run(subject.params, subject.generator_params, batch, rng)
-
-
-def _official():
-  """The shapes of the official 1024x1024 networks, with random weights."""
-  config = stylegan.default_config()
-  fmaps = (512, 512, 512, 512, 256, 128, 64, 32, 16)
-  config.update(resolution=1024, fmaps=fmaps, split=8)
-  config.update(latent_size=512, dlatent_size=512, mapping_fmaps=512)
-  generator = stylegan.make_generator(config)
-  params = generator.init(jax.random.key(0, impl='rbg'))
-  w = jnp.zeros((1, generator.num_layers, 512))
-  run = jax.jit(generator.synthesize)
-  flops = _flops(generator.synthesize, params, w)
-  yield 'official', Part(lambda: run(params, w), 1, flops)
-
-
-PARTS = {
-  'synthesis': _synthesis,
-  'attack': _attack,
-  'train': _train,
-  'gan': _gan,
-  'encode': _encode,
-  'evaluate': _evaluate,
-  'official': _official,
-}
 
 
 def _seconds(work) -> float:
@@ -327,7 +70,7 @@ def _matmul_rate() -> float:
   return 2 * n**3 / min(_seconds(lambda: product(a)) for _ in range(5))
 
 
-def _measure(part: Part, first: float, rate: float) -> dict:
+def _measure(part: benchmark_parts.Part, first: float, rate: float) -> dict:
   seconds = [_seconds(part.work) for _ in range(REPEATS.value)]
   middle = statistics.median(seconds)
   record = {
@@ -403,7 +146,8 @@ def main(argv: list[str]) -> None:
     if name not in PARTS:
       raise ValueError(f'--only has {name!r}, expected {", ".join(PARTS)}')
   rate = _matmul_rate()
-  parts = {k: v for name in ONLY.value for k, v in PARTS[name]()}
+  options = benchmark_parts.Options(BATCH.value, CONFIG.value, RUNS.value)
+  parts = {k: v for name in ONLY.value for k, v in PARTS[name](options)}
   first = {name: _seconds(part.work) for name, part in parts.items()}
   rounds, peers = [], []
   for _ in range(ROUNDS.value):
