@@ -10,7 +10,7 @@ gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
 Contents: conv2d, upscale_conv2d, conv2d_downscale (and the slow twins
 upscale_conv2d_reference, conv2d_downscale_reference), upscale2d, downscale2d,
-blur2d, max_pool2d, leaky_relu, pixel_norm, adain,
+blur2d, max_pool2d, leaky_relu, pixel_norm, adain, instance_norm, modulate,
 minibatch_stddev.
 """
 
@@ -213,6 +213,19 @@ def adain(x: jax.Array, style: jax.Array) -> jax.Array:
   mean = x.mean((1, 2), keepdims=True)
   var = jnp.square(x - mean).mean((1, 2), keepdims=True)
   return (x - mean) * (jax.lax.rsqrt(var + EPSILON) * (scale + 1)) + shift
+
+
+def instance_norm(x: jax.Array) -> jax.Array:
+  """[B, H, W, C] with mean 0 and deviation 1 over H, W."""
+  x = x - x.mean((1, 2), keepdims=True)
+  var = jnp.square(x).mean((1, 2), keepdims=True)
+  return x * jax.lax.rsqrt(var + EPSILON)
+
+
+def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
+  """The style's scale (plus 1) and shift; of `instance_norm` it is `adain`."""
+  scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
+  return x * (scale + 1) + shift
 
 
 def minibatch_stddev(x: jax.Array, group_size: int = 4) -> jax.Array:

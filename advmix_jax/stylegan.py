@@ -116,10 +116,7 @@ def _generator_functions(config):
         if i % 2:
           synthesis.to_rgb(x, num_layers(config) // 2 - 1 - i // 2)
 
-    def coarse(w):
-      return synthesis.layers(None, w, 0)
-
-    return touch, (mapping, synthesis, coarse, synthesis.fine)
+    return touch, (mapping, synthesis, synthesis.coarse, synthesis.fine)
 
   return hk.multi_transform(build)
 

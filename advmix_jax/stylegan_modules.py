@@ -88,12 +88,20 @@ class StyleLayer(hk.Module):
     self._index, self._channels = index, channels
     self._size = 2 ** (index // 2 + 2)
 
-  def __call__(self, x, w, rng):
-    x = self._source(x, len(w))
-    x = x + self._noise(len(w), rng)
-    x = ops.leaky_relu(x + _bias(self._channels))
+  def __call__(self, x, w, rng=None, *, normalised=False):
+    """The whole layer; what is left of it where x is already `normalised`."""
     style = Dense(2 * self._channels, gain=1.0, name='style')
-    return ops.adain(x, style(w))
+    if normalised:
+      return ops.modulate(x, style(w))
+    return ops.adain(self._before_norm(x, len(w), rng), style(w))
+
+  def _before_norm(self, x, batch, rng):
+    x = self._source(x, batch) + self._noise(batch, rng)
+    return ops.leaky_relu(x + _bias(self._channels))
+
+  def normalised(self, x):
+    """The layer up to its instance norm, which no style has touched yet."""
+    return ops.instance_norm(self._before_norm(x, len(x), None))
 
   def _source(self, x, batch):
     c, s = self._channels, self._size
@@ -142,10 +150,15 @@ class Synthesis(hk.Module):
     """[B, h, h, C] -> [B, h, h, num_channels] in [-1, 1]."""
     return _Rgb(self._config.num_channels, name=f'to_rgb_lod{lod}')(x)
 
+  def coarse(self, w):
+    """z_∥ [B, S, D] -> activations of layer S before its style."""
+    return self._layers[w.shape[1]].normalised(self.layers(None, w, 0))
+
   def fine(self, x, w):
-    """Activations after layer S-1 and z_⊥ [B, L-S, D] -> image [-1, 1]."""
+    """Activations before the style of layer S, z_⊥ [B, L-S, D] -> [-1, 1]."""
     first = num_layers(self._config) - w.shape[1]
-    return self.to_rgb(self.layers(x, w, first), 0)
+    x = self._layers[first](x, w[:, 0], normalised=True)
+    return self.to_rgb(self.layers(x, w[:, 1:], first + 1), 0)
 
   def __call__(self, w, rng=None, level=0, blend=0.0):
     """Image at lod = level + blend, enlarged to the full size.

@@ -52,7 +52,8 @@ class Generator(NamedTuple):
   init: Callable[..., Params]  # (rng) -> params
   map: Callable[..., jax.Array]  # (params, z [B, Z]) -> [B, L, D]
   synthesize: Callable[..., jax.Array]  # (params, w, rng=None) -> [B, H, W, C]
-  coarse: Callable[..., Any]  # (params, z_∥ [B, S, D]) -> activations
+  # (params, z_∥ [B, S, D]) -> activations: all that doesn't depend on z_⊥
+  coarse: Callable[..., Any]
   fine: Callable[..., jax.Array]  # (params, activations, z_⊥) -> [B, H, W, C]
   num_layers: int  # L
   split: int  # S

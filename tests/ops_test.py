@@ -80,6 +80,13 @@ def test_adain_sets_mean_and_deviation():
   np.testing.assert_allclose(y.std((1, 2)), np.abs(style[:, :3] + 1), rtol=1e-4)
 
 
+def test_instance_norm_and_modulate_are_adain():
+  x = _normal(0, 2, 8, 8, 3) * 5 + 2
+  style = _normal(1, 2, 6)
+  parts = ops.modulate(ops.instance_norm(x), style)
+  np.testing.assert_allclose(parts, ops.adain(x, style), atol=1e-5)
+
+
 def test_minibatch_stddev_groups_are_strided():
   # Samples 0, 2, 4, 6 agree and 1, 3, 5, 7 spread: only odd ones see it.
   x = (
