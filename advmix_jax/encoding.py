@@ -167,7 +167,7 @@ def encode_to_file(
     _write(setting, images, path, found, errors)
   hosts.barrier(f'latents {path}')  # The first process has written them.
   if hosts.is_first():
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
   return latents.load(path, images), errors
 
 

@@ -28,6 +28,8 @@ _OWNER = 'lock.json'  # Who holds it, for the one who is refused.
 def hold(workdir: str | os.PathLike) -> Iterator[None]:
   """Holds WORKDIR, which is made where it doesn't exist.
 
+  A folder that is left with nothing in it is removed.
+
   Raises:
     ValueError: Another process holds it; names its pid and host.
   """
@@ -51,6 +53,9 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
   finally:
     (workdir / _OWNER).unlink(missing_ok=True)
     lock.release()
+    if os.listdir(workdir) == [_FILE]:  # Nothing came of it: leave no trace.
+      (workdir / _FILE).unlink()
+      workdir.rmdir()
 
 
 def _owner(workdir: pathlib.Path) -> str:

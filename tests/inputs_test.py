@@ -8,7 +8,15 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import datasets, encoding, ideal, inputs, latents, stylegan
+from advmix_jax import (
+  datasets,
+  encoder,
+  encoding,
+  ideal,
+  inputs,
+  latents,
+  stylegan,
+)
 
 
 def _network():
@@ -26,13 +34,15 @@ def release(tmp_path_factory):
   return path
 
 
-def _config(path, latents_path=''):
-  return ml_collections.ConfigDict(
+def _config(path, latents_path='', **options):
+  config = ml_collections.ConfigDict(
     {
       'generator': {'name': 'stylegan', 'path': str(path)},
-      'encoder': {'path': str(latents_path)},
+      'encoder': encoder.default_config(),
     }
   )
+  config.encoder.update(path=str(latents_path), start='average', **options)
+  return config
 
 
 def _dataset(n=5):
@@ -83,7 +93,7 @@ def test_latents_are_made_once_and_kept_in_the_workdir(
 
   def encode(setting, images, path):
     calls.append(path)
-    metadata = {'generator': encoding.fingerprint(release)}
+    metadata = encoding.provenance(_config(release))
     latents.save(path, _latents(), images=images, metadata=metadata)
     return latents.load(path, images), np.zeros(len(images))
 
@@ -95,12 +105,21 @@ def test_latents_are_made_once_and_kept_in_the_workdir(
   assert len(calls) == 1 and calls[0].parent == tmp_path / 'latents'
 
 
-def test_cached_latents_of_another_generator_are_not_taken(
-  release, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+  'change',
+  [
+    {'generator': hashlib.sha256(b'other').hexdigest()},
+    {'features': hashlib.sha256(b'other').hexdigest()},
+    {'encoder': {'steps': 1}},
+  ],
+  ids=str,
+)
+def test_cached_latents_of_another_setting_are_not_taken(
+  change, release, tmp_path, monkeypatch
 ):
   data = _dataset()
   name = f'{datasets.image_hash(data.image)[:16]}.npz'
-  metadata = {'generator': hashlib.sha256(b'other').hexdigest()}
+  metadata = encoding.provenance(_config(release)) | change
   latents.save(
     tmp_path / 'latents' / name,
     _latents(),
