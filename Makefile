@@ -1,7 +1,7 @@
 # make demo     the main job on this machine, then runs/demo/report.html
 # make test     lint, then every test
 # make results  the README's table: three methods, three seeds
-# make soak     kills each command fifty times; an hour or two
+# make soak     all tests of devices; kills each command fifty times
 # make lint     ruff's checks and its formatter's
 # make install  .venv alone, for the commands in README.md
 # make clean    removes .venv and caches, and leaves runs/
@@ -56,6 +56,8 @@ test: $(INSTALLED)
 	$(RUN) -m pytest -n auto --dist worksteal
 
 soak: $(INSTALLED)
+	XLA_FLAGS=--xla_force_host_platform_device_count=8 \
+	  $(RUN) -m pytest tests/parallel_cases.py
 	$(RUN) tests/soak.py
 
 clean:

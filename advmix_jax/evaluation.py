@@ -172,7 +172,7 @@ def load_examples(
   batch = types.Batch(some.image, some.label, np.asarray(latents))
   subject = Subject(
     *(classifier.apply, classifier_params, generator, params),
-    parallel=config.parallel,
+    parallel=config.get('parallel', 'pmap'),
   )
   return subject, test, batch
 

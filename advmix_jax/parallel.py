@@ -164,11 +164,12 @@ def _pmapped(fn, split, out_split, donate, devices):
     donate_argnums=donate,
     devices=devices,
   )
-  parts, here = len(devices), jax.local_device_count()
+  parts, process = len(devices), jax.process_index()
+  here = sum(device.process_index == process for device in devices)
 
   def fold(a):
     per_device = len(a) // parts
-    first = jax.process_index() * here * per_device
+    first = process * here * per_device
     a = a[first : first + here * per_device]
     return a.reshape((here, per_device) + a.shape[1:])
 
