@@ -178,6 +178,16 @@ def test_layers_of_the_discriminator_equal_the_official_ones(tmp_path):
       np.testing.assert_allclose(ours, ref[f'D/{key}'], atol=1e-4)
       compared += 1
   assert compared == 7  # Two convolutions a block above 4x4, and one there.
+  # Of these, our modules end before the leaky ReLU, if there is one.
+  for name, key, slope in [
+    ('from_rgb_lod0', 'FromRGB_lod0', 0.2),
+    ('b4_dense0', '4x4/Dense0', 0.2),
+    ('b4_dense1', '4x4/Dense1', 1.0),
+  ]:
+    value = np.asarray(found[name])
+    ours = np.maximum(value, slope * value)
+    ours = ours.transpose(0, 3, 1, 2) if ours.ndim == 4 else ours
+    np.testing.assert_allclose(ours, ref[f'D/{key}'], atol=1e-5)
 
 
 @needs_oracle
