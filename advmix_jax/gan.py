@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import parallel, stylegan, types
+from advmix_jax import mixing, ops, parallel, stylegan, types
 
 
 class GanState(NamedTuple):
@@ -51,7 +51,10 @@ def default_config() -> ml_collections.ConfigDict:
     label). mix_consistency: weight of `mix_loss`, from mix_start_kimg on (0 =
     plain StyleGAN). dlatent_beta: decay of the mean w. start_resolution: where
     growing starts (0 = full size at once). phase_kimg: length of each fade and
-    each stable phase. noise: fresh noise while training.
+    each stable phase. noise: fresh noise while training. clip: both players see
+    fakes in [0, 1] (ops.clip_towards), so a stroke may saturate: instance norm
+    makes thin digits brighter than broad ones, which else only the coarse
+    latents could mend.
   """
   return ml_collections.ConfigDict(
     {
@@ -71,6 +74,7 @@ def default_config() -> ml_collections.ConfigDict:
       'start_resolution': 0,
       'phase_kimg': 60.0,
       'noise': True,
+      'clip': False,
     }
   )
 
@@ -197,7 +201,8 @@ def r1_penalty(
 def _fakes_fn(network_config, config):
   """Returns fakes(params, rng, blend, level, with_mix) and what to learn from.
 
-  The differentiable outputs are (images, mix loss); the mean w comes beside.
+  The differentiable outputs are (images, mix loss); the mean w and the labels
+  (None without classes) come beside.
   """
   generator = stylegan.make_generator(network_config)
   size = config.batch_size
@@ -206,37 +211,48 @@ def _fakes_fn(network_config, config):
     z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
 
     def draw(rng):
-      return parallel.rows(
-        lambda n: jax.random.normal(rng, (n, network_config.latent_size)),
-        size // parallel.count(),
-      )
+      rows = size // parallel.count()
+      z = mixing.random_z(generator, rng, rows)
+      return stylegan.split_z(network_config, z)
 
-    w = generator.map(params, draw(z_rng))
-    mean = parallel.mean(w[:, 0], size)
+    def synthesize(w, **lod):
+      images = generator.synthesize(
+        params, w, noise_rng if config.noise else None, **lod
+      )
+      return ops.clip_towards(images) if config.clip else images
+
+    z, labels = draw(z_rng)
+    w = generator.map(params, z, labels)
+    beside = parallel.mean(w[:, 0], size), labels
     if config.style_mixing:
-      other = generator.map(params, draw(other_rng))
+      other = generator.map(params, draw(other_rng)[0], labels)
       w = mix_styles(mix_rng, w, other, config.style_mixing)
-    noise_rng = noise_rng if config.noise else None
-    image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
+    image = synthesize(w, level=level, blend=blend)
     if not with_mix:
-      return (image, jnp.zeros(())), mean
-    split = generator.split
-    mixed = jnp.concatenate([w[:, :split], parallel.roll(w)[:, split:]], 1)
-    mixed = generator.synthesize(params, mixed, noise_rng)
-    return (image, mix_loss(image, mixed, parallel.roll(image), size)), mean
+      return (image, jnp.zeros(())), beside
+    mixed, _ = mixing.split_latents(w, generator.split)
+    _, fine = mixing.split_latents(parallel.roll(w), generator.split)
+    mixed = synthesize(mixing.merge_latents(mixed, fine))
+    return (image, mix_loss(image, mixed, parallel.roll(image), size)), beside
 
   return fakes
 
 
 def _discriminator_loss_fn(discriminator, config):
-  """Returns (params, real, fake, blend, level, with_r1) -> loss, metrics."""
+  """Returns (params, real, fake, blend, level, with_r1) -> loss, metrics.
+
+  `real` and `fake` are pairs of images and labels.
+  """
   size = config.batch_size
 
   def loss_fn(params, real, fake, blend, level, with_r1):
-    def score(x):
-      return discriminator.apply(params, x, None, level, blend)
+    real, labels = real
 
-    real_score, fake_score = score(real), score(fake)
+    def score(x):
+      return discriminator.apply(params, x, labels, level, blend)
+
+    real_score = score(real)
+    fake_score = discriminator.apply(params, *fake, level, blend)
     loss = parallel.mean(jax.nn.softplus(fake_score), size)
     loss += parallel.mean(jax.nn.softplus(-real_score), size)
     metrics = {
@@ -259,10 +275,12 @@ def _apply(updates, params, factor):
 def make_step(network_config, config, kind='pmap'):
   """Returns the compiled update of both players, on all devices.
 
-  step(state, images, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
+  step(state, batch, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
 
-  `images` [B, H, W, C] are real, in [0, 1]; at level > 0 they are averaged
-  down and enlarged again, so both players see the same detail. The named
+  The images of `batch` are real, in [0, 1]; at level > 0 they are averaged
+  down and enlarged again, so both players see the same detail. Its labels are
+  read where the network is conditional (label_size > 0), and the fakes are
+  then of random classes, judged as of theirs (Karras et al. 2019). The named
   arguments are static: one compilation per combination. `kind` is one of
   parallel.KINDS.
 
@@ -287,9 +305,9 @@ def make_step(network_config, config, kind='pmap'):
       donate=(0,),
     )
 
-  def run(state, images, rng, blend, *, level, with_r1, with_mix):
+  def run(state, batch, rng, blend, *, level, with_r1, with_mix):
     static = {'level': level, 'with_r1': with_r1, 'with_mix': with_mix}
-    return compiled(**static)(state, images, rng, blend)
+    return compiled(**static)(state, batch, rng, blend)
 
   return run
 
@@ -304,24 +322,25 @@ def _step_fn(network_config, config):
   start = config.start_resolution or network_config.resolution
   growing = start < network_config.resolution
 
-  def step(state, images, rng, blend, *, level, with_r1, with_mix):
+  def step(state, batch, rng, blend, *, level, with_r1, with_mix):
     # A plain 0.0 leaves the coarser read-outs out of the program.
     blend = blend if growing and level < len(network_config.fmaps) - 1 else 0.0
     factor = _decay(config, state.step)
-    (fake, mix), vjp, mean = jax.vjp(
+    (fake, mix), vjp, (mean, labels) = jax.vjp(
       lambda p: fakes(p, rng, blend, level, with_mix),
       state.generator,
       has_aux=True,
     )
+    real = batch.image, _one_hot(network_config, batch.label)
     grads, metrics = jax.grad(discriminator_loss, has_aux=True)(
-      state.discriminator, images, fake, blend, level, with_r1
+      state.discriminator, real, (fake, labels), blend, level, with_r1
     )
     grads, metrics = parallel.total((grads, metrics))
     updates, d_opt = adam.update(grads, state.discriminator_opt)
     d_params = _apply(updates, state.discriminator, factor)
 
     def generator_loss(x):
-      scores = discriminator.apply(d_params, x, None, level, blend)
+      scores = discriminator.apply(d_params, x, labels, level, blend)
       return parallel.mean(jax.nn.softplus(-scores), config.batch_size)
 
     g_loss, pull = jax.value_and_grad(generator_loss)(fake)
@@ -334,6 +353,12 @@ def _step_fn(network_config, config):
     return state, metrics | {'gan/generator_loss': g_loss, 'gan/mix_loss': mix}
 
   return step
+
+
+def _one_hot(network_config, labels):
+  """[B] -> [B, classes]; None where the network has no classes."""
+  classes = network_config.label_size
+  return jax.nn.one_hot(labels, classes) if classes else None
 
 
 def _decay(config, step):

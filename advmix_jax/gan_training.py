@@ -25,6 +25,7 @@ from advmix_jax import (
   ops,
   preemption,
   stylegan,
+  types,
 )
 
 
@@ -50,7 +51,8 @@ def train(config, workdir: str) -> dict:
 
 def _train(config, workdir):
   checkpoints.write_json(workdir / 'config.json', config.to_dict())
-  images = datasets.load(config.data, 'train').image
+  data = datasets.load(config.data, 'train')
+  _check_classes(config.network, data.label)
   # Threefry compiles for a second per shape, rbg for a tenth.
   rng = jax.random.key(config.seed, impl='rbg')
   state = gan.init(rng, config.network, config.gan)
@@ -61,7 +63,7 @@ def _train(config, workdir):
   metrics.truncate(workdir, first)
   started = time.monotonic()
   with metrics.writer(workdir) as write, preemption.saving():
-    state = _loop(config, workdir, state, first, images, manager, write)
+    state = _loop(config, workdir, state, first, data, manager, write)
   path = workdir / 'generator.npz'
   stylegan.save(path, config.network, state.average, **_provenance(config))
   return {
@@ -75,7 +77,16 @@ def _provenance(config) -> dict:
   return {'training': config.to_dict()}
 
 
-def _loop(config, workdir, state, first, images, manager, write):
+def _check_classes(network, labels):
+  """Refuses a conditional network of too few classes."""
+  if network.label_size and labels.max() >= network.label_size:
+    raise ValueError(
+      f'network.label_size is {network.label_size}, expected 0 (no classes) '
+      f'or at least {labels.max() + 1}, the classes of the images'
+    )
+
+
+def _loop(config, workdir, state, first, data, manager, write):
   """Runs steps first..last; checkpoints and pictures at round numbers."""
   step_fn = gan.make_step(config.network, config.gan, config.parallel)
   batch = config.gan.batch_size
@@ -94,10 +105,11 @@ def _loop(config, workdir, state, first, images, manager, write):
     level, blend = _level(config, step)
     if level != _level(config, max(step - 1, 0))[0]:
       state = gan.reset_optimizers(state, config.gan)
-    real = _at_level(_real_batch(images, config, step), level, blend)
+    index = _batch_index(len(data.label), config, step)
+    real = _at_level(data.image[index], level, blend)
     state, record = step_fn(
       state,
-      real,
+      types.Batch(real, data.label[index]),
       jax.random.fold_in(rng, step),
       jnp.float32(blend),
       level=level,
@@ -130,16 +142,16 @@ def _mixes(config, level, step) -> bool:
   return bool(config.mix_consistency) and level == 0 and started
 
 
-def _real_batch(images, config, step):
-  """Batch `step` of an endless sequence of shuffled epochs."""
-  size, batch = len(images), config.gan.batch_size
+def _batch_index(size, config, step):
+  """Batch `step` of an endless sequence of shuffled epochs of `size`."""
+  batch = config.gan.batch_size
   epoch, offset = divmod(step * batch, size)
   order = np.random.default_rng([config.seed, epoch]).permutation(size)
   index = order[offset : offset + batch]
   if len(index) < batch:
     order = np.random.default_rng([config.seed, epoch + 1]).permutation(size)
     index = np.concatenate([index, order[: batch - len(index)]])
-  return images[index]
+  return index
 
 
 def _at_level(images, level, blend):

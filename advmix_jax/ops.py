@@ -8,10 +8,10 @@ the input gradient is again a plain convolution, the weight gradient one matrix
 product per kernel row. That backward is made of differentiable parts, so a
 gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
-Contents: conv2d, upscale_conv2d, conv2d_downscale (and the slow twins
-upscale_conv2d_reference, conv2d_downscale_reference), upscale2d, downscale2d,
-blur2d, max_pool2d, leaky_relu, pixel_norm, adain, instance_norm, modulate,
-minibatch_stddev.
+Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale (and the slow
+twins upscale_conv2d_reference, conv2d_downscale_reference), upscale2d,
+downscale2d, blur2d, max_pool2d, leaky_relu, pixel_norm, adain, instance_norm,
+modulate, minibatch_stddev.
 """
 
 import functools
@@ -22,6 +22,29 @@ import jax.numpy as jnp
 from advmix_jax import parallel
 
 EPSILON = 1e-8
+
+
+@jax.custom_vjp
+def clip_towards(x: jax.Array) -> jax.Array:
+  """Clips to [0, 1]; beyond, only a descent back to the range has a gradient.
+
+  So an image may saturate at no cost, and still come back where it should not.
+
+  Args:
+    x: any shape.
+
+  Returns:
+    The same shape, in [0, 1].
+  """
+  return jnp.clip(x, 0, 1)
+
+
+def _clip_towards_bwd(x, g):
+  outward = ((x < 0) & (g > 0)) | ((x > 1) & (g < 0))
+  return (jnp.where(outward, 0, g),)
+
+
+clip_towards.defvjp(lambda x: (clip_towards(x), x), _clip_towards_bwd)
 
 
 def _lax_conv(x, w, pad):

@@ -12,7 +12,7 @@ The networks themselves are in stylegan_modules.py. Inside, images are in
 [-1, 1]; the public functions speak [0, 1], that is (official + 1) / 2, before
 any clipping.
 
-Contents: default_config, make_generator, make_discriminator, truncate,
+Contents: default_config, make_generator, split_z, make_discriminator, truncate,
 average_latents, save, load, load_discriminator.
 """
 
@@ -126,7 +126,8 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
 
   `synthesize` takes, beyond the common interface, `level` and `blend` for
   progressive growing (lod = level + blend, by default the config's); `map`
-  takes `labels` [B, classes] where the network is conditional. `fine` raises a
+  takes `labels` [B, classes] where the network is conditional; without them, z
+  has more columns, which draw the class (see `split_z`). `fine` raises a
   ValueError where the config's lod is above 0.
 
   Args:
@@ -153,11 +154,10 @@ def _make_generator(config):
     return functions.init(rng, jnp.ones((1, config.latent_size)), labels)
 
   def to_latents(params, z, labels=None):
-    if (labels is None) == bool(config.label_size):
-      raise ValueError(
-        f'labels of {config.label_size} classes are expected, got '
-        f'{None if labels is None else labels.shape}'
-      )
+    if labels is None and config.label_size:
+      z, labels = split_z(config, z)
+    elif labels is not None and not config.label_size:
+      raise ValueError(f'labels {labels.shape} for a network without classes')
     return mapping(params, None, z, labels)
 
   def synthesize(params, w, rng=None, *, level=None, blend=0.0):
@@ -177,9 +177,36 @@ def _make_generator(config):
     fine=finish,
     num_layers=num_layers(config),
     split=config.split,
-    latent_size=config.latent_size,
+    latent_size=config.latent_size + config.label_size,
     dlatent_size=config.dlatent_size,
   )
+
+
+def split_z(config, z: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+  """Parts the draw of a conditional network: its z, and a class.
+
+  The class is the place of the largest of the last `label_size` columns: of
+  normal numbers, each class has the same chance.
+
+  Args:
+    config: as `default_config` returns.
+    z: [B, Z + classes].
+
+  Returns:
+    z [B, Z], and labels [B, classes], one-hot; None without classes.
+
+  Raises:
+    ValueError: z has another size.
+  """
+  size, classes = config.latent_size, config.label_size
+  if z.shape[-1] != size + classes:
+    raise ValueError(
+      f'z is {z.shape}, expected {size} columns and labels, or '
+      f'{size} + {classes} columns that draw the class too'
+    )
+  if not classes:
+    return z, None
+  return z[:, :size], jax.nn.one_hot(z[:, size:].argmax(-1), classes)
 
 
 def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:

@@ -57,7 +57,7 @@ class Generator(NamedTuple):
   fine: Callable[..., jax.Array]  # (params, activations, z_⊥) -> [B, H, W, C]
   num_layers: int  # L
   split: int  # S
-  latent_size: int  # Z
+  latent_size: int  # Z, how many normals `map` takes
   dlatent_size: int  # D
 
 

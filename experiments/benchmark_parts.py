@@ -169,7 +169,8 @@ def _gan(options):
   config.update(batch_size=options.batch, r1_interval=1, r1_gamma=10.0)
   step = gan.make_step(_network(), config)
   state = gan.init(jax.random.key(7, impl='rbg'), _network(), config)
-  args = _images(options), jax.random.key(8), jnp.float32(0)
+  batch = types.Batch(_images(options), jnp.zeros(options.batch, int))
+  args = batch, jax.random.key(8), jnp.float32(0)
   static = {'level': 0, 'with_r1': True, 'with_mix': False}
   flops = _flops(functools.partial(step, **static), state, *args)
 

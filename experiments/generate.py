@@ -41,11 +41,11 @@ def parse_seeds(text: str) -> list[int]:
 
 def latents(generator, params, text: str) -> np.ndarray:
   """Truncated w of the official example's z for each seed: [N, L, D]."""
-  size = generator.latent_size
+  size, labels = generator.latent_size, None
+  classes = len(params['mapping'].get('label_concat', ()))
+  size -= classes
   z = [np.random.RandomState(s).randn(size) for s in parse_seeds(text)]
-  labels = None
-  if 'label_concat' in params['mapping']:
-    classes = len(params['mapping']['label_concat'])
+  if classes:
     if LABEL.value >= classes:
       raise ValueError(f'--label={LABEL.value}, expected 0 to {classes - 1}')
     labels = np.eye(classes, dtype='f4')[[LABEL.value] * len(z)]

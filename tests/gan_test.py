@@ -8,7 +8,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import datasets, gan, gan_training, stylegan
+from advmix_jax import datasets, gan, gan_training, stylegan, types
 
 
 def _gan_config(**fields):
@@ -124,10 +124,10 @@ def test_growing_a_level_leaves_finer_layers_alone():
   state = gan.init(jax.random.key(0, impl='rbg'), config.network, config.gan)
   before = jax.tree.map(np.asarray, state.generator)
   step = gan.make_step(config.network, config.gan)
-  images = jnp.zeros((8, 32, 32, 3))
+  batch = types.Batch(jnp.zeros((8, 32, 32, 3)), jnp.zeros(8, int))
   state, record = step(
     state,
-    images,
+    batch,
     jax.random.key(1),
     jnp.float32(0.0),
     level=1,
@@ -148,6 +148,35 @@ def test_growing_a_level_leaves_finer_layers_alone():
     state.generator['synthesis/~/b4_const']['const'],
     before['synthesis/~/b4_const']['const'],
   )
+
+
+@pytest.mark.parametrize('classes', [0, 3])
+def test_labels_of_real_images_count_where_the_network_has_classes(classes):
+  config = _tiny(1.0)
+  config.network.update(resolution=8, fmaps=(8, 4), split=2)
+  config.network.label_size = classes
+  step = gan.make_step(config.network, config.gan)
+  rng = jax.random.key(0)
+  images = jax.random.uniform(rng, (8, 8, 8, 3))
+
+  def scores(labels):
+    start = jax.random.key(0, impl='rbg')
+    state = gan.init(start, config.network, config.gan)
+    batch = types.Batch(images, jnp.asarray(labels))
+    static = {'level': 0, 'with_r1': False, 'with_mix': False}
+    _, record = step(state, batch, rng, jnp.float32(0), **static)
+    return float(record['gan/real_score']), float(record['gan/fake_score'])
+
+  (real, fake), (other, same) = scores([0] * 8), scores([2] * 8)
+  assert fake == same
+  assert (real != other) == bool(classes)
+
+
+def test_too_few_classes_for_the_images_are_refused(tmp_path):
+  config = _tiny(1.0)
+  config.network.label_size = 4
+  with pytest.raises(ValueError, match='label_size is 4, expected 0 .* 10'):
+    gan_training.train(config, tmp_path)
 
 
 def test_a_non_finite_loss_names_the_steps():

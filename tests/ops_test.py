@@ -15,6 +15,14 @@ def _normal(seed, *shape):
   return jnp.asarray(np.random.default_rng(seed).normal(size=shape), 'float32')
 
 
+def test_beyond_the_range_a_clip_has_a_gradient_towards_it_only():
+  x = jnp.asarray([-1.0, -1, 0.5, 0.5, 2, 2])
+  pull = jnp.asarray([1.0, -1, 1, -1, 1, -1])  # A descent moves against it.
+  y, vjp = jax.vjp(ops.clip_towards, x)
+  np.testing.assert_array_equal(y, [0, 0, 0.5, 0.5, 1, 1])
+  np.testing.assert_array_equal(vjp(pull)[0], [0, -1, 1, -1, 1, 0])
+
+
 @pytest.mark.parametrize(
   ('fast', 'slow'),
   [

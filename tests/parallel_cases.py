@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import training_test
 
-from advmix_jax import encoder, evaluators, gan, parallel, stylegan
+from advmix_jax import encoder, evaluators, gan, parallel, stylegan, types
 
 ALL = jax.devices()
 PLACES = [(n, kind) for kind in parallel.KINDS for n in (2, 8)]
@@ -73,11 +73,12 @@ def test_two_steps_of_a_classifier(method, use):
 
 
 def test_two_steps_of_a_gan(use):
-  """With R1, style mixing, the mixing loss, fresh noise and stddev groups."""
+  """R1, style mixing, mixing loss, clip, classes, noise, stddev groups."""
   config = gan_test._tiny(1)
-  config.network.update(resolution=8, fmaps=(8, 4), split=2)
-  config.gan.update(batch_size=16, style_mixing=0.5)
+  config.network.update(resolution=8, fmaps=(8, 4), split=2, label_size=3)
+  config.gan.update(batch_size=16, style_mixing=0.5, clip=True)
   images = jax.random.uniform(jax.random.key(1), (16, 8, 8, 3))
+  batch = types.Batch(images, jnp.arange(16) % 3)
   static = {'level': 0, 'with_r1': True, 'with_mix': True}
   results = {}
   for n, kind in [(1, 'pmap'), (8, 'pmap'), (8, 'sharding')]:
@@ -87,7 +88,7 @@ def test_two_steps_of_a_gan(use):
     step = gan.make_step(config.network, config.gan, kind)
     for i in range(2):
       key = jax.random.key(i)
-      state, record = step(state, images, key, jnp.float32(0), **static)
+      state, record = step(state, batch, key, jnp.float32(0), **static)
     results[n, kind] = jax.device_get((state, record))
   expected, record = results.pop((1, 'pmap'))
   for found, other in results.values():

@@ -71,6 +71,20 @@ def test_truncation_pulls_early_layers_to_the_mean():
   np.testing.assert_array_equal(stylegan.truncate(params, w, cutoff=None), w)
 
 
+def test_without_labels_z_draws_the_class():
+  config = _small(label_size=3)
+  generator = stylegan.make_generator(config)
+  assert generator.latent_size == 64 + 3
+  params = _random(generator)
+  z = jax.random.normal(jax.random.key(5), (3000, 67))
+  own, labels = stylegan.split_z(config, z)
+  np.testing.assert_array_equal(
+    generator.map(params, z[:9]), generator.map(params, own[:9], labels[:9])
+  )
+  # Three standard deviations of a share of 3,000 draws: 0.026.
+  np.testing.assert_allclose(labels.mean(0), 1 / 3, atol=0.026)
+
+
 def test_labels_choose_the_score_and_change_the_latents():
   config = _small(label_size=3)
   generator = stylegan.make_generator(config)
