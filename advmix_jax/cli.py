@@ -28,7 +28,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from advmix_jax import hosts, preemption
+from advmix_jax import allocator, hosts, preemption
 
 _ADDRESS = flags.DEFINE_string(
   'coordinator_address', '', 'Several processes: host:port of the first one.'
@@ -164,6 +164,7 @@ def run(main: Callable[..., Any]) -> NoReturn:
 
   def guarded(argv: list[str]) -> Any:
     preemption.install()
+    allocator.keep_memory()
     try:
       hosts.initialize(_ADDRESS.value, _COUNT.value, _INDEX.value)
       return main(argv)
