@@ -71,8 +71,10 @@ class TruncatedVGG(hk.Module):
     x = 2 * image - 1
     for i, block in enumerate(self._blocks):
       for j, channels in enumerate(block):
-        x = jax.nn.relu(Conv(channels, name=f'conv{i + 1}_{j + 1}')(x))
-      x = ops.max_pool2d(x)
+        x = Conv(channels, name=f'conv{i + 1}_{j + 1}')(x)
+        if j == len(block) - 1:
+          x = ops.max_pool2d(x)  # Before the ReLU: the same, on fewer pixels.
+        x = jax.nn.relu(x)
     return hk.Linear(self._num_classes, name='logits')(hk.Flatten()(x))
 
 

@@ -28,7 +28,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from advmix_jax import allocator, hosts, preemption
+from advmix_jax import allocator, compilation_cache, hosts, preemption
 
 _ADDRESS = flags.DEFINE_string(
   'coordinator_address', '', 'Several processes: host:port of the first one.'
@@ -37,6 +37,13 @@ _COUNT = flags.DEFINE_integer(
   'num_processes', 1, 'Several processes: how many; SLURM needs none of these.'
 )
 _INDEX = flags.DEFINE_integer('process_id', 0, 'Several processes: this one.')
+
+_CACHE = flags.DEFINE_string(
+  'compilation_cache',
+  '',
+  'Your own folder, from which later runs take what this one compiles; trusted '
+  'code, so nobody else should be able to write there. "": none.',
+)
 
 # What bad input raises.
 _ERRORS = (ValueError, OSError)
@@ -166,6 +173,8 @@ def run(main: Callable[..., Any]) -> NoReturn:
     preemption.install()
     allocator.keep_memory()
     try:
+      if _CACHE.value:
+        compilation_cache.use(_CACHE.value)
       hosts.initialize(_ADDRESS.value, _COUNT.value, _INDEX.value)
       return main(argv)
     except _ERRORS as error:

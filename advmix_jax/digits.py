@@ -31,8 +31,8 @@ SPLITS = ('train', 'test')
 EMBEDDED_PATH = pathlib.Path(__file__).parent / 'data' / 'digits.npz'
 
 _IDX_PREFIX = {'train': 'train', 'test': 't10k'}
-# IDX magic numbers: two zero bytes, type 8 (unsigned byte), number of axes.
 _MAX_BYTES = 2**30  # Of an unpacked IDX file; the largest EMNIST has 2**29.
+# IDX magic numbers: two zero bytes, type 8 (unsigned byte), number of axes.
 _IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}
 _TFDS_HINT = 'pip install tensorflow-datasets tensorflow importlib_resources'
 

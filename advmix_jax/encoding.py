@@ -10,8 +10,8 @@ beside it, and a perceptual network: the one beside it if there is one, else the
 shipped one. What they and the options are goes to the file as provenance, which
 tells whether a file of latents is what a config would make today.
 
-Contents: Setting, fingerprint, features_path, provenance, load_setting,
-encode_to_file, compare_starts.
+Contents: Setting, fingerprint, generator_path, features_path, provenance,
+load_setting, encode_to_file, compare_starts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DATA = pathlib.Path(__file__).parent / 'data'
 class Setting(NamedTuple):
   """What Algorithm 1 needs beside images."""
 
-  generator: types.Generator  # not clipped, so that every pixel has a gradient
+  generator: types.Generator  # clipped towards [0, 1]
   params: types.Params
   features_fn: encoder.FeaturesFn
   start_fn: encoder.StartFn | None  # None: the average latents
@@ -78,25 +78,26 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   Raises:
     FileNotFoundError: a file is missing.
   """
-  options = config.encoder.to_dict()
+  options, path = config.encoder.to_dict(), generator_path(config.generator)
   del options['path']  # Of finished latents, which are not made.
   start = None
   if config.encoder.start == 'network':
     start = fingerprint(_start_path(config))
   return {
     'encoder': options,
-    'generator': fingerprint(_generator_path(config)),
-    'features': fingerprint(features_path(_generator_path(config).parent)),
+    'generator': fingerprint(path),
+    'features': fingerprint(features_path(path.parent)),
     'start': start,
   }
 
 
-def _generator_path(config):
-  return pathlib.Path(config.generator.path or DATA / 'generator.npz')
+def generator_path(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where the StyleGAN is whose `path` a config has, '' being the shipped."""
+  return pathlib.Path(config.path or DATA / 'generator.npz')
 
 
 def _start_path(config):
-  return _generator_path(config).with_name('encoder.npz')
+  return generator_path(config.generator).with_name('encoder.npz')
 
 
 def load_setting(config: ml_collections.ConfigDict) -> Setting:
@@ -111,19 +112,20 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
       another generator, or the options are bad.
   """
   encoder.check(config.encoder)
-  path, start_fn = _generator_path(config), None
+  path, start_fn = generator_path(config.generator), None
   generator, params = stylegan.load(path)
+  known = provenance(config)
   if config.encoder.start == 'network':
     start_fn = inversion.load(
-      _start_path(config), generator_hash=fingerprint(path)
+      _start_path(config), generator_hash=known['generator']
     )
   return Setting(
-    generator=generator,
+    generator=stylegan.clipped(generator, towards=True),
     params=params,
     features_fn=vgg.load(features_path(path.parent)),
     start_fn=start_fn,
     config=config.encoder,
-    provenance=provenance(config),
+    provenance=known,
     parallel=config.get('parallel', 'pmap'),
   )
 

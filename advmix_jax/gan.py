@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import mixing, ops, parallel, stylegan, types
+from advmix_jax import mixing, parallel, stylegan, types
 
 
 class GanState(NamedTuple):
@@ -205,6 +205,8 @@ def _fakes_fn(network_config, config):
   (None without classes) come beside.
   """
   generator = stylegan.make_generator(network_config)
+  if config.clip:
+    generator = stylegan.clipped(generator, towards=True)
   size = config.batch_size
 
   def fakes(params, rng, blend, level, with_mix):
@@ -215,24 +217,20 @@ def _fakes_fn(network_config, config):
       z = mixing.random_z(generator, rng, rows)
       return stylegan.split_z(network_config, z)
 
-    def synthesize(w, **lod):
-      images = generator.synthesize(
-        params, w, noise_rng if config.noise else None, **lod
-      )
-      return ops.clip_towards(images) if config.clip else images
-
     z, labels = draw(z_rng)
     w = generator.map(params, z, labels)
     beside = parallel.mean(w[:, 0], size), labels
     if config.style_mixing:
       other = generator.map(params, draw(other_rng)[0], labels)
       w = mix_styles(mix_rng, w, other, config.style_mixing)
-    image = synthesize(w, level=level, blend=blend)
+    noise_rng = noise_rng if config.noise else None
+    image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
     if not with_mix:
       return (image, jnp.zeros(())), beside
     mixed, _ = mixing.split_latents(w, generator.split)
     _, fine = mixing.split_latents(parallel.roll(w), generator.split)
-    mixed = synthesize(mixing.merge_latents(mixed, fine))
+    mixed = mixing.merge_latents(mixed, fine)
+    mixed = generator.synthesize(params, mixed, noise_rng)
     return (image, mix_loss(image, mixed, parallel.roll(image), size)), beside
 
   return fakes

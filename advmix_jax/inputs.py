@@ -9,7 +9,7 @@ path, the shipped ones are taken if they fit the images, the generator and the
 options of Algorithm 1, else those in WORKDIR/latents, else Algorithm 1 makes
 them and WORKDIR/latents keeps them. The ideal generator's encoder is exact.
 
-Contents: load_generator, clipped, load_latents.
+Contents: load_generator, load_latents.
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ import os
 import pathlib
 from typing import Any
 
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
 from advmix_jax import datasets, encoding, ideal, latents, stylegan, types
 
-DATA = pathlib.Path(__file__).parent / 'data'
 GENERATORS = ('stylegan', 'ideal')
 _SHIPPED = ('latents_train.npz', 'latents_test.npz')
 
@@ -53,8 +51,8 @@ def load_generator(
     )
   if config.name == 'ideal':
     return _ideal()
-  generator, params = stylegan.load(_generator_path(config))
-  return clipped(generator), params
+  generator, params = stylegan.load(encoding.generator_path(config))
+  return stylegan.clipped(generator), params
 
 
 @functools.cache  # The same functions are compiled once.
@@ -63,20 +61,6 @@ def _ideal():
   bank = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=True)
   generator = ideal.make_generator(bank.image)
   return generator, generator.init(None)
-
-
-def _generator_path(config: ml_collections.ConfigDict) -> pathlib.Path:
-  """Where the StyleGAN that `config` names is."""
-  return pathlib.Path(config.path or DATA / 'generator.npz')
-
-
-@functools.lru_cache(maxsize=8)  # The same functions are compiled once.
-def clipped(generator: types.Generator) -> types.Generator:
-  """The generator with its images clipped to [0, 1]."""
-  return generator._replace(
-    synthesize=lambda *a, **k: jnp.clip(generator.synthesize(*a, **k), 0, 1),
-    fine=lambda *a: jnp.clip(generator.fine(*a), 0, 1),
-  )
 
 
 def load_latents(
@@ -114,7 +98,7 @@ def load_latents(
   wanted = encoding.provenance(config)
   name = f'{datasets.image_hash(dataset.image)[:16]}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
-  for path in (*(DATA / name for name in _SHIPPED), cache):
+  for path in (*(encoding.DATA / name for name in _SHIPPED), cache):
     found = _lookup(path, dataset.image, wanted)
     if found is not None:
       return found

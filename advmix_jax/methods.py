@@ -89,6 +89,7 @@ def mixup(
   alpha = config.mixup.alpha
   if alpha <= 0:
     raise ValueError(f'mixup.alpha is {alpha}, expected > 0')
+  total = config.optimizer.batch_size
 
   def method(rng, logits_fn, batch, generator_params):
     del logits_fn, generator_params
@@ -98,9 +99,7 @@ def mixup(
     weight = parallel.rows(
       lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
     )
-    partner = parallel.rows(
-      lambda n: jax.random.permutation(rng_partner, n), size
-    )
+    partner = parallel.rows(lambda n: _partners(rng_partner, total, n), size)
 
     def mix(x):
       l = weight.reshape((size,) + (1,) * (x.ndim - 1))
@@ -109,6 +108,12 @@ def mixup(
     return types.Examples(*map(mix, clean))
 
   return method
+
+
+def _partners(rng: jax.Array, total: int, n: int) -> jax.Array:
+  """A permutation of `total` examples; those that fill up to n keep theirs."""
+  total = min(total, n)
+  return jnp.append(jax.random.permutation(rng, total), jnp.arange(total, n))
 
 
 def adversarial_training(

@@ -8,9 +8,9 @@ the input gradient is again a plain convolution, the weight gradient one matrix
 product per kernel row. That backward is made of differentiable parts, so a
 gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
-Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale (and the slow
-twins upscale_conv2d_reference, conv2d_downscale_reference), upscale2d,
-downscale2d, blur2d, max_pool2d, leaky_relu, pixel_norm, adain, instance_norm,
+Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale, max_pool2d and
+the slow twins of the last three (upscale_conv2d_reference and so on),
+upscale2d, downscale2d, blur2d, leaky_relu, pixel_norm, adain, instance_norm,
 modulate, minibatch_stddev.
 """
 
@@ -206,10 +206,41 @@ def blur2d(x: jax.Array) -> jax.Array:
   return _blur_axis(_blur_axis(x, 1), 2)
 
 
+@jax.custom_vjp
 def max_pool2d(x: jax.Array) -> jax.Array:
-  """Maximum of 2x2 pixels: [B, H, W, C] -> [B, H/2, W/2, C]."""
+  """Maximum of 2x2 pixels: [B, H, W, C] -> [B, H/2, W/2, C], H and W even.
+
+  The gradient goes to the first of equal pixels; it is kept as the place of the
+  maximum, one byte each, in place of the input.
+  """
+  return max_pool2d_reference(x)
+
+
+def max_pool2d_reference(x: jax.Array) -> jax.Array:
+  """The slow twin of `max_pool2d`; equal pixels share the gradient."""
   b, h, w, c = x.shape
   return x.reshape(b, h // 2, 2, w // 2, 2, c).max((2, 4))
+
+
+def _max_pool2d_fwd(x):
+  b, h, w, c = x.shape
+  x = x.reshape(b, h // 2, 2, w // 2, 2, c)
+  y = x.max((2, 4))
+  place = jnp.full(y.shape, 3, jnp.int8)
+  for i in (2, 1, 0):
+    place = jnp.where(x[:, :, i // 2, :, i % 2] == y, jnp.int8(i), place)
+  return y, place
+
+
+def _max_pool2d_bwd(place, gy):
+  b, h, w, c = gy.shape
+  places = jnp.arange(4, dtype=jnp.int8).reshape(1, 1, 2, 1, 2, 1)
+  hit = place[:, :, None, :, None] == places
+  gx = jnp.where(hit, gy[:, :, None, :, None], 0)
+  return (gx.reshape(b, 2 * h, 2 * w, c),)
+
+
+max_pool2d.defvjp(_max_pool2d_fwd, _max_pool2d_bwd)
 
 
 def leaky_relu(x: jax.Array) -> jax.Array:

@@ -12,8 +12,8 @@ The networks themselves are in stylegan_modules.py. Inside, images are in
 [-1, 1]; the public functions speak [0, 1], that is (official + 1) / 2, before
 any clipping.
 
-Contents: default_config, make_generator, split_z, make_discriminator, truncate,
-average_latents, save, load, load_discriminator.
+Contents: default_config, make_generator, split_z, make_discriminator, clipped,
+truncate, average_latents, save, load, load_discriminator.
 """
 
 import functools
@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from advmix_jax import checkpoints, types
+from advmix_jax import checkpoints, ops, types
 from advmix_jax.stylegan_modules import (
   Discriminator,
   Mapping,
@@ -228,6 +228,27 @@ def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   return DiscriminatorFns(
     init=lambda rng: hk.transform(touch).init(rng, jnp.zeros(shape)),
     apply=transformed.apply,
+  )
+
+
+@functools.lru_cache(maxsize=8)  # The same functions are compiled once.
+def clipped(
+  generator: types.Generator, *, towards: bool = False
+) -> types.Generator:
+  """The generator with its images clipped to [0, 1].
+
+  Args:
+    generator: any, usually a StyleGAN, whose images may saturate beyond.
+    towards: for descents on the images, by `ops.clip_towards`: a pixel that
+      should come back into the range still has a gradient.
+  """
+
+  def clip(images):
+    return ops.clip_towards(images) if towards else jnp.clip(images, 0, 1)
+
+  return generator._replace(
+    synthesize=lambda *a, **k: clip(generator.synthesize(*a, **k)),
+    fine=lambda *a: clip(generator.fine(*a)),
   )
 
 

@@ -3,6 +3,7 @@
   python experiments/benchmark.py
   python experiments/benchmark.py --only=synthesis,attack --json
   python experiments/benchmark.py --peer=peer_torch.py --rounds=3
+  python experiments/benchmark.py --only=train,attack --profile
 
 synthesis  StyleGAN v1, latents -> images                              images/s
 attack     Algorithm 2, all N_r = 5 restarts and K = 5 steps    example-steps/s
@@ -16,6 +17,7 @@ official   synthesis of StyleGAN v1 at 1024x1024, batch 1              images/s
 The first four have the peer's shapes: 32x32 images, maps of 64, 64, 64, 32,
 latents of 64, a VGG of 32, 64, 128 channels, batches of 64. Each number is the
 median of --repeats calls after a warm one; the first call's seconds are apart.
+Memory is what XLA plans for the program: arguments, results and temporaries.
 A peer is a script that prints one JSON object of the same names with '_per_s';
 it and ours take turns, --rounds times, and the ratio is that of the medians.
 """
@@ -32,6 +34,7 @@ import jax
 from absl import flags
 
 try:
+  import benchmark_operations
   import benchmark_parts
 
   from advmix_jax import cli, configs
@@ -50,6 +53,9 @@ BATCH = flags.DEFINE_integer('batch', 64, 'Examples per batch.', lower_bound=1)
 REPEATS = flags.DEFINE_integer('repeats', 5, 'Timed calls.', lower_bound=1)
 ROUNDS = flags.DEFINE_integer('rounds', 1, 'Turns of ours and the peer.')
 PEER = flags.DEFINE_string('peer', '', 'Script of the peer; "": none.')
+PROFILE = flags.DEFINE_bool(
+  'profile', False, 'Time the convolutions of train and attack one by one.'
+)
 RUNS = flags.DEFINE_string(
   'runs', 'runs/demo', 'Folder of trained runs: nominal/ and advmix/.'
 )
@@ -80,7 +86,28 @@ def _measure(part: benchmark_parts.Part, first: float, rate: float) -> dict:
   }
   if part.flops:
     record['share_of_matmul'] = part.flops / middle / rate
+  if part.memory:
+    record['memory_mb'] = part.memory / 1e6
   return record
+
+
+def _profile(batch, rate, seconds) -> str:
+  """Table of the convolutions of the steps that take `seconds`, by part."""
+  head = ('step', 'convolution', 'ms', 'of the step', 'GFLOP/s', 'of matmul')
+  lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
+  for part, whole in seconds.items():
+    rest = whole
+    for name, work, flops in benchmark_operations.operations(part, batch):
+      _seconds(work)
+      spent = statistics.median(_seconds(work) for _ in range(REPEATS.value))
+      rest -= spent
+      lines.append(
+        f'| {part} | {name} | {1e3 * spent:.1f} | {100 * spent / whole:.0f}% '
+        f'| {flops / spent / 1e9:.0f} | {100 * flops / spent / rate:.0f}% |'
+      )
+    share = f'{1e3 * rest:.1f} | {100 * rest / whole:.0f}%'
+    lines.append(f'| {part} | the rest | {share} | | |')
+  return '\n'.join(lines)
 
 
 def _run_peer() -> dict:
@@ -118,16 +145,18 @@ def _unit(name):
 
 
 def _table(result) -> str:
-  head = ('part', 'unit/s', 'peer', 'ours / peer', 'of matmul', 'first call')
+  head = ('part', 'unit/s', 'peer', 'ours / peer', 'of matmul', 'memory')
+  head += ('first call',)
   lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
   for name, r in result['parts'].items():
-    share = r.get('share_of_matmul')
+    share, memory = r.get('share_of_matmul'), r.get('memory_mb')
     cells = (
       f'{name} ({_unit(name)})',
       f'{r["per_s"]:.4g}',
       f'{r["peer_per_s"]:.4g}' if 'ratio' in r else '',
       f'{r["ratio"]:.2f}' if 'ratio' in r else '',
       f'{100 * share:.0f}%' if share else '',
+      f'{memory:.0f} MB' if memory else '',
       f'{r["first_call_s"]:.1f} s',
     )
     lines.append('| ' + ' | '.join(cells) + ' |')
@@ -166,6 +195,10 @@ def main(argv: list[str]) -> None:
     'parts': _summary(rounds, peers),
   }
   print(json.dumps(result, indent=2) if AS_JSON.value else _table(result))
+  if PROFILE.value:
+    found = {k: result['parts'].get(k) for k in ('train', 'attack')}
+    steps = {k: BATCH.value / r['per_s'] for k, r in found.items() if r}
+    print('\n' + _profile(BATCH.value, rate, steps))
 
 
 if __name__ == '__main__':

@@ -58,12 +58,27 @@ class Part(NamedTuple):
   work: Callable[[], Any]  # () -> arrays
   amount: float  # Units per call.
   flops: float = 0.0  # Per call, as XLA counts them; 0: unknown.
+  memory: float = 0.0  # Bytes: arguments, results, temporaries; 0: unknown.
+
+
+def _compile(fn, *args):
+  return jax.jit(fn).lower(*args).compile()
 
 
 def _flops(fn, *args) -> float:
   """Floating-point operations of fn(*args), as XLA counts them."""
-  analysis = jax.jit(fn).lower(*args).compile().cost_analysis()
+  analysis = _compile(fn, *args).cost_analysis()
   return float((analysis or {}).get('flops', 0.0))
+
+
+def _memory(fn, *args) -> float:
+  """Bytes that fn(*args) needs while it runs, as XLA plans them."""
+  plan = _compile(fn, *args).memory_analysis()
+  return float(
+    plan.argument_size_in_bytes
+    + plan.output_size_in_bytes
+    + plan.temp_size_in_bytes
+  )
 
 
 def _network():
@@ -98,8 +113,13 @@ def _synthesis(options):
   generator, params = _generator()
   w, rng = _latents(options, generator), jax.random.key(3)
   run = jax.jit(generator.synthesize)
-  flops = _flops(generator.synthesize, params, w, rng)
-  yield 'synthesis', Part(lambda: run(params, w, rng), options.batch, flops)
+  args = generator.synthesize, params, w, rng
+  yield (
+    'synthesis',
+    Part(
+      lambda: run(params, w, rng), options.batch, _flops(*args), _memory(*args)
+    ),
+  )
 
 
 def _attack(options):
@@ -141,7 +161,8 @@ def _attack(options):
   coarse = _flops(generator.coarse, params, w[:, :s])
   flops = coarse + RESTARTS * (STEPS * step + last)
   amount = options.batch * RESTARTS * STEPS
-  yield 'attack', Part(lambda: run(weights, params, w, rng), amount, flops)
+  args = weights, params, w, rng
+  yield 'attack', Part(lambda: run(*args), amount, flops, _memory(run, *args))
 
 
 def _train(options):
@@ -154,14 +175,15 @@ def _train(options):
   batch = types.Batch(images, np.arange(options.batch) % 10, None)
   rng = jax.random.key(6)
   state = training.create_train_state(config, classifier, images)
-  flops = _flops(step, state, batch, rng, None)
+  args = step, state, batch, rng, None
+  flops, memory = _flops(*args), _memory(*args)
 
   def work():
     nonlocal state
     state, record = step(state, batch, rng, None)
     return record
 
-  yield 'train', Part(work, options.batch, flops)
+  yield 'train', Part(work, options.batch, flops, memory)
 
 
 def _gan(options):
@@ -172,14 +194,15 @@ def _gan(options):
   batch = types.Batch(_images(options), jnp.zeros(options.batch, int))
   args = batch, jax.random.key(8), jnp.float32(0)
   static = {'level': 0, 'with_r1': True, 'with_mix': False}
-  flops = _flops(functools.partial(step, **static), state, *args)
+  program = functools.partial(step, **static)
+  flops, memory = (f(program, state, *args) for f in (_flops, _memory))
 
   def work():
     nonlocal state
     state, record = step(state, *args, **static)
     return record
 
-  yield 'gan', Part(work, options.batch, flops)
+  yield 'gan', Part(work, options.batch, flops, memory)
 
 
 def _encode(options):
@@ -268,8 +291,9 @@ def _official(options):
   params = generator.init(jax.random.key(0, impl='rbg'))
   w = jnp.zeros((1, generator.num_layers, 512))
   run = jax.jit(generator.synthesize)
-  flops = _flops(generator.synthesize, params, w)
-  yield 'official', Part(lambda: run(params, w), 1, flops)
+  args = generator.synthesize, params, w
+  cost = _flops(*args), _memory(*args)
+  yield 'official', Part(lambda: run(params, w), 1, *cost)
 
 
 PARTS = {

@@ -12,10 +12,12 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from advmix_jax import checkpoints, cli, inputs, stylegan
+from advmix_jax import checkpoints, cli, encoding, stylegan
 
 CHECKPOINT = flags.DEFINE_string(
-  'checkpoint', str(inputs.DATA / 'generator.npz'), 'Which generator, an .npz.'
+  'checkpoint',
+  str(encoding.DATA / 'generator.npz'),
+  'Which generator, an .npz.',
 )
 SEEDS = flags.DEFINE_string('seeds', '0-15', 'Such as 0-15 or 3,5,8-10.')
 MIX_SEEDS = flags.DEFINE_string('mix_seeds', '', 'Seeds of the columns.')

@@ -14,11 +14,18 @@ import json
 import jax
 from absl import flags
 
-from advmix_jax import cli, datasets, disentanglement, inputs, judge, stylegan
+from advmix_jax import (
+  cli,
+  datasets,
+  disentanglement,
+  encoding,
+  judge,
+  stylegan,
+)
 
 GENERATOR = flags.DEFINE_string(
   'generator',
-  str(inputs.DATA / 'generator.npz'),
+  str(encoding.DATA / 'generator.npz'),
   'Which generator, an .npz file.',
 )
 NUM_MIXES = flags.DEFINE_integer('num_mixes', 2000, 'How many mixes.')

@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
   start = inversion.train(
     rngs[1],
     train.image,
-    generator=generator,
+    generator=stylegan.clipped(generator, towards=True),
     generator_params=params,
     features_fn=vgg.load(encoding.features_path(output)),
     config=config.inversion,

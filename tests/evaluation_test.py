@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from advmix_jax import (
   classifiers,
+  encoding,
   evaluation,
   evaluators,
-  inputs,
   outcomes,
   pages,
   stylegan,
@@ -154,12 +154,12 @@ def test_random_failures_ignore_how_they_are_batched():
 
 def test_a_second_run_of_the_same_networks_compiles_nothing():
   """What two runs of a comparison do: each loads its own networks."""
-  path = inputs.DATA / 'generator.npz'
+  path = encoding.DATA / 'generator.npz'
   config = ml_collections.ConfigDict({'name': 'vgg', 'width': 2})
   made = [
     (
       classifiers.make_classifier(config, 10).apply,
-      inputs.clipped(stylegan.load(path)[0]),
+      stylegan.clipped(stylegan.load(path)[0]),
     )
     for _ in range(2)
   ]

@@ -152,7 +152,7 @@ def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
 
 
 def test_the_shipped_generator_and_its_latents_belong_together():
-  shipped = pathlib.Path(inputs.DATA)
+  shipped = pathlib.Path(encoding.DATA)
   if not (shipped / 'latents_train.npz').exists():
     pytest.skip('no latents ship with this checkout')
   digest = encoding.fingerprint(shipped / 'generator.npz')

@@ -18,6 +18,7 @@ def _config(**attack):
   config = ml_collections.ConfigDict(
     {
       'mixup': {'alpha': 0.5},
+      'optimizer': {'batch_size': 10_000},  # Any batch here is a whole one.
       'mixing': {'clean_fraction': 0.0},
       'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4},
       'attack': {

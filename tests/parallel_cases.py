@@ -53,8 +53,7 @@ def _close(found, expected, *, most=1e-5, rate=0.0):
 )
 def test_two_steps_of_a_classifier(method, use):
   """A batch of 8, and of 6, which 8 devices have to fill up."""
-  sizes = (8,) if method == 'mixup' else (8, 6)  # Partners are of the batch.
-  for size in sizes:
+  for size in (8, 6):
     results = {}
     for n, kind in [(1, 'pmap'), *PLACES]:
       use(n)

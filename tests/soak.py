@@ -46,6 +46,7 @@ _GAN = (
   '--config.gan.batch_size=8',
   '--config.gan.r1_interval=1',
   '--config.gan.kimg=0.48',
+  '--config.gan.decay_kimg=0.24',
   '--config.log_kimg=0.016',
   '--config.sample_kimg=0.24',
   '--config.checkpoint_kimg=0.032',

@@ -19,5 +19,6 @@ def get_config() -> ml_collections.ConfigDict:
   config.data = datasets.default_config()
   config.features = vgg.default_config()
   config.inversion = inversion.default_config()
+  config.inversion.steps = 1800
   config.encoder = encoder.default_config()
   return config
