@@ -42,6 +42,7 @@ setuptools.setup(
     'dm-haiku>=0.0.16',
     'filelock>=3.12',
     'jax>=0.10',
+    'jaxlib>=0.10',
     'matplotlib>=3.9',
     'ml-collections>=1.0',
     'numpy>=2.0',

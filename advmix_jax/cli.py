@@ -28,7 +28,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from advmix_jax import allocator, compilation_cache, hosts, preemption
+from advmix_jax import compilation_cache, cpu, hosts, preemption
 
 _ADDRESS = flags.DEFINE_string(
   'coordinator_address', '', 'Several processes: host:port of the first one.'
@@ -171,7 +171,7 @@ def run(main: Callable[..., Any]) -> NoReturn:
 
   def guarded(argv: list[str]) -> Any:
     preemption.install()
-    allocator.keep_memory()
+    cpu.configure()
     try:
       if _CACHE.value:
         compilation_cache.use(_CACHE.value)

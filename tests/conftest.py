@@ -1,9 +1,13 @@
-"""Settings of all tests: hypothesis draws the same examples in every run.
+"""Settings of all tests: the scripts' own, and repeatable draws of hypothesis.
 
 For fresh ones: pytest --hypothesis-profile=default
 """
 
 import hypothesis
+
+from advmix_jax import cpu
+
+cpu.configure()
 
 hypothesis.settings.register_profile(
   'repeatable', derandomize=True, deadline=None
