@@ -22,8 +22,12 @@ CHECKPOINT = flags.DEFINE_string(
 SEEDS = flags.DEFINE_string('seeds', '0-15', 'Such as 0-15 or 3,5,8-10.')
 MIX_SEEDS = flags.DEFINE_string('mix_seeds', '', 'Seeds of the columns.')
 PSI = flags.DEFINE_float('truncation_psi', 0.7, '1 truncates nothing.', 0)
-CUT = flags.DEFINE_integer('cut', 4, 'Coarse layers of a mix.', 1)
-LABEL = flags.DEFINE_integer('label', 0, 'Class, if the network has any.', 0)
+CUT = flags.DEFINE_integer(
+  'cut', 0, "Coarse layers of a mix; 0: the generator's split.", 0
+)
+LABEL = flags.DEFINE_integer(
+  'label', -1, 'Class, if the network has any; -1: drawn by the seed.', -1
+)
 OUTPUT = flags.DEFINE_string('output', 'grid.png', 'The picture to write.')
 
 
@@ -44,13 +48,13 @@ def parse_seeds(text: str) -> list[int]:
 def latents(generator, params, text: str) -> np.ndarray:
   """Truncated w of the official example's z for each seed: [N, L, D]."""
   size, labels = generator.latent_size, None
-  classes = len(params['mapping'].get('label_concat', ()))
-  size -= classes
   z = [np.random.RandomState(s).randn(size) for s in parse_seeds(text)]
-  if classes:
+  classes = len(params['mapping'].get('label_concat', ()))
+  if classes and LABEL.value >= 0:
     if LABEL.value >= classes:
-      raise ValueError(f'--label={LABEL.value}, expected 0 to {classes - 1}')
+      raise ValueError(f'--label={LABEL.value}, expected -1 to {classes - 1}')
     labels = np.eye(classes, dtype='f4')[[LABEL.value] * len(z)]
+    z = [row[: size - classes] for row in z]  # The rest would draw the class.
   w = generator.map(params, np.asarray(z, 'f4'), labels)
   return np.asarray(stylegan.truncate(params, w, psi=PSI.value))
 
@@ -75,7 +79,8 @@ def main(argv: list[str]) -> None:
   columns = int(np.ceil(len(cells) ** 0.5))
   if MIX_SEEDS.value:
     fine = latents(generator, params, MIX_SEEDS.value)
-    cells, columns = mixes(cells, fine, CUT.value), len(fine) + 1
+    cells = mixes(cells, fine, CUT.value or generator.split)
+    columns = len(fine) + 1
   cells += [None] * (-len(cells) % columns)
   draw = jax.jit(generator.synthesize)  # One by one: 1024 pixels need memory.
   images = [x if x is None else to_uint8(draw(params, x[None])) for x in cells]

@@ -494,6 +494,9 @@ def test_a_grid_is_drawn(tmp_path):
   code += f'sys.argv = [{str(script)!r}, *sys.argv[1:]]; '
   code += f'runpy.run_path({str(script)!r}, run_name="__main__")'
   arguments = ['-c', code, f'--checkpoint={target}', f'--output={picture}']
-  result = _run(*arguments, '--seeds=0,1', '--mix_seeds=5-7', '--label=1')
-  assert '64x48 pixels' in result.stdout, result.stderr
+  for label in (1, -1):  # Given, and drawn by each seed.
+    result = _run(
+      *arguments, '--seeds=0,1', '--mix_seeds=5-7', f'--label={label}'
+    )
+    assert '64x48 pixels' in result.stdout, result.stderr
   assert picture.read_bytes().startswith(b'\x89PNG')
