@@ -9,6 +9,7 @@ Contents: use.
 """
 
 import hashlib
+import os
 import pathlib
 import platform
 
@@ -27,9 +28,17 @@ def use(folder: str) -> pathlib.Path:
 
   Raises:
     OSError: It can't be made.
+    ValueError: Others may write there.
   """
-  path = pathlib.Path(folder).expanduser() / _place()
-  path.mkdir(parents=True, exist_ok=True, mode=0o700)
+  root = pathlib.Path(os.path.expanduser(folder))
+  path = root / _place()
+  for each in (root, path):
+    each.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if each.stat().st_mode & 0o022:
+      raise ValueError(
+        f'{each}: others may write there, expected a folder of your own, since '
+        'what it holds is run as it is (chmod go-w)'
+      )
   jax.config.update('jax_compilation_cache_dir', str(path))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
   return path
@@ -39,8 +48,10 @@ def _place() -> str:
   """Names what compiled programs depend on beside the program."""
   try:
     processor = pathlib.Path('/proc/cpuinfo').read_text().split('\n\n')[0]
-    flags = [x for x in processor.splitlines() if x.startswith('flags')]
+    lines = processor.splitlines()
+    flags = [x for x in lines if x.startswith(('flags', 'Features'))]
   except OSError:
-    flags = [platform.processor()]
-  key = hashlib.sha256(repr(flags).encode()).hexdigest()[:8]
+    flags = []
+  key = repr((platform.machine(), platform.processor(), flags))
+  key = hashlib.sha256(key.encode()).hexdigest()[:8]
   return f'{platform.node()}-jax{jax.__version__}-{jaxlib.__version__}-{key}'

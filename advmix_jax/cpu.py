@@ -27,9 +27,10 @@ _M_ARENA_MAX = -8
 _MADV_HUGEPAGE = 14
 _HUGE_PAGE = 2 << 20
 
-# XLA ends the process at a flag that it doesn't know: versions that were seen.
+# XLA ends the process at a flag that it doesn't know. 0.10.2 was run with this
+# one, and 0.12.0 has it.
 _FLAG = 'xla_cpu_experimental_ynn_fusion_type'
-_VERSIONS = (0, 10, 2), (0, 13)
+_VERSIONS = (0, 10, 2), (0, 12, 1)
 
 
 def configure() -> None:
@@ -39,15 +40,16 @@ def configure() -> None:
 
 
 def keep_memory(size: int = 4 << 30) -> bool:
-  """Lets the heap grow once and stay; see above.
+  """Lets the heap grow and stay; see above.
 
-  Memory that is not used is only reserved, not occupied.
+  What was used once stays with the process until it ends, also where it is
+  free again. What was never used is only reserved.
 
   Args:
-    size: bytes of address space for which huge pages are asked.
+    size: bytes of address space for which huge pages are asked; > 2 MiB.
 
   Returns:
-    Whether anything was done: False without glibc (macOS, musl).
+    Whether this is glibc: elsewhere (macOS, musl) nothing is done.
   """
   if platform.libc_ver()[0] != 'glibc':
     return False
@@ -70,13 +72,16 @@ def spread_convolutions() -> bool:
   """Adds to XLA_FLAGS what keeps convolutions on all cores; see above.
 
   Returns:
-    Whether anything was done: False where XLA_FLAGS has the option already, or
-    where this jaxlib isn't known to have it.
+    Whether anything was done: False where XLA_FLAGS has the option already or
+    names a file, where JAX_PLATFORMS leaves the CPU out, or where this jaxlib
+    isn't known to have the option.
   """
-  flags = os.environ.get('XLA_FLAGS', '')
+  flags = os.environ.get('XLA_FLAGS', '').strip()
   known = _VERSIONS[0] <= jaxlib.version.__version_info__ < _VERSIONS[1]
-  if _FLAG in flags or not known:
+  own = _FLAG in flags or flags[:1] not in ('', '-')  # Or the name of a file.
+  elsewhere = 'cpu' not in os.environ.get('JAX_PLATFORMS', 'cpu')
+  if own or elsewhere or not known:
     return False
   option = f'--{_FLAG}=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT'
-  os.environ['XLA_FLAGS'] = f'{flags} {option}'.strip()
+  os.environ['XLA_FLAGS'] = f'{flags} {option}'.lstrip()
   return True

@@ -153,7 +153,7 @@ def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
     target_fn(features_fn, x [B, H, W, 3]) -> Target, and
     losses(params, features_fn, w [B, L, D], target, fine [B, n, L-S, D]) ->
     (L_rec [B], L_mix [B], images [B, H, W, 3], mixes [B, n, H, W, 3]), with
-    images as the generator gives them, not clipped.
+    images as the generator gives them.
   """
   look = shape_view if config.mixing_view == 'shape' else lambda images: images
 

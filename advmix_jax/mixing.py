@@ -107,7 +107,9 @@ def typical_set_fn(delta: float = 1.0):
 
   to which z is scaled; where the lower radius is negative it is 0. The origin,
   which has no direction, is left alone. StyleGAN normalises z first of all, so
-  for it the shell constrains nothing: only the direction of z matters.
+  for it the shell constrains nothing: only the direction of z matters. Of a
+  conditional one, z has columns that draw the class, and is normalised with the
+  class beside it, so there the length counts for a little.
 
   Args:
     delta: half width of the shell, in units of d^(1/4); >= 0.

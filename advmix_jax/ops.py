@@ -58,7 +58,7 @@ def _lax_conv(x, w, pad):
 def _narrow_conv(x, w, pad):
   """The same for few output channels: a product per pixel, shifted and added.
 
-  XLA's convolution on the CPU is some five times slower there.
+  XLA's convolution on the CPU is slower there.
   """
   k, _, c, o = w.shape
   b, h, width, _ = x.shape
@@ -90,11 +90,11 @@ def _cpu_conv_bwd(pad, residual, gy):
 def _weight_gradient(x, gy, k, pad):
   """Gradient of a stride-1 convolution, summed over parts of the batch.
 
-  A part's shifted copies fit in the processor's cache.
+  A part's shifted copies fit in the processor's cache. Images of zeros, which
+  add nothing, fill up the last part.
   """
-  b = len(gy)
-  part = _part(b, k * gy.nbytes // b)
-  x, gy = (a.reshape((b // part, part) + a.shape[1:]) for a in (x, gy))
+  parts = _parts(len(gy), k * gy.nbytes)
+  x, gy = (_split_batch(a, parts) for a in (x, gy))
 
   def add(total, pair):
     return total + _part_gradient(*pair, k, pad), None
@@ -103,10 +103,18 @@ def _weight_gradient(x, gy, k, pad):
   return jax.lax.scan(add, total, (x, gy))[0]
 
 
-def _part(size, nbytes):
-  """The largest divisor of `size` examples of `nbytes` that fit in _CACHE."""
-  fits = [n for n in range(1, size + 1) if not size % n and n * nbytes < _CACHE]
-  return max(fits, default=1)
+def _parts(size, nbytes):
+  """How many parts of `size` examples, `nbytes` in all, fit in _CACHE each."""
+  if jax.device_count() > parallel.count():
+    return 1  # The batch is split over devices already, by XLA.
+  return max(1, min(size, -(-nbytes // _CACHE)))
+
+
+def _split_batch(x, parts):
+  """[B, ...] -> [parts, n, ...], filled up with zeros."""
+  n = -(-len(x) // parts)
+  x = jnp.pad(x, ((0, parts * n - len(x)),) + ((0, 0),) * (x.ndim - 1))
+  return x.reshape((parts, n) + x.shape[1:])
 
 
 def _part_gradient(x, gy, k, pad):
@@ -249,8 +257,8 @@ def blur2d(x: jax.Array) -> jax.Array:
 def max_pool2d(x: jax.Array) -> jax.Array:
   """Maximum of 2x2 pixels: [B, H, W, C] -> [B, H/2, W/2, C], H and W even.
 
-  The gradient goes to the first of equal pixels; it is kept as the place of the
-  maximum, one byte each, in place of the input.
+  The gradient goes to the first of equal pixels; for it, the place of the
+  maximum is kept, one byte each, in place of the input. Reverse mode only.
   """
   return max_pool2d_reference(x)
 

@@ -154,10 +154,16 @@ def _make_generator(config):
     return functions.init(rng, jnp.ones((1, config.latent_size)), labels)
 
   def to_latents(params, z, labels=None):
-    if labels is None and config.label_size:
+    if labels is None:
       z, labels = split_z(config, z)
-    elif labels is not None and not config.label_size:
-      raise ValueError(f'labels {labels.shape} for a network without classes')
+    elif labels.shape[1:] != (config.label_size,) or not config.label_size:
+      raise ValueError(
+        f'labels are {labels.shape}, expected {config.label_size} classes'
+      )
+    elif z.shape[1:] != (config.latent_size,):
+      raise ValueError(
+        f'z is {z.shape} with labels, expected {config.latent_size} columns'
+      )
     return mapping(params, None, z, labels)
 
   def synthesize(params, w, rng=None, *, level=None, blend=0.0):

@@ -91,22 +91,33 @@ def _measure(part: benchmark_parts.Part, first: float, rate: float) -> dict:
   return record
 
 
-def _profile(batch, rate, seconds) -> str:
-  """Table of the convolutions of the steps that take `seconds`, by part."""
-  head = ('step', 'convolution', 'ms', 'of the step', 'GFLOP/s', 'of matmul')
-  lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
+def _profile(batch, rate, seconds) -> list[dict]:
+  """The convolutions of steps that take `seconds`, by part, and the rest."""
+  rows = []
   for part, whole in seconds.items():
     rest = whole
     for name, work, flops in benchmark_operations.operations(part, batch):
       _seconds(work)
       spent = statistics.median(_seconds(work) for _ in range(REPEATS.value))
       rest -= spent
-      lines.append(
-        f'| {part} | {name} | {1e3 * spent:.1f} | {100 * spent / whole:.0f}% '
-        f'| {flops / spent / 1e9:.0f} | {100 * flops / spent / rate:.0f}% |'
-      )
-    share = f'{1e3 * rest:.1f} | {100 * rest / whole:.0f}%'
-    lines.append(f'| {part} | the rest | {share} | | |')
+      row = {'step': part, 'what': name, 'ms': 1e3 * spent}
+      row |= {'share': spent / whole, 'gflops': flops / spent / 1e9}
+      rows.append(row | {'share_of_matmul': flops / spent / rate})
+    row = {'step': part, 'what': 'the rest', 'ms': 1e3 * rest}
+    rows.append(row | {'share': rest / whole})
+  return rows
+
+
+def _profile_table(rows) -> str:
+  head = ('step', 'convolution', 'ms', 'of the step', 'GFLOP/s', 'of matmul')
+  lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
+  for r in rows:
+    rate, share = r.get('gflops'), r.get('share_of_matmul')
+    cells = (
+      *(r['step'], r['what'], f'{r["ms"]:.1f}', f'{100 * r["share"]:.0f}%'),
+      *(f'{rate:.0f}' if rate else '', f'{100 * share:.0f}%' if share else ''),
+    )
+    lines.append('| ' + ' | '.join(cells) + ' |')
   return '\n'.join(lines)
 
 
@@ -171,6 +182,8 @@ def _table(result) -> str:
 def main(argv: list[str]) -> None:
   """Times the parts and prints the table."""
   del argv  # cli.run has refused any.
+  if PROFILE.value and not {'train', 'attack'} & set(ONLY.value):
+    raise ValueError('--profile speaks of train and attack, --only of neither')
   for name in ONLY.value:
     if name not in PARTS:
       raise ValueError(f'--only has {name!r}, expected {", ".join(PARTS)}')
@@ -194,11 +207,16 @@ def main(argv: list[str]) -> None:
     'commit': configs.commit(),
     'parts': _summary(rounds, peers),
   }
-  print(json.dumps(result, indent=2) if AS_JSON.value else _table(result))
   if PROFILE.value:
     found = {k: result['parts'].get(k) for k in ('train', 'attack')}
     steps = {k: BATCH.value / r['per_s'] for k, r in found.items() if r}
-    print('\n' + _profile(BATCH.value, rate, steps))
+    result['profile'] = _profile(BATCH.value, rate, steps)
+  if AS_JSON.value:
+    print(json.dumps(result, indent=2))
+    return
+  print(_table(result))
+  if PROFILE.value:
+    print('\n' + _profile_table(result['profile']))
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ from advmix_jax import (
   gan,
   inputs,
   methods,
+  ops,
   stylegan,
   training,
   types,
@@ -61,22 +62,28 @@ class Part(NamedTuple):
   memory: float = 0.0  # Bytes: arguments, results, temporaries; 0: unknown.
 
 
-def _compile(fn, *args):
-  return jax.jit(fn).lower(*args).compile()
-
-
 def _flops(fn, *args) -> float:
-  """Floating-point operations of fn(*args), as XLA counts them."""
-  analysis = _compile(fn, *args).cost_analysis()
-  return float((analysis or {}).get('flops', 0.0))
+  """Floating-point operations of fn(*args), as XLA counts them.
+
+  XLA counts the body of a loop once, so weight gradients are in one part here.
+  """
+  cache, ops._CACHE = ops._CACHE, float('inf')
+  try:
+    compiled = jax.jit(lambda *args: fn(*args)).lower(*args).compile()
+  finally:
+    ops._CACHE = cache
+  return float((compiled.cost_analysis() or {}).get('flops', 0.0))
 
 
 def _memory(fn, *args) -> float:
-  """Bytes that fn(*args) needs while it runs, as XLA plans them."""
-  plan = _compile(fn, *args).memory_analysis()
+  """Bytes that fn(*args) needs while it runs, as XLA plans them; 0: unknown."""
+  plan = jax.jit(fn).lower(*args).compile().memory_analysis()
+  if plan is None:
+    return 0.0
   return float(
     plan.argument_size_in_bytes
     + plan.output_size_in_bytes
+    - plan.alias_size_in_bytes
     + plan.temp_size_in_bytes
   )
 

@@ -7,6 +7,10 @@ import stat
 import subprocess
 import sys
 
+import pytest
+
+from advmix_jax import compilation_cache
+
 _PROGRAM = """
 import sys
 import jax, jax.numpy as jnp
@@ -41,3 +45,9 @@ def test_a_second_process_compiles_nothing_again(tmp_path):
   assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
   _, second = run()
   assert second
+
+
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path):
+  tmp_path.chmod(0o777)
+  with pytest.raises(ValueError, match='others may write there'):
+    compilation_cache.use(str(tmp_path))

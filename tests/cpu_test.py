@@ -66,3 +66,6 @@ def test_flags_that_are_there_are_kept(monkeypatch):
   first, *rest = os.environ['XLA_FLAGS'].split()
   assert first == '--xla_force_host_platform_device_count=2'
   assert cpu.spread_convolutions() is False and len(rest) <= 1
+  monkeypatch.setenv('XLA_FLAGS', 'file_of_flags')
+  assert cpu.spread_convolutions() is False
+  assert os.environ['XLA_FLAGS'] == 'file_of_flags'

@@ -125,6 +125,13 @@ def test_mixup_mixes_images_and_targets_by_the_same_weight():
   assert ((examples.target > 0).sum(-1) <= 2).all()
 
 
+def test_mixup_partners_are_of_the_batch_and_not_of_what_fills_it_up():
+  rng = jax.random.key(0)
+  found = np.asarray(methods._partners(rng, 6, 8))
+  assert sorted(found[:6]) == list(range(6)) and list(found[6:]) == [6, 7]
+  assert sorted(np.asarray(methods._partners(rng, 10, 8))) == list(range(8))
+
+
 def test_mixup_weights_have_the_moments_of_the_beta_distribution():
   alpha, n = 0.5, 4000
   batch = types.Batch(jnp.zeros((n, 1, 1, 1)), jnp.arange(n) % 2, None)

@@ -37,8 +37,12 @@ def test_fused_resampling_equals_its_definition(fast, slow):
 
 @pytest.mark.parametrize('k, pad', [(3, (1, 1)), (2, (1, 1)), (2, (0, 0))])
 @pytest.mark.parametrize('channels', [3, 16])
-def test_convolution_gradients_equal_those_of_xla(k, pad, channels):
-  x, w = _normal(0, 2, 6, 6, channels), _normal(1, k, k, channels, 4)
+@pytest.mark.parametrize('cache', [1, 4000, 2**30])  # Parts of 1, 2 or 3, 5.
+def test_convolution_gradients_equal_those_of_xla(
+  k, pad, channels, cache, monkeypatch
+):
+  monkeypatch.setattr(ops, '_CACHE', cache)
+  x, w = _normal(0, 5, 6, 6, channels), _normal(1, k, k, channels, 4)
 
   def objective(conv):
     return lambda x, w: jnp.sum(jnp.sin(conv(x, w)))
@@ -49,8 +53,17 @@ def test_convolution_gradients_equal_those_of_xla(k, pad, channels):
     np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_gradient_of_gradient_equals_that_of_xla():
-  x, w = _normal(0, 2, 6, 6, 3), _normal(1, 3, 3, 3, 4)
+@pytest.mark.parametrize('k, pad', [(3, (1, 1)), (2, (0, 1)), (1, (0, 0))])
+def test_a_convolution_to_few_channels_equals_that_of_xla(k, pad):
+  x, w = _normal(0, 2, 6, 4, 9), _normal(1, k, k, 9, 3)
+  np.testing.assert_allclose(
+    ops._narrow_conv(x, w, pad), ops._lax_conv(x, w, pad), atol=TOLERANCE
+  )
+
+
+@pytest.mark.parametrize(('channels', 'out'), [(3, 4), (9, 3)])
+def test_gradient_of_gradient_equals_that_of_xla(channels, out):
+  x, w = _normal(0, 2, 6, 6, channels), _normal(1, 3, 3, channels, out)
 
   def penalty(conv):
     def score(x, w):

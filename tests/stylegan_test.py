@@ -1,5 +1,6 @@
 """Laws of the networks; convert_test holds them against the official ones."""
 
+import functools
 import json
 import pathlib
 
@@ -83,6 +84,27 @@ def test_without_labels_z_draws_the_class():
   )
   # Three standard deviations of a share of 3,000 draws: 0.026.
   np.testing.assert_allclose(labels.mean(0), 1 / 3, atol=0.026)
+
+
+def test_a_descent_brings_saturated_pixels_back_and_pushes_none_further():
+  config = _small()
+  raw = stylegan.make_generator(config)
+  generator = stylegan.clipped(raw, towards=True)
+  params = _random(raw)
+  w = 3 * jax.random.normal(jax.random.key(2), (1, raw.num_layers, 8))
+  s = raw.split
+  for synthesize in (
+    lambda g, p: g.synthesize(p, w),
+    lambda g, p: g.fine(p, g.coarse(p, w[:, :s]), w[:, s:]),
+  ):
+    image = synthesize(raw, params)
+    assert float(image.min()) < 0 and float(image.max()) > 1
+    clipped, vjp = jax.vjp(functools.partial(synthesize, generator), params)
+    np.testing.assert_array_equal(clipped, np.clip(image, 0, 1))
+    outward = jnp.where(image < 0, 1.0, jnp.where(image > 1, -1.0, 0.0))
+    for pull, moves in ((outward, False), (-outward, True)):
+      leaves = jax.tree.leaves(vjp(pull)[0])
+      assert any(bool((leaf != 0).any()) for leaf in leaves) is moves
 
 
 def test_labels_choose_the_score_and_change_the_latents():

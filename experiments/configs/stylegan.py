@@ -11,7 +11,7 @@ class, and with it every colour, is drawn as often), fakes are clipped before
 the discriminator sees them, and a mixing loss asks for the digit of the coarse
 latents in the colour of the fine ones. There is no style mixing (mixes are off
 the data, and the discriminator would punish them) and no progressive growing
-(32x32 is small). docs/generator.md tells what each choice is worth.
+(32x32 is small). docs/generator.md has every try.
 """
 
 import ml_collections
