@@ -72,6 +72,7 @@ def _flops(fn, *args) -> float:
     compiled = jax.jit(lambda *args: fn(*args)).lower(*args).compile()
   finally:
     ops._CACHE = cache
+    jax.clear_caches()  # Of traces with one part.
   return float((compiled.cost_analysis() or {}).get('flops', 0.0))
 
 
