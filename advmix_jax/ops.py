@@ -107,7 +107,10 @@ def _parts(size, nbytes):
   """How many parts of `size` examples, `nbytes` in all, fit in _CACHE each."""
   if jax.device_count() > parallel.count():
     return 1  # The batch is split over devices already, by XLA.
-  return max(1, min(size, -(-nbytes // _CACHE)))
+  least = max(1, min(size, -(-nbytes // _CACHE)))
+  most = min(size, 2 * least)
+  # Equal parts where that takes at most twice as many: none to fill up.
+  return next((n for n in range(least, most + 1) if size % n == 0), least)
 
 
 def _split_batch(x, parts):
