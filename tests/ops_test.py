@@ -35,9 +35,17 @@ def test_fused_resampling_equals_its_definition(fast, slow):
   np.testing.assert_allclose(fast(x, w), slow(x, w), atol=TOLERANCE)
 
 
-@pytest.mark.parametrize('k, pad', [(3, (1, 1)), (2, (1, 1)), (2, (0, 0))])
+@pytest.mark.parametrize(
+  'k, pad, cache',  # Parts of 1, a few, 5 images.
+  [
+    (3, (1, 1), 1),
+    (3, (1, 1), 4000),
+    (3, (1, 1), 2**30),
+    (2, (1, 1), 4000),
+    (2, (0, 0), 2**30),
+  ],
+)
 @pytest.mark.parametrize('channels', [3, 16])
-@pytest.mark.parametrize('cache', [1, 4000, 2**30])  # Parts of 1, a few, 5.
 def test_convolution_gradients_equal_those_of_xla(
   k, pad, channels, cache, monkeypatch
 ):
@@ -72,7 +80,8 @@ def test_gradient_of_gradient_equals_that_of_xla(channels, out):
     return jax.grad(lambda w: jnp.sum(jax.grad(score)(x, w) ** 2))
 
   ours, xla = penalty(ops._cpu_conv)(w), penalty(ops._lax_conv)(w)
-  np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-3)
+  # Sums of thousands of terms, up to about 800: 1e-5 of the largest.
+  np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-2)
 
 
 def test_pooling_equals_its_definition_and_first_of_equals_has_the_gradient():

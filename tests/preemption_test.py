@@ -79,8 +79,13 @@ with preemption.saving():
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGKILL])
 def test_other_signals_stay_what_they_are(number):
+  # A shell's background jobs, which tests may be, inherit SIGINT ignored.
+  usual = 'import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n'
   process = subprocess.Popen(
-    [sys.executable, '-c', _START + 'import time\nready()\ntime.sleep(60)'],
+    [
+      *(sys.executable, '-c'),
+      usual + _START + 'import time\nready()\ntime.sleep(60)',
+    ],
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
