@@ -192,28 +192,28 @@ def r1_penalty(
     images: real images in [0, 1].
     size: examples on all devices; None: B.
   """
-  grad = jax.grad(lambda x: score_fn(x).sum())(images)
+  size = size or len(images)
+  grad = jax.grad(lambda x: parallel.counted(score_fn(x), size).sum())(images)
   # x = (official + 1) / 2, so the official gradient is half of this one.
   norms = jnp.square(grad / 2).sum((1, 2, 3))
-  return parallel.mean(norms, size or len(images))
+  return parallel.mean(norms, size)
 
 
 def _fakes_fn(network_config, config):
-  """Returns fakes(params, rng, blend, level, with_mix) and what to learn from.
+  """Returns fakes(params, rng, rows, blend, level, with_mix).
 
-  The differentiable outputs are (images, mix loss); the mean w and the labels
-  (None without classes) come beside.
+  `rows` is how many this device draws. The differentiable outputs are (images,
+  mix loss); the mean w and the labels (None without classes) come beside.
   """
   generator = stylegan.make_generator(network_config)
   if config.clip:
     generator = stylegan.clipped(generator, towards=True)
   size = config.batch_size
 
-  def fakes(params, rng, blend, level, with_mix):
+  def fakes(params, rng, rows, blend, level, with_mix):
     z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
 
     def draw(rng):
-      rows = size // parallel.count()
       z = mixing.random_z(generator, rng, rows)
       return stylegan.split_z(network_config, z)
 
@@ -228,10 +228,11 @@ def _fakes_fn(network_config, config):
     if not with_mix:
       return (image, jnp.zeros(())), beside
     mixed, _ = mixing.split_latents(w, generator.split)
-    _, fine = mixing.split_latents(parallel.roll(w), generator.split)
+    _, fine = mixing.split_latents(parallel.roll(w, size), generator.split)
     mixed = mixing.merge_latents(mixed, fine)
     mixed = generator.synthesize(params, mixed, noise_rng)
-    return (image, mix_loss(image, mixed, parallel.roll(image), size)), beside
+    donors = parallel.roll(image, size)
+    return (image, mix_loss(image, mixed, donors, size)), beside
 
   return fakes
 
@@ -247,10 +248,10 @@ def _discriminator_loss_fn(discriminator, config):
     real, labels = real
 
     def score(x):
-      return discriminator.apply(params, x, labels, level, blend)
+      return discriminator.apply(params, x, labels, level, blend, size)
 
     real_score = score(real)
-    fake_score = discriminator.apply(params, *fake, level, blend)
+    fake_score = discriminator.apply(params, *fake, level, blend, size)
     loss = parallel.mean(jax.nn.softplus(fake_score), size)
     loss += parallel.mean(jax.nn.softplus(-real_score), size)
     metrics = {
@@ -280,17 +281,8 @@ def make_step(network_config, config, kind='pmap'):
   read where the network is conditional (label_size > 0), and the fakes are
   then of random classes, judged as of theirs (Karras et al. 2019). The named
   arguments are static: one compilation per combination. `kind` is one of
-  parallel.KINDS.
-
-  Raises:
-    ValueError: The devices don't divide the batch.
+  parallel.KINDS; a batch that the devices don't divide is filled up.
   """
-  devices = jax.device_count()
-  if config.batch_size % devices:
-    raise ValueError(
-      f'gan.batch_size is {config.batch_size}, expected a multiple of the '
-      f'{devices} devices'
-    )
   step = _step_fn(network_config, config)
 
   @functools.cache
@@ -315,7 +307,7 @@ def _step_fn(network_config, config):
   discriminator = stylegan.make_discriminator(network_config)
   fakes = _fakes_fn(network_config, config)
   discriminator_loss = _discriminator_loss_fn(discriminator, config)
-  adam = optimizer(config)
+  adam, size = optimizer(config), config.batch_size
   ema = 0.5 ** (config.batch_size / (1000 * config.ema_kimg))
   start = config.start_resolution or network_config.resolution
   growing = start < network_config.resolution
@@ -325,7 +317,7 @@ def _step_fn(network_config, config):
     blend = blend if growing and level < len(network_config.fmaps) - 1 else 0.0
     factor = _decay(config, state.step)
     (fake, mix), vjp, (mean, labels) = jax.vjp(
-      lambda p: fakes(p, rng, blend, level, with_mix),
+      lambda p: fakes(p, rng, len(batch.image), blend, level, with_mix),
       state.generator,
       has_aux=True,
     )
@@ -338,8 +330,8 @@ def _step_fn(network_config, config):
     d_params = _apply(updates, state.discriminator, factor)
 
     def generator_loss(x):
-      scores = discriminator.apply(d_params, x, labels, level, blend)
-      return parallel.mean(jax.nn.softplus(-scores), config.batch_size)
+      scores = discriminator.apply(d_params, x, labels, level, blend, size)
+      return parallel.mean(jax.nn.softplus(-scores), size)
 
     g_loss, pull = jax.value_and_grad(generator_loss)(fake)
     (grads,) = vjp((pull, jnp.asarray(config.mix_consistency, jnp.float32)))

@@ -3,18 +3,20 @@
   hosts.initialize(address, count, index)   # before anything touches a device
   if hosts.is_first(): ...                  # writes files, prints
   hosts.barrier('latents')                  # after the first one has written
+  stop = hosts.any_of(preemption.asked())   # the same answer in each
 
 All processes run the same program on the same run folder, which has to be on a
 file system that they share. Files are written by the first one alone, see
 checkpoints.write_atomically.
 
-Contents: initialize, is_first, barrier.
+Contents: initialize, is_first, barrier, any_of.
 """
 
 import os
 import sys
 
 import jax
+import numpy as np
 
 
 def initialize(address: str, count: int, index: int) -> None:
@@ -43,6 +45,8 @@ def initialize(address: str, count: int, index: int) -> None:
   elif not 0 <= index < count:
     raise ValueError(f'--process_id is {index}, expected 0 to {count - 1}')
   jax.config.update('jax_cpu_collectives_implementation', 'gloo')
+  # It would take SIGTERM away from preemption.py.
+  jax.config.update('jax_enable_preemption_service', False)
   if address:
     jax.distributed.initialize(address, count, index)
   else:
@@ -62,3 +66,12 @@ def barrier(name: str) -> None:
     from jax.experimental import multihost_utils
 
     multihost_utils.sync_global_devices(name)
+
+
+def any_of(flag: bool) -> bool:
+  """Whether the flag is set in any process; all of them have to ask."""
+  if jax.process_count() == 1:
+    return flag
+  from jax.experimental import multihost_utils
+
+  return bool(multihost_utils.process_allgather(np.asarray(flag)).any())

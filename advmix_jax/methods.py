@@ -166,15 +166,15 @@ def randmix(
 ) -> Method:
   """RandMix (Eq. 6): dec(enc(x)_∥, map(z)_⊥) for one random z per example."""
 
-  def mix(rng, logits_fn, batch, generator_params):
+  def mix(rng, logits_fn, batch, generator_params, draw_fn):
     del logits_fn
-    size = batch.label.shape[0]
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
-    z_perp = mixing.random_fine(generator, generator_params, rng, size)
+    w = generator.map(generator_params, draw_fn(rng))
+    _, z_perp = mixing.split_latents(w, generator.split)
     activations = generator.coarse(generator_params, z_par)
     return generator.fine(generator_params, activations, z_perp)
 
-  return _mixed(mix, config, num_classes)
+  return _mixed(mix, config, num_classes, generator)
 
 
 def advmix(
@@ -191,16 +191,18 @@ def advmix(
   attack = config.attack
   attack_options(attack)  # Bad options fail here rather than in a step.
 
-  def mix(rng, logits_fn, batch, generator_params):
+  def mix(rng, logits_fn, batch, generator_params, draw_fn):
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
     result, kept_clean = algorithm2(
-      rng, logits_fn, batch, generator, generator_params, attack=attack
+      *(rng, logits_fn, batch, generator, generator_params),
+      attack=attack,
+      draw_fn=draw_fn,
     )
     activations = generator.coarse(generator_params, z_par)
     image = generator.fine(generator_params, activations, result.x)
     return jnp.where(kept_clean[:, None, None, None], batch.image, image)
 
-  return _mixed(mix, config, num_classes)
+  return _mixed(mix, config, num_classes, generator)
 
 
 def algorithm2(
@@ -308,27 +310,39 @@ def _mixed(
   mix: Callable[..., jax.Array],
   config: ml_collections.ConfigDict,
   num_classes: int,
+  generator: types.Generator,
 ) -> Method:
-  """The method that mixes all of a batch but its clean fraction."""
+  """The method that mixes all of a batch but its first, clean fraction.
+
+  z is drawn for the whole batch, so that an example meets the same z on one
+  device, which mixes the rest alone, and on several, which mix all and then
+  put the clean images back.
+  """
   fraction = config.mixing.clean_fraction
   if not 0 <= fraction <= 1:
     raise ValueError(
       f'mixing.clean_fraction is {fraction}, expected a number in [0, 1]'
     )
 
+  total = config.optimizer.batch_size
+
   def method(rng, logits_fn, batch, generator_params):
     clean = _clean(batch, num_classes)
-    kept = round(fraction * batch.label.shape[0])
-    if kept == batch.label.shape[0]:
+    rows = batch.label.shape[0]
+    whole = min(total, rows * parallel.count())
+    kept = round(fraction * whole)
+    if kept == whole:
       return clean
-    if kept and parallel.count() > 1:
-      raise ValueError(
-        f'mixing.clean_fraction is {fraction}, which keeps the first examples '
-        "of a whole batch: on several devices it needs parallel='sharding'"
-      )
-    rest = jax.tree.map(lambda a: a[kept:], batch)
-    image = mix(rng, logits_fn, rest, generator_params)
-    image = jnp.concatenate([batch.image[:kept], image])
+    first = kept if parallel.count() == 1 else 0
+    image = mix(
+      *(rng, logits_fn, jax.tree.map(lambda a: a[first:], batch)),
+      generator_params,
+      lambda key: mixing.random_z(generator, key, rows)[first:],
+    )
+    image = jnp.concatenate([batch.image[:first], image])
+    if kept > first:
+      place = parallel.rows(jnp.arange, rows)[:, None, None, None]
+      image = jnp.where(place < kept, batch.image, image)
     return clean._replace(image=jax.lax.stop_gradient(image))
 
   return method

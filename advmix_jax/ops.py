@@ -332,22 +332,26 @@ def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
   return x * (scale + 1) + shift
 
 
-def minibatch_stddev(x: jax.Array, group_size: int = 4) -> jax.Array:
+def minibatch_stddev(
+  x: jax.Array, group_size: int = 4, size: int | None = None
+) -> jax.Array:
   """Appends the mean deviation over strided groups as one more channel.
 
-  Sample n belongs to group n mod (B / G), G = min(group_size, B).
+  Sample n of N belongs to group n mod (N / G), G = min(group_size, N).
 
   Args:
-    x: [B, H, W, C], B a multiple of G.
+    x: [B, H, W, C].
     group_size: the largest G.
+    size: N, the samples of all devices, without those that fill them up (see
+      parallel.py), which then count for nothing; None: all there are.
 
   Returns:
     [B, H, W, C + 1].
 
   Raises:
-    ValueError: if B is not a multiple of G.
+    ValueError: if N is not a multiple of G.
   """
-  local, x = x, parallel.gather(x)
+  local, x = x, parallel.gather(x)[:size]
   b, h, w, c = x.shape
   g = min(group_size, b)
   if b % g:
@@ -355,6 +359,6 @@ def minibatch_stddev(x: jax.Array, group_size: int = 4) -> jax.Array:
   y = x.reshape(g, b // g, h, w, c)
   y = y - y.mean(0, keepdims=True)
   y = jnp.sqrt(jnp.square(y).mean(0) + EPSILON).mean((1, 2, 3))
-  y = parallel.rows(lambda n: jnp.tile(y, n // len(y)), len(local))
+  y = parallel.rows(lambda n: jnp.resize(y, n), len(local))
   y = jnp.broadcast_to(y[:, None, None, None], (len(local), h, w, 1))
   return jnp.concatenate([local, y], axis=-1)

@@ -20,7 +20,8 @@ is filled up with copies; `mean` doesn't count them, and outputs are cut off.
 With several processes, each holds the whole batch in its memory, puts its own
 rows on its own devices, and gets all rows of the outputs.
 
-Contents: KINDS, check, count, rows, mean, total, gather, roll; compile.
+Contents: KINDS, check, count, rows, mean, counted, total, gather, roll;
+compile.
 """
 
 from __future__ import annotations
@@ -81,8 +82,15 @@ def mean(x: jax.Array, size: int) -> jax.Array:
   """
   if count() == 1 and len(x) == size:
     return x.mean(0)
+  return counted(x, size).sum(0) / size
+
+
+def counted(x: jax.Array, size: int) -> jax.Array:
+  """x [B, ...] with zeros in rows that fill up a batch of `size` examples."""
+  if count() == 1 and len(x) == size:
+    return x
   place = rows(jnp.arange, len(x)).reshape((-1,) + (1,) * (x.ndim - 1))
-  return jnp.where(place < size, x, 0).sum(0) / size
+  return jnp.where(place < size, x, 0)
 
 
 def total(tree: Any) -> Any:
@@ -95,12 +103,17 @@ def gather(x: jax.Array) -> jax.Array:
   return x if count() == 1 else jax.lax.all_gather(x, _AXIS, tiled=True)
 
 
-def roll(x: jax.Array) -> jax.Array:
-  """Row i of all devices' rows becomes row i + 1, and the last the first."""
-  if count() == 1:
-    return jnp.roll(x, 1, 0)
+def roll(x: jax.Array, size: int) -> jax.Array:
+  """Row i of all devices' rows becomes row i + 1, and the last the first.
+
+  Args:
+    x: [B, ...].
+    size: Examples of the whole batch; those beyond, which fill it up, stay.
+  """
   whole = gather(x)
-  return rows(lambda n: jnp.roll(whole, 1, 0), len(x))
+  rolled = jnp.concatenate([whole[size - 1 : size], whole[: size - 1]])
+  rolled = jnp.concatenate([rolled, whole[size:]])
+  return rows(lambda n: rolled, len(x))
 
 
 def compile(  # noqa: A001

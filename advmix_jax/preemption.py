@@ -4,14 +4,15 @@
   with preemption.saving():     # a loop that can save its state
     for step in ...:
       state = train_step(state)
-      if preemption.asked():
+      if preemption.asked(step):
         save(state)
         preemption.stop()
 
 Outside `saving` there is nothing to save, and SIGTERM ends the program at once.
 Inside, the loop saves and stops. A thread sees to it that this takes no more
 than SECONDS, even in the midst of a compilation; the last checkpoint is then
-what is on disk.
+what is on disk. Several processes stop at the same step, also where SIGTERM
+came to one alone: they ask each other every so many steps.
 
 Contents: EXIT_CODE, SECONDS, install, saving, asked, stop.
 """
@@ -23,6 +24,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
+
+import jax
+
+from advmix_jax import hosts
 
 EXIT_CODE = 128 + signal.SIGTERM  # 143, what a shell shows for SIGTERM.
 SECONDS = 8.0
@@ -73,9 +78,17 @@ def saving() -> Iterator[None]:
     _can_save.clear()
 
 
-def asked() -> bool:
-  """Whether SIGTERM has come; then save, and call `stop`."""
-  return _asked.is_set()
+def asked(step: int, *, every: int = 1) -> bool:
+  """Whether SIGTERM has come, to any process; then save, and call `stop`.
+
+  Args:
+    step: the same in all processes.
+    every: period of steps at which several processes ask each other, which
+      waits for the device; a single one always knows.
+  """
+  if jax.process_count() > 1 and step % every:
+    return False
+  return hosts.any_of(_asked.is_set())
 
 
 def stop() -> NoReturn:

@@ -71,8 +71,8 @@ class DiscriminatorFns(NamedTuple):
   """A discriminator of pure functions; images are in [0, 1]."""
 
   init: Callable[..., types.Params]  # (rng) -> params
-  # (params, images, labels=None) -> [B]; [B, classes] of a conditional network
-  # that is given no labels.
+  # (params, images, labels=None, level=, blend=, size=) -> [B]; [B, classes] of
+  # a conditional network that is given no labels. See Discriminator for size.
   apply: Callable[..., jax.Array]
 
 
@@ -220,9 +220,9 @@ def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   _check(config)
   blocks = len(config.fmaps)
 
-  def score(image, labels=None, level=None, blend=0.0):
+  def score(image, labels=None, level=None, blend=0.0, size=None):
     level, blend = _level(config, level, blend)
-    return Discriminator(config)(image * 2 - 1, labels, level, blend)
+    return Discriminator(config)(image * 2 - 1, labels, level, blend, size)
 
   def touch(image):
     network = Discriminator(config)

@@ -222,7 +222,8 @@ class _Conv(hk.Module):
 class Discriminator(hk.Module):
   """Images [B, H, W, C] in [-1, 1] -> scores [B] (higher is more real).
 
-  A conditional one without labels gives the scores of all: [B, classes].
+  A conditional one without labels gives the scores of all: [B, classes]. Of the
+  batch on all devices, the first `size` count, see ops.minibatch_stddev.
   """
 
   def __init__(self, config, name='discriminator'):
@@ -242,14 +243,14 @@ class Discriminator(hk.Module):
     x = _Conv(fmaps[i], name=f'b{size}_conv0')(x)
     return _Conv(fmaps[i - 1], True, name=f'b{size}_conv1_down')(x)
 
-  def __call__(self, image, labels=None, level=0, blend=0.0):
+  def __call__(self, image, labels=None, level=0, blend=0.0, size=None):
     c = self._config
     x = self._from_rgb(image, level)
     for lod in range(level, len(c.fmaps) - 1):
       x = self._block(x, lod)
       if lod == level and not (isinstance(blend, float) and blend == 0.0):
         x = x + (self._from_rgb(image, level + 1) - x) * blend
-    x = ops.minibatch_stddev(x, c.mbstd_group_size)
+    x = ops.minibatch_stddev(x, c.mbstd_group_size, size)
     x = _Conv(c.fmaps[0], name='b4_conv')(x)
     x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
     dense = Dense(c.dense_fmaps or c.fmaps[0], name='b4_dense0')

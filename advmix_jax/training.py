@@ -188,7 +188,7 @@ def _train(
     ):
       state, record = train_step(state, batch, rng, generator_params)
       pending.append(record)
-      stop_now = preemption.asked()
+      stop_now = preemption.asked(step, every=config.log_every)
       save_now = step % save_every == 0 or step == last or stop_now
       if save_now or step % config.log_every == 0:
         values = _finite_means(config, pending, step, manager)

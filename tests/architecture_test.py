@@ -11,8 +11,8 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 
 # Imports within the package only go down: to a floor above in this list.
 FLOORS = (
-  ('types', 'parallel', 'digits', 'hosts', 'preemption', 'cpu'),
-  ('ops', 'compilation_cache'),
+  ('types', 'parallel', 'digits', 'hosts', 'cpu'),
+  ('ops', 'compilation_cache', 'preemption'),
   ('checkpoints', 'ascent', 'cli', 'datasets'),
   (
     'attacks',

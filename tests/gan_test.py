@@ -99,7 +99,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
   gan_training.train(_tiny(0.032), tmp_path / 'parts')
   with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
     answers = iter([False, False, True])
-    patch.setattr(gan_training.preemption, 'asked', lambda: next(answers))
+    patch.setattr(
+      gan_training.preemption, 'asked', lambda step, every: next(answers)
+    )
     gan_training.train(_tiny(0.032), tmp_path / 'stopped')
   assert e.value.code == 143
   gan_training.train(_tiny(0.032), tmp_path / 'stopped')

@@ -1,5 +1,7 @@
 """Claims about advmix_jax/inversion.py, on a tiny untrained generator."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from advmix_jax import checkpoints, encoder, inversion, stylegan
 L, S, D = 6, 4, 6
 
 
+@functools.cache
 def _generator():
   config = stylegan.default_config()
   config.update(
@@ -22,7 +25,7 @@ def _generator():
     split=S,
   )
   generator = stylegan.make_generator(config)
-  return generator, generator.init(jax.random.key(0))
+  return generator, jax.jit(generator.init)(jax.random.key(0))
 
 
 def _features(images):
@@ -57,14 +60,14 @@ def _train(images, **changes):
 def _samples(n, seed=7):
   generator, params = _generator()
   z = jax.random.normal(jax.random.key(seed), (n, generator.latent_size))
-  w = generator.map(params, z)
-  return w, jnp.clip(generator.synthesize(params, w), 0, 1)
+  w = jax.jit(generator.map)(params, z)
+  return w, jnp.clip(jax.jit(generator.synthesize)(params, w), 0, 1)
 
 
 def test_an_untrained_network_gives_the_mean_plus_its_output():
   generator, params = _generator()
   z = jax.random.normal(jax.random.key(3), (500, generator.latent_size))
-  w = np.asarray(generator.map(params, z)[:, 0])
+  w = np.asarray(jax.jit(generator.map)(params, z)[:, 0])
   _, images = _samples(4)
   start = _train(images, sample_steps=0)
   assert start['inverter']['mean'].shape == (D,)
@@ -74,7 +77,7 @@ def test_an_untrained_network_gives_the_mean_plus_its_output():
   flat = start | {
     'inverter/latents': jax.tree.map(jnp.zeros_like, start['inverter/latents'])
   }
-  found = inversion.apply(flat, images)
+  found = jax.jit(inversion.apply)(flat, images)
   assert found.shape == (4, L, D)
   expected = jnp.broadcast_to(start['inverter']['mean'], (4, L, D))
   np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -83,7 +86,7 @@ def test_an_untrained_network_gives_the_mean_plus_its_output():
 def test_samples_teach_the_latents():
   w, images = _samples(64)
   params = _train(np.asarray(images), sample_steps=200, learning_rate=1e-2)
-  found = inversion.apply(params, images)
+  found = jax.jit(inversion.apply)(params, images)
   spread = jnp.square(w - w.mean(0)).mean()
   assert jnp.square(found - w).mean() < 0.7 * spread
 
@@ -97,7 +100,10 @@ def test_images_teach_what_algorithm_1_asks():
   errors = []
   for steps in (0, 80):
     start = _train(images, sample_steps=1, steps=steps, learning_rate=1e-2)
-    decoded = generator.synthesize(params, inversion.apply(start, images))
+    decode = jax.jit(
+      lambda start: generator.synthesize(params, inversion.apply(start, images))
+    )
+    decoded = decode(start)
     errors.append(float(encoder.pixel_error(decoded, images).mean()))
   # The generator is untrained: it can get half way at best.
   assert errors[1] < 0.85 * errors[0]

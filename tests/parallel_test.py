@@ -17,10 +17,12 @@ def test_on_one_two_and_eight_devices():
   cases = pathlib.Path(__file__).with_name('parallel_cases.py')
   flags = os.environ.get('XLA_FLAGS', '')
   flags += ' --xla_force_host_platform_device_count=8'
+  # Devices are compared with each other: compiled fast is good enough.
+  flags += ' --xla_backend_optimization_level=0'
   done = subprocess.run(
     [
       *(sys.executable, '-m', 'pytest', '-q', '-x', str(cases)),
-      *('-k', 'classifier and advmix or outcomes or goes_on or refused'),
+      *('-k', 'advmix-0.4 and 6- or outcomes or goes_on'),
     ],
     env=dict(os.environ, XLA_FLAGS=flags),
     capture_output=True,

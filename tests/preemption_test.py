@@ -41,7 +41,7 @@ def test_a_loop_saves_first():
 with preemption.saving():
   ready()
   while True:
-    if preemption.asked():
+    if preemption.asked(1):
       print('saved', flush=True)
       preemption.stop()
 """

@@ -84,6 +84,8 @@ def _start(name, folder, cache):
   script, *options = COMMANDS[name][0](folder)
   env = dict(
     os.environ,
+    # Runs are compared with each other: they may be slow, and compile fast.
+    XLA_FLAGS='--xla_backend_optimization_level=0',
     JAX_COMPILATION_CACHE_DIR=str(cache),
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
   )

@@ -187,7 +187,9 @@ def test_sigterm_saves_the_step_and_the_next_call_goes_on(tmp_path):
   whole = _train(config, tmp_path / 'whole')
   answers = iter([False] * 5 + [True])
   with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
-    patch.setattr(training.preemption, 'asked', lambda: next(answers))
+    patch.setattr(
+      training.preemption, 'asked', lambda step, every: next(answers)
+    )
     _train(config, tmp_path / 'stopped')
   assert e.value.code == 143
   assert _steps(tmp_path / 'stopped') == [4, 6]
