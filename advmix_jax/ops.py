@@ -93,11 +93,13 @@ def _weight_gradient(x, gy, k, pad):
   A part's shifted copies fit in the processor's cache. Images of zeros, which
   add nothing, fill up the last part.
   """
-  parts = _parts(len(gy), k * gy.nbytes)
+  narrow = x.shape[-1] <= _NARROW
+  part_gradient = _narrow_part_gradient if narrow else _part_gradient
+  parts = _parts(len(gy), k * k * x.nbytes if narrow else k * gy.nbytes)
   x, gy = (_split_batch(a, parts) for a in (x, gy))
 
   def add(total, pair):
-    return total + _part_gradient(*pair, k, pad), None
+    return total + part_gradient(*pair, k, pad), None
 
   total = jnp.zeros((k, k, x.shape[-1], gy.shape[-1]), x.dtype)
   return jax.lax.scan(add, total, (x, gy))[0]
@@ -135,6 +137,16 @@ def _part_gradient(x, gy, k, pad):
   x = jnp.pad(x, ((0, 0), pad, (0, 0), (0, 0)))
   rows = [x[:, i : i + h].reshape(b * h * width, -1).T @ gy for i in range(k)]
   return jnp.stack(rows).reshape(k, -1, k, o).swapaxes(1, 2)
+
+
+def _narrow_part_gradient(x, gy, k, pad):
+  """The same for few input channels: all k * k copies of x side by side."""
+  b, h, width, o = gy.shape
+  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
+  taps = [(i, j) for i in range(k) for j in range(k)]
+  x = [x[:, i : i + h, j : j + width] for i, j in taps]
+  x = jnp.concatenate(x, axis=-1).reshape(b * h * width, -1)
+  return (x.T @ gy.reshape(-1, o)).reshape(k, k, -1, o)
 
 
 _cpu_conv.defvjp(_cpu_conv_fwd, _cpu_conv_bwd)

@@ -5,7 +5,8 @@
 
 For each of train, gan, encode and evaluate: runs a small command to its end,
 then the same command elsewhere, sent SIGKILL at a random moment and started
-again, `kills` times. What both leave must agree byte for byte, but for times.
+again until it ends, and so on until `kills` have met a command at work. What
+all of them leave must agree byte for byte, but for times.
 
 Contents: COMMANDS, soak.
 """
@@ -15,6 +16,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -109,7 +111,10 @@ def _run(name, folder, cache):
 
 
 def _kill(name, folder, cache, seconds):
-  """Runs a command, killed after `seconds`; returns whether it had ended."""
+  """Runs a command, killed after `seconds`; returns whether it had ended.
+
+  Without `seconds` it may take all the time it needs.
+  """
   process = _start(name, folder, cache)
   try:
     error = process.communicate(timeout=seconds)[1]
@@ -151,37 +156,36 @@ def _compare(name, whole, killed):
 
 
 def soak(name, kills, folder, *, seed=0):
-  """Kills one command `kills` times; AssertionError where that shows.
+  """Kills one command at work `kills` times; AssertionError where that shows.
+
+  Once a run has ended, it is compared with the uninterrupted one, and the next
+  begins in a folder of its own.
 
   Returns:
-    Text: how many kills met a command at work.
+    Text: how many runs were killed how many times.
   """
   rng, cache = random.Random(f'{seed} {name}'), folder / 'cache'
-  whole, killed = folder / name / 'whole', folder / name / 'killed'
-  for place in (whole, killed):
-    place.mkdir(parents=True)
-    if name == 'evaluate':
-      _run('train', place, cache)
-  _run(name, whole, cache)
-  seconds = _run_again_warm(name, folder, cache)
-  met = 0
-  for _ in range(kills):
-    # Half a run's time at most, so that most kills find work in progress.
-    met += not _kill(name, killed, cache, rng.uniform(0.3, 0.9) * seconds)
-  _run(name, killed, cache)
-  _compare(name, whole, killed)
-  return (
-    f'{name}: {kills} kills, {met} of them at work; a run takes {seconds:.0f} s'
-  )
-
-
-def _run_again_warm(name, folder, cache):
-  """Seconds of a run that finds its programs compiled."""
-  place = folder / name / 'timed'
-  place.mkdir()
+  template = folder / 'template'
+  template.mkdir(parents=True)
   if name == 'evaluate':
-    _run('train', place, cache)
-  return _run(name, place, cache)
+    _run('train', template, cache)
+
+  def place(label):
+    return shutil.copytree(template, folder / name / label)
+
+  whole = place('whole')
+  _run(name, whole, cache)
+  seconds = _run(name, place('timed'), cache)  # Finds its programs compiled.
+  runs, met, ended = 0, 0, True
+  while met < kills or not ended:
+    if ended:
+      killed, runs = place(f'killed{runs}'), runs + 1
+    limit = rng.uniform(0.3, 0.9) * seconds if met < kills else None
+    ended = _kill(name, killed, cache, limit)
+    met += not ended
+    if ended:
+      _compare(name, whole, killed)
+  return f'{name}: {kills} kills of {runs} runs, which take {seconds:.0f} s'
 
 
 def main():
