@@ -8,6 +8,7 @@ generator with its config, ready for `stylegan.load`.
 Contents: train.
 """
 
+import functools
 import pathlib
 import time
 
@@ -89,8 +90,6 @@ def _check_classes(network, labels):
 def _loop(config, workdir, state, first, data, manager, write):
   """Runs steps first..last; checkpoints and pictures at round numbers."""
   step_fn = gan.make_step(config.network, config.gan, config.parallel)
-  generator = stylegan.make_generator(config.network)
-  grid_fn = jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))
   batch = config.gan.batch_size
   last = int(config.gan.kimg * 1000) // batch
   log_every = max(1, int(config.log_kimg * 1000) // batch)
@@ -123,7 +122,7 @@ def _loop(config, workdir, state, first, data, manager, write):
     if done % log_every == 0 or done == last:
       write(done, _finite(record, step - log_every + 1, done))
     if done % picture_every == 0 or done == last:
-      _picture(config, workdir, state, done * batch, grid_fn)
+      _picture(config, workdir, state, done * batch)
     stop_now = preemption.asked(done, every=log_every)
     if done % save_every == 0 or done == last or stop_now:
       checkpoints.save(manager, done, state)
@@ -211,9 +210,15 @@ def save_grid(path, grid) -> None:
   checkpoints.write_atomically(path, lambda f: picture.save(f, 'png'))
 
 
-def _picture(config, workdir, state, images, grid_fn):
+@functools.lru_cache(maxsize=8)  # The same function is compiled once.
+def _grid_fn(generator):
+  return jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))
+
+
+def _picture(config, workdir, state, images):
   level, _ = gan.level_at(config.gan, config.network.resolution, images / 1000)
   if level:  # The fine layers don't exist yet.
     return
   path = workdir / 'samples' / f'{images // 1000:06d}k.png'
-  save_grid(path, grid_fn(state.average))
+  generator = stylegan.make_generator(config.network)
+  save_grid(path, _grid_fn(generator)(state.average))

@@ -1,11 +1,19 @@
 """Settings of all tests: the scripts' own, and repeatable draws of hypothesis.
 
 For fresh ones: pytest --hypothesis-profile=default
+
+What one test compiles, others find: in a folder that lasts as long as they do.
 """
+
+import os
+import shutil
+import tempfile
 
 import hypothesis
 
 from advmix_jax import cpu
+
+_CACHE = 'JAX_COMPILATION_CACHE_DIR'
 
 cpu.configure()
 
@@ -13,3 +21,12 @@ hypothesis.settings.register_profile(
   'repeatable', derandomize=True, deadline=None
 )
 hypothesis.settings.load_profile('repeatable')
+
+
+def pytest_configure(config):
+  """Makes the folder; the workers of pytest-xdist inherit its name."""
+  if _CACHE not in os.environ:
+    folder = tempfile.mkdtemp(prefix='advmix_jax_tests_')
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ[_CACHE] = folder
+    os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
