@@ -1,5 +1,6 @@
 """Claims about StyleGAN's training: losses, schedule, resume."""
 
+import functools
 import json
 
 import jax
@@ -9,6 +10,14 @@ import numpy as np
 import pytest
 
 from advmix_jax import datasets, gan, gan_training, stylegan, types
+
+
+@pytest.fixture(autouse=True)
+def compile_fast(monkeypatch):
+  """Steps are compared with each other here: they may be slow."""
+  options = {'xla_backend_optimization_level': 0}
+  fast = functools.partial(jax.jit, compiler_options=options)
+  monkeypatch.setattr(jax, 'jit', fast)
 
 
 def _gan_config(**fields):
