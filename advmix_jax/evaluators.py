@@ -107,8 +107,8 @@ def _draw_z(generator, rng, index):
 
 def _draw_fine(generator, generator_params, rng, index):
   """Random z_⊥ = map(z)_⊥ [B, L-S, D] of those z."""
-  w = generator.map(generator_params, _draw_z(generator, rng, index))
-  return mixing.split_latents(w, generator.split)[1]
+  z = _draw_z(generator, rng, index)
+  return mixing.map_fine(generator, generator_params, z)
 
 
 def _random_round(logits_fn, generator, params, rng, draws, x):

@@ -308,7 +308,7 @@ def _step_fn(network_config, config):
   fakes = _fakes_fn(network_config, config)
   discriminator_loss = _discriminator_loss_fn(discriminator, config)
   adam, size = optimizer(config), config.batch_size
-  ema = 0.5 ** (config.batch_size / (1000 * config.ema_kimg))
+  ema = 0.5 ** (size / (1000 * config.ema_kimg))
   start = config.start_resolution or network_config.resolution
   growing = start < network_config.resolution
 

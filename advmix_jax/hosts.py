@@ -3,7 +3,7 @@
   hosts.initialize(address, count, index)   # before anything touches a device
   if hosts.is_first(): ...                  # writes files, prints
   hosts.barrier('latents')                  # after the first one has written
-  stop = hosts.any_of(preemption.asked())   # the same answer in each
+  stop = hosts.any_of(stop)                 # the same answer in each
 
 All processes run the same program on the same run folder, which has to be on a
 file system that they share. Files are written by the first one alone, see

@@ -24,6 +24,7 @@ cross_entropy, algorithm2, attack_options, and one function per method.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -169,8 +170,7 @@ def randmix(
   def mix(rng, logits_fn, batch, generator_params, draw_fn):
     del logits_fn
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
-    w = generator.map(generator_params, draw_fn(rng))
-    _, z_perp = mixing.split_latents(w, generator.split)
+    z_perp = mixing.map_fine(generator, generator_params, draw_fn(rng))
     activations = generator.coarse(generator_params, z_par)
     return generator.fine(generator_params, activations, z_perp)
 
@@ -267,10 +267,7 @@ def _search(generator, generator_params, attack, draw_fn):
     (key -> start [B, ...], x [B, ...] -> z_⊥ [B, L-S, D], projection).
   """
 
-  def fine_of(z):
-    w = generator.map(generator_params, z)
-    return mixing.split_latents(w, generator.split)[1]
-
+  fine_of = functools.partial(mixing.map_fine, generator, generator_params)
   if attack.typical_set:
     shell = attacks.compose(attacks.linf_ball, mixing.typical_set_fn())
     return draw_fn, fine_of, shell
@@ -341,8 +338,8 @@ def _mixed(
     )
     image = jnp.concatenate([batch.image[:first], image])
     if kept > first:
-      place = parallel.rows(jnp.arange, rows)[:, None, None, None]
-      image = jnp.where(place < kept, batch.image, image)
+      clean_rows = parallel.among_first(kept, image)
+      image = jnp.where(clean_rows, batch.image, image)
     return clean._replace(image=jax.lax.stop_gradient(image))
 
   return method

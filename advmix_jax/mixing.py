@@ -14,8 +14,8 @@ experiments (attacks.linf_ball). The other set, the image of the typical set of
 N(0, 1) (Equation 15), is attacked in z: `random_z` starts, the loss decodes
 map(z)_⊥, and the projection is that of `typical_set_fn`.
 
-Contents: split_latents, merge_latents, mix_with_donors, random_z, random_fine,
-typical_set_fn.
+Contents: split_latents, merge_latents, mix_with_donors, random_z, map_fine,
+random_fine, typical_set_fn.
 """
 
 import jax
@@ -66,6 +66,11 @@ def random_z(generator: Generator, rng: jax.Array, batch: int) -> jax.Array:
   return parallel.rows(
     lambda n: jax.random.normal(rng, (n, generator.latent_size)), batch
   )
+
+
+def map_fine(generator: Generator, params: Params, z: jax.Array) -> jax.Array:
+  """map(z)_⊥ of z [B, Z]: [B, L-S, D]."""
+  return split_latents(generator.map(params, z), generator.split)[1]
 
 
 def random_fine(

@@ -20,8 +20,8 @@ is filled up with copies; `mean` doesn't count them, and outputs are cut off.
 With several processes, each holds the whole batch in its memory, puts its own
 rows on its own devices, and gets all rows of the outputs.
 
-Contents: KINDS, check, count, rows, mean, counted, total, gather, roll;
-compile.
+Contents: KINDS, check, count, rows, mean, counted, among_first, total, gather,
+roll; compile.
 """
 
 from __future__ import annotations
@@ -89,8 +89,13 @@ def counted(x: jax.Array, size: int) -> jax.Array:
   """x [B, ...] with zeros in rows that fill up a batch of `size` examples."""
   if count() == 1 and len(x) == size:
     return x
+  return jnp.where(among_first(size, x), x, 0)
+
+
+def among_first(size: int, x: jax.Array) -> jax.Array:
+  """Which rows of x [B, ...] are of the first `size`: [B, 1, ...] bool."""
   place = rows(jnp.arange, len(x)).reshape((-1,) + (1,) * (x.ndim - 1))
-  return jnp.where(place < size, x, 0)
+  return place < size
 
 
 def total(tree: Any) -> Any:
@@ -111,8 +116,8 @@ def roll(x: jax.Array, size: int) -> jax.Array:
     size: Examples of the whole batch; those beyond, which fill it up, stay.
   """
   whole = gather(x)
-  rolled = jnp.concatenate([whole[size - 1 : size], whole[: size - 1]])
-  rolled = jnp.concatenate([rolled, whole[size:]])
+  parts = whole[size - 1 : size], whole[: size - 1], whole[size:]
+  rolled = jnp.concatenate(parts)
   return rows(lambda n: rolled, len(x))
 
 

@@ -108,9 +108,14 @@ def _profile(batch, rate, seconds) -> list[dict]:
   return rows
 
 
+def _head(names) -> list[str]:
+  """The first two lines of a Markdown table."""
+  return ['| ' + ' | '.join(names) + ' |', '|---' * len(names) + '|']
+
+
 def _profile_table(rows) -> str:
   head = ('step', 'convolution', 'ms', 'of the step', 'GFLOP/s', 'of matmul')
-  lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
+  lines = _head(head)
   for r in rows:
     rate, share = r.get('gflops'), r.get('share_of_matmul')
     cells = (
@@ -158,7 +163,7 @@ def _unit(name):
 def _table(result) -> str:
   head = ('part', 'unit/s', 'peer', 'ours / peer', 'of matmul', 'memory')
   head += ('first call',)
-  lines = ['| ' + ' | '.join(head) + ' |', '|---' * len(head) + '|']
+  lines = _head(head)
   for name, r in result['parts'].items():
     share, memory = r.get('share_of_matmul'), r.get('memory_mb')
     cells = (
