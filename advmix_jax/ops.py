@@ -8,10 +8,10 @@ the input gradient is again a plain convolution, the weight gradient one matrix
 product per kernel row. That backward is made of differentiable parts, so a
 gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
-Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale, max_pool2d and
-the slow twins of the last three (upscale_conv2d_reference and so on),
-upscale2d, downscale2d, blur2d, leaky_relu, pixel_norm, adain, instance_norm,
-modulate, minibatch_stddev.
+Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale, max_pool2d,
+adain and the slow twins of the last four (upscale_conv2d_reference and so on),
+upscale2d, downscale2d, blur2d, leaky_relu, pixel_norm, instance_norm, modulate,
+minibatch_stddev.
 """
 
 import functools
@@ -55,11 +55,23 @@ def _lax_conv(x, w, pad):
   )
 
 
-def _narrow_conv(x, w, pad):
-  """The same for few output channels: a product per pixel, shifted and added.
+def _from_narrow_conv(x, w, pad):
+  """The same for few input channels: one product of all k * k copies of x."""
+  k, o = w.shape[0], w.shape[-1]
+  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
+  return _taps(x, k) @ w.reshape(-1, o)
 
-  XLA's convolution on the CPU is slower there.
-  """
+
+def _taps(x, k):
+  """The shifted copies of x that a k x k kernel meets, side by side."""
+  h, width = (n - k + 1 for n in x.shape[1:3])
+  taps = [(i, j) for i in range(k) for j in range(k)]
+  copies = [x[:, i : i + h, j : j + width] for i, j in taps]
+  return jnp.concatenate(copies, axis=-1)
+
+
+def _to_narrow_conv(x, w, pad):
+  """The same for few output channels: products per pixel, shifted and added."""
   k, _, c, o = w.shape
   b, h, width, _ = x.shape
   y = (x @ w.transpose(2, 0, 1, 3).reshape(c, -1)).reshape(b, h, width, k, k, o)
@@ -71,8 +83,11 @@ def _narrow_conv(x, w, pad):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _cpu_conv(x, w, pad):
-  narrow = w.shape[-1] <= _NARROW < w.shape[-2]
-  return (_narrow_conv if narrow else _lax_conv)(x, w, pad)
+  """By products where channels are few: XLA's convolution is slower there."""
+  c, o = w.shape[-2:]
+  if c <= _NARROW < o:
+    return _from_narrow_conv(x, w, pad)
+  return (_to_narrow_conv if o <= _NARROW < c else _lax_conv)(x, w, pad)
 
 
 def _cpu_conv_fwd(x, w, pad):
@@ -140,12 +155,10 @@ def _part_gradient(x, gy, k, pad):
 
 
 def _narrow_part_gradient(x, gy, k, pad):
-  """The same for few input channels: all k * k copies of x side by side."""
-  b, h, width, o = gy.shape
+  """The same for few input channels: one product of all k * k copies of x."""
+  o = gy.shape[-1]
   x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
-  taps = [(i, j) for i in range(k) for j in range(k)]
-  x = [x[:, i : i + h, j : j + width] for i, j in taps]
-  x = jnp.concatenate(x, axis=-1).reshape(b * h * width, -1)
+  x = _taps(x, k).reshape(gy.size // o, -1)
   return (x.T @ gy.reshape(-1, o)).reshape(k, k, -1, o)
 
 
@@ -315,20 +328,48 @@ def pixel_norm(x: jax.Array) -> jax.Array:
   return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + EPSILON)
 
 
+@jax.custom_vjp
 def adain(x: jax.Array, style: jax.Array) -> jax.Array:
   """Instance norm, then the style's scale (plus 1) and shift.
+
+  The gradient has two sums over the pixels, half of those that JAX would make.
+  Reverse mode only.
 
   Args:
     x: [B, H, W, C].
     style: [B, 2C], scales first.
 
   Returns:
-    [B, H, W, C].
+    [B, H, W, C], equal to `adain_reference` up to rounding.
   """
+  return _adain_fwd(x, style)[0]
+
+
+def adain_reference(x: jax.Array, style: jax.Array) -> jax.Array:
+  """The slow twin of `adain`, Equation 1 of the StyleGAN paper."""
+  return modulate(instance_norm(x), style)
+
+
+def _adain_fwd(x, style):
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
   mean = x.mean((1, 2), keepdims=True)
   var = jnp.square(x - mean).mean((1, 2), keepdims=True)
-  return (x - mean) * (jax.lax.rsqrt(var + EPSILON) * (scale + 1)) + shift
+  rate = jax.lax.rsqrt(var + EPSILON)
+  return (x - mean) * (rate * (scale + 1)) + shift, (x, mean, rate, scale)
+
+
+def _adain_bwd(residual, gy):
+  x, mean, rate, scale = residual
+  x = x - mean
+  shift = gy.sum((1, 2), keepdims=True)
+  slope = (gy * x).sum((1, 2), keepdims=True) * rate
+  size = x.shape[1] * x.shape[2]
+  gx = gy - (shift + x * (rate * slope)) / size
+  style = jnp.concatenate([slope, shift], axis=-1)
+  return gx * (rate * (scale + 1)), style[:, 0, 0]
+
+
+adain.defvjp(_adain_fwd, _adain_bwd)
 
 
 def instance_norm(x: jax.Array) -> jax.Array:
@@ -339,7 +380,7 @@ def instance_norm(x: jax.Array) -> jax.Array:
 
 
 def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
-  """The style's scale (plus 1) and shift; of `instance_norm` it is `adain`."""
+  """The style's scale (plus 1) and shift of what `instance_norm` gives."""
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
   return x * (scale + 1) + shift
 

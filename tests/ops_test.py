@@ -62,14 +62,20 @@ def test_convolution_gradients_equal_those_of_xla(
 
 
 @pytest.mark.parametrize('k, pad', [(3, (1, 1)), (2, (0, 1)), (1, (0, 0))])
-def test_a_convolution_to_few_channels_equals_that_of_xla(k, pad):
-  x, w = _normal(0, 2, 6, 4, 9), _normal(1, k, k, 9, 3)
+@pytest.mark.parametrize(
+  ('form', 'channels', 'out'),
+  [(ops._from_narrow_conv, 3, 9), (ops._to_narrow_conv, 9, 3)],
+)
+def test_a_convolution_of_few_channels_equals_that_of_xla(
+  k, pad, form, channels, out
+):
+  x, w = _normal(0, 2, 6, 4, channels), _normal(1, k, k, channels, out)
   np.testing.assert_allclose(
-    ops._narrow_conv(x, w, pad), ops._lax_conv(x, w, pad), atol=TOLERANCE
+    form(x, w, pad), ops._lax_conv(x, w, pad), atol=TOLERANCE
   )
 
 
-@pytest.mark.parametrize(('channels', 'out'), [(3, 4), (9, 3)])
+@pytest.mark.parametrize(('channels', 'out'), [(3, 9), (9, 3)])
 def test_gradient_of_gradient_equals_that_of_xla(channels, out):
   x, w = _normal(0, 2, 6, 6, channels), _normal(1, 3, 3, channels, out)
 
@@ -122,11 +128,27 @@ def test_adain_sets_mean_and_deviation():
   np.testing.assert_allclose(y.std((1, 2)), np.abs(style[:, :3] + 1), rtol=1e-4)
 
 
-def test_instance_norm_and_modulate_are_adain():
+def test_adain_and_its_gradients_equal_the_definition():
   x = _normal(0, 2, 8, 8, 3) * 5 + 2
-  style = _normal(1, 2, 6)
-  parts = ops.modulate(ops.instance_norm(x), style)
-  np.testing.assert_allclose(parts, ops.adain(x, style), atol=1e-5)
+  style, pull = _normal(1, 2, 6), _normal(2, 2, 8, 8, 3)
+  y, vjp = jax.vjp(ops.adain, x, style)
+  slow, slow_vjp = jax.vjp(ops.adain_reference, x, style)
+  np.testing.assert_allclose(y, slow, atol=1e-5)
+  for a, b in zip(vjp(pull), slow_vjp(pull), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)  # Sums of 64 normals.
+
+
+def test_the_gradient_of_adain_has_a_gradient():
+  x, style = _normal(0, 2, 4, 4, 3), _normal(1, 2, 6)
+
+  def penalty(adain):
+    def score(x):
+      return jnp.sum(jnp.sin(adain(x, style)))
+
+    return jax.grad(lambda x: jnp.sum(jax.grad(score)(x) ** 2))
+
+  ours, slow = penalty(ops.adain)(x), penalty(ops.adain_reference)(x)
+  np.testing.assert_allclose(ours, slow, atol=1e-4)  # Values up to some 10.
 
 
 def test_minibatch_stddev_groups_are_strided():
