@@ -10,8 +10,8 @@ gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
 Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale, max_pool2d,
 adain and the slow twins of the last four (upscale_conv2d_reference and so on),
-upscale2d, downscale2d, blur2d, leaky_relu, pixel_norm, instance_norm, modulate,
-minibatch_stddev.
+upscale2d, downscale2d, blur2d, leaky_relu, pixel_norm, pixel_sum, spread,
+add_bias, instance_norm, modulate, minibatch_stddev.
 """
 
 import functools
@@ -73,12 +73,18 @@ def _taps(x, k):
 def _to_narrow_conv(x, w, pad):
   """The same for few output channels: products per pixel, shifted and added."""
   k, _, c, o = w.shape
-  b, h, width, _ = x.shape
-  y = (x @ w.transpose(2, 0, 1, 3).reshape(c, -1)).reshape(b, h, width, k, k, o)
-  y = jnp.pad(y, ((0, 0), pad, pad) + ((0, 0),) * 3)
-  h, width = (n + sum(pad) - k + 1 for n in (h, width))
-  taps = [(i, j) for i in range(k) for j in range(k)]
-  return sum(y[:, i : i + h, j : j + width, i, j] for i, j in taps)
+  y = x @ w.transpose(2, 0, 1, 3).reshape(c, -1)
+  y = y.reshape(x.shape[:3] + (k, k, o))
+
+  def edges(i):
+    return pad[0] - i, pad[1] - (k - 1 - i), 0  # Below 0: cut off.
+
+  def shifted(i, j):
+    whole = (0, 0, 0)
+    widths = (whole, edges(i), edges(j), whole)
+    return jax.lax.pad(y[:, :, :, i, j], jnp.zeros((), y.dtype), widths)
+
+  return sum(shifted(i, j) for i in range(k) for j in range(k))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -328,6 +334,47 @@ def pixel_norm(x: jax.Array) -> jax.Array:
   return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + EPSILON)
 
 
+def pixel_sum(x: jax.Array) -> jax.Array:
+  """Sum over the pixels: [B, H, W, C] -> [B, 1, 1, C].
+
+  A matrix product on the CPU, where XLA's own sums are slower.
+  """
+  if jax.default_backend() != 'cpu':
+    return x.sum((1, 2), keepdims=True)
+  b, h, w, c = x.shape
+  ones = jnp.ones((b, 1, h * w), x.dtype)
+  return (ones @ x.reshape(b, h * w, c))[:, :, None]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def spread(v: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+  """Gives every pixel the same, so that the gradient is a `pixel_sum`.
+
+  Reverse mode only.
+
+  Args:
+    v: [B, 1, 1, C] or, for all images alike, [1, 1, 1, C].
+    shape: (B, H, W, C).
+
+  Returns:
+    [B, H, W, C].
+  """
+  return jnp.broadcast_to(v, shape)
+
+
+def _spread_bwd(shape, v, gy):
+  total = pixel_sum(gy)
+  return (total if len(v) == shape[0] else total.sum(0, keepdims=True),)
+
+
+spread.defvjp(lambda v, shape: (spread(v, shape), v), _spread_bwd)
+
+
+def add_bias(x: jax.Array, b: jax.Array) -> jax.Array:
+  """[B, H, W, C] plus [C]."""
+  return x + spread(b[None, None, None], x.shape)
+
+
 @jax.custom_vjp
 def adain(x: jax.Array, style: jax.Array) -> jax.Array:
   """Instance norm, then the style's scale (plus 1) and shift.
@@ -347,22 +394,30 @@ def adain(x: jax.Array, style: jax.Array) -> jax.Array:
 
 def adain_reference(x: jax.Array, style: jax.Array) -> jax.Array:
   """The slow twin of `adain`, Equation 1 of the StyleGAN paper."""
-  return modulate(instance_norm(x), style)
+  scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
+  x = x - x.mean((1, 2), keepdims=True)
+  var = jnp.square(x).mean((1, 2), keepdims=True)
+  return x * jax.lax.rsqrt(var + EPSILON) * (scale + 1) + shift
+
+
+def _moments(x):
+  """Mean, and 1 / deviation, over the pixels: [B, 1, 1, C] each."""
+  size = x.shape[1] * x.shape[2]
+  mean = pixel_sum(x) / size
+  var = pixel_sum(jnp.square(x - mean)) / size
+  return mean, jax.lax.rsqrt(var + EPSILON)
 
 
 def _adain_fwd(x, style):
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
-  mean = x.mean((1, 2), keepdims=True)
-  var = jnp.square(x - mean).mean((1, 2), keepdims=True)
-  rate = jax.lax.rsqrt(var + EPSILON)
+  mean, rate = _moments(x)
   return (x - mean) * (rate * (scale + 1)) + shift, (x, mean, rate, scale)
 
 
 def _adain_bwd(residual, gy):
   x, mean, rate, scale = residual
   x = x - mean
-  shift = gy.sum((1, 2), keepdims=True)
-  slope = (gy * x).sum((1, 2), keepdims=True) * rate
+  shift, slope = pixel_sum(gy), pixel_sum(gy * x) * rate
   size = x.shape[1] * x.shape[2]
   gx = gy - (shift + x * (rate * slope)) / size
   style = jnp.concatenate([slope, shift], axis=-1)
@@ -374,15 +429,14 @@ adain.defvjp(_adain_fwd, _adain_bwd)
 
 def instance_norm(x: jax.Array) -> jax.Array:
   """[B, H, W, C] with mean 0 and deviation 1 over H, W."""
-  x = x - x.mean((1, 2), keepdims=True)
-  var = jnp.square(x).mean((1, 2), keepdims=True)
-  return x * jax.lax.rsqrt(var + EPSILON)
+  mean, rate = _moments(x)
+  return (x - mean) * rate
 
 
 def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
   """The style's scale (plus 1) and shift of what `instance_norm` gives."""
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
-  return x * (scale + 1) + shift
+  return x * spread(scale + 1, x.shape) + spread(shift, x.shape)
 
 
 def minibatch_stddev(

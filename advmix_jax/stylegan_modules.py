@@ -97,7 +97,7 @@ class StyleLayer(hk.Module):
 
   def _before_norm(self, x, batch, rng):
     x = self._source(x, batch) + self._noise(batch, rng)
-    return ops.leaky_relu(x + _bias(self._channels))
+    return ops.leaky_relu(ops.add_bias(x, _bias(self._channels)))
 
   def normalised(self, x):
     """The layer up to its instance norm, which no style has touched yet."""
@@ -190,7 +190,7 @@ class _Rgb(hk.Module):
 
   def __call__(self, x):
     w = _weight([1, 1, x.shape[-1], self._channels], gain=self._gain)
-    return ops.conv2d(x, w) + _bias(self._channels)
+    return ops.add_bias(ops.conv2d(x, w), _bias(self._channels))
 
 
 def layer_name(index: int) -> str:
@@ -216,7 +216,7 @@ class _Conv(hk.Module):
       y = ops.conv2d_downscale(ops.blur2d(x), w)
     else:
       y = ops.conv2d(x, w)
-    return ops.leaky_relu(y + _bias(self._channels))
+    return ops.leaky_relu(ops.add_bias(y, _bias(self._channels)))
 
 
 class Discriminator(hk.Module):

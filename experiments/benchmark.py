@@ -54,7 +54,7 @@ REPEATS = flags.DEFINE_integer('repeats', 5, 'Timed calls.', lower_bound=1)
 ROUNDS = flags.DEFINE_integer('rounds', 1, 'Turns of ours and the peer.')
 PEER = flags.DEFINE_string('peer', '', 'Script of the peer; "": none.')
 PROFILE = flags.DEFINE_bool(
-  'profile', False, 'Time the convolutions of train and attack one by one.'
+  'profile', False, 'Show where the time of train and attack goes.'
 )
 RUNS = flags.DEFINE_string(
   'runs', 'runs/demo', 'Folder of trained runs: nominal/ and advmix/.'
@@ -91,20 +91,20 @@ def _measure(part: benchmark_parts.Part, first: float, rate: float) -> dict:
   return record
 
 
-def _profile(batch, rate, seconds) -> list[dict]:
-  """The convolutions of steps that take `seconds`, by part, and the rest."""
+def _profile(parts, batch, rate) -> list[dict]:
+  """The operations of train and attack, as far as they are among the parts."""
   rows = []
-  for part, whole in seconds.items():
-    rest = whole
-    for name, work, flops in benchmark_operations.operations(part, batch):
-      _seconds(work)
-      spent = statistics.median(_seconds(work) for _ in range(REPEATS.value))
-      rest -= spent
-      row = {'step': part, 'what': name, 'ms': 1e3 * spent}
-      row |= {'share': spent / whole, 'gflops': flops / spent / 1e9}
-      rows.append(row | {'share_of_matmul': flops / spent / rate})
-    row = {'step': part, 'what': 'the rest', 'ms': 1e3 * rest}
-    rows.append(row | {'share': rest / whole})
+  for name in ('train', 'attack'):
+    found = parts.get(name)
+    found = benchmark_operations.profile(found, batch) if found else []
+    whole = sum(row.seconds for row in found)
+    for what, seconds, flops in found:
+      row = {'part': name, 'what': what, 'ms': 1e3 * seconds}
+      row['share'] = seconds / whole
+      if flops:
+        row['gflops'] = flops / seconds / 1e9
+        row['share_of_matmul'] = flops / seconds / rate
+      rows.append(row)
   return rows
 
 
@@ -114,12 +114,12 @@ def _head(names) -> list[str]:
 
 
 def _profile_table(rows) -> str:
-  head = ('step', 'convolution', 'ms', 'of the step', 'GFLOP/s', 'of matmul')
+  head = ('part', 'operation', 'ms', 'share', 'GFLOP/s', 'of matmul')
   lines = _head(head)
   for r in rows:
     rate, share = r.get('gflops'), r.get('share_of_matmul')
     cells = (
-      *(r['step'], r['what'], f'{r["ms"]:.1f}', f'{100 * r["share"]:.0f}%'),
+      *(r['part'], r['what'], f'{r["ms"]:.1f}', f'{100 * r["share"]:.0f}%'),
       *(f'{rate:.0f}' if rate else '', f'{100 * share:.0f}%' if share else ''),
     )
     lines.append('| ' + ' | '.join(cells) + ' |')
@@ -213,9 +213,7 @@ def main(argv: list[str]) -> None:
     'parts': _summary(rounds, peers),
   }
   if PROFILE.value:
-    found = {k: result['parts'].get(k) for k in ('train', 'attack')}
-    steps = {k: BATCH.value / r['per_s'] for k, r in found.items() if r}
-    result['profile'] = _profile(BATCH.value, rate, steps)
+    result['profile'] = _profile(parts, BATCH.value, rate)
   if AS_JSON.value:
     print(json.dumps(result, indent=2))
     return

@@ -1,73 +1,139 @@
-"""Where the time of a training step and of an attack step goes.
+"""Where the time of a training step and of an attack goes, by operation.
 
   python experiments/benchmark.py --only=train,attack --profile
 
-Each convolution is timed alone: forward, and the gradients that the step needs
-(of its input; in training of its weights too). What the whole step takes beyond
-their sum is the rest: norms, ReLU, pooling, noise, Adam, and memory.
+The program itself runs under JAX's profiler, on the CPU. XLA works at several
+operations at a time: each moment is shared out evenly among those at work. The
+convolutions are named by layer and direction; a weight gradient includes the
+shifting and laying out of its inputs.
 
-Contents: Operation, operations.
+Contents: Row, profile.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import collections
+import glob
+import re
+import tempfile
+from collections.abc import Iterator
+from typing import NamedTuple
 
+import benchmark_parts
 import jax
 
-from advmix_jax import ops
-
 # Size, channels in and out, of the peer's classifier and its last style layer.
-_CLASSIFIER = {
+_LAYERS = {
+  'b32_conv1': (32, 32, 32),
   'conv1_1': (32, 3, 32),
   'conv1_2': (32, 32, 32),
   'conv2_1': (16, 32, 64),
   'conv2_2': (16, 64, 64),
   'conv3_1': (8, 64, 128),
 }
-_STYLE = {'b32_conv1': (32, 32, 32)}
+_DIRECTIONS = ('forward', 'of input', 'of weights')
+_REST = 'AdaIN, noise, ReLU, pooling and all else'
+_CALLS = 3
 
 
-class Operation(NamedTuple):
-  """One convolution, or one of its gradients."""
+class Row(NamedTuple):
+  """One operation of a program."""
 
-  name: str
-  work: Callable[[], Any]
-  flops: float
-
-
-def _convolutions(name, shape, batch, *, inputs, weights) -> Iterator:
-  size, c, o = shape
-  rng = jax.random.key(0, impl='rbg')
-  x = jax.random.normal(rng, (batch, size, size, c))
-  gy = jax.random.normal(rng, (batch, size, size, o))
-  w = jax.random.normal(rng, (3, 3, c, o))
-  flops = 2.0 * batch * size * size * 9 * c * o
-
-  def pull(x, w, gy, of):
-    return jax.vjp(lambda *a: ops.conv2d(*a), x, w)[1](gy)[of]
-
-  forward = jax.jit(lambda x, w: ops.conv2d(x, w))
-  backward = jax.jit(pull, static_argnums=3)
-  yield Operation(f'{name}, forward', lambda: forward(x, w), flops)
-  if inputs:
-    yield Operation(f'{name}, of input', lambda: backward(x, w, gy, 0), flops)
-  if weights:
-    yield Operation(f'{name}, of weights', lambda: backward(x, w, gy, 1), flops)
+  what: str
+  seconds: float  # Per call.
+  flops: float  # Per call; 0: not counted.
 
 
-def operations(part: str, batch: int) -> list[Operation]:
-  """The convolutions of one step of 'train' or 'attack'.
+def profile(part: benchmark_parts.Part, batch: int) -> list[Row]:
+  """The operations of one call of a part, the convolutions first.
 
   Args:
-    part: 'train', an Adam step of the classifier, or 'attack', one gradient of
-      Algorithm 2 with respect to the fine latents.
+    part: 'train' or 'attack'; it has run before.
     batch: examples.
+
+  Raises:
+    ValueError: the profiler saw no operations: this is not a CPU.
   """
-  found = []
-  for name, shape in ({} if part == 'train' else _STYLE).items():
-    found += _convolutions(name, shape, batch, inputs=True, weights=False)
-  for name, shape in _CLASSIFIER.items():
-    inputs = part == 'attack' or shape[1] != 3
-    weights = part == 'train'
-    found += _convolutions(name, shape, batch, inputs=inputs, weights=weights)
-  return found
+  seconds, runs = _spans(_events(part))
+  if not seconds:
+    raise ValueError('--profile: no operations seen; it needs JAX on the CPU')
+  names = dict(_operations(part.program()))
+  spent, counts = collections.Counter(), collections.Counter()
+  for instruction, duration in seconds.items():
+    what = names.get(instruction, _REST)
+    spent[what] += duration / _CALLS
+    if not what.endswith('of weights'):  # Those have many instructions.
+      counts[what] += runs[instruction] / _CALLS
+  order = [f'{n}, {d}' for n in _LAYERS for d in _DIRECTIONS] + [_REST]
+  return [
+    Row(what, spent[what], (counts[what] or 1) * _flops(what, batch))
+    for what in order
+    if what in spent
+  ]
+
+
+def _events(part) -> list[tuple[float, str]]:
+  """Starts and ends of operations, (seconds, name), as they came."""
+  options = jax.profiler.ProfileOptions()
+  options.python_tracer_level = 0
+  with tempfile.TemporaryDirectory() as folder:
+    with jax.profiler.trace(folder, profiler_options=options):
+      for _ in range(_CALLS):
+        jax.block_until_ready(part.work())
+    (path,) = glob.glob(f'{folder}/**/*.xplane.pb', recursive=True)
+    planes = jax.profiler.ProfileData.from_file(path).planes
+    return sorted(
+      (event.start_ns / 1e9, event.name)
+      for plane in planes
+      for line in plane.lines
+      if 'XLA' in line.name
+      for event in line.events
+    )
+
+
+def _spans(events):
+  """Seconds at work, and how often, by instruction."""
+  ended = {name for _, name in events if name.startswith('end: ')}
+  seconds, runs = collections.Counter(), collections.Counter()
+  working, last = collections.Counter(), 0.0
+  for time, name in events:
+    start = f'end: {name}' in ended
+    if name.removeprefix('end: ').startswith(('while', 'call')) or not (
+      start or name in ended
+    ):
+      continue
+    for other in working:
+      seconds[other] += working[other] * (time - last) / working.total()
+    working += collections.Counter([name]) if start else collections.Counter()
+    working -= collections.Counter([] if start else [name[5:]])
+    runs[name] += start
+    last = time
+  return seconds, runs
+
+
+def _operations(program: str) -> Iterator[tuple[str, str]]:
+  """(instruction, what) of the convolutions of a compiled program."""
+  pattern = r'%(\S+) = [^\n]*? ([\w-]+)\([^\n]*op_name="([^"]*)"'
+  for name, kind, path in re.findall(pattern, program):
+    _, layer, inside = _layer(path)
+    backward = 'transpose(' in path
+    if layer and backward and 'while/body' in inside:
+      yield name, f'{layer}, of weights'
+    elif layer and (kind in ('convolution', 'dot') or name.startswith('ynn')):
+      yield name, f'{layer}, {"of input" if backward else "forward"}'
+
+
+def _layer(path: str) -> tuple[str, str, str]:
+  """A path of modules, before, at and after the last of _LAYERS in it."""
+  parts = path.split('/')
+  places = [i for i, part in enumerate(parts) if part in _LAYERS]
+  if not places or 'style' in parts[places[-1] :]:
+    return path, '', ''
+  i = places[-1]
+  return '/'.join(parts[:i]), parts[i], '/'.join(parts[i + 1 :])
+
+
+def _flops(what, batch):
+  layer = what.partition(',')[0]
+  if layer not in _LAYERS:
+    return 0.0
+  size, c, o = _LAYERS[layer]
+  return 2.0 * batch * size * size * 9 * c * o

@@ -60,6 +60,7 @@ class Part(NamedTuple):
   amount: float  # Units per call.
   flops: float = 0.0  # Per call, as XLA counts them; 0: unknown.
   memory: float = 0.0  # Bytes: arguments, results, temporaries; 0: unknown.
+  program: Callable[[], str] = str  # () -> the compiled program's text.
 
 
 def _flops(fn, *args) -> float:
@@ -76,9 +77,13 @@ def _flops(fn, *args) -> float:
   return float((compiled.cost_analysis() or {}).get('flops', 0.0))
 
 
+def _compiled(fn, *args):
+  return getattr(fn, 'lower', jax.jit(fn).lower)(*args).compile()
+
+
 def _memory(fn, *args) -> float:
   """Bytes that fn(*args) needs while it runs, as XLA plans them; 0: unknown."""
-  plan = jax.jit(fn).lower(*args).compile().memory_analysis()
+  plan = _compiled(fn, *args).memory_analysis()
   if plan is None:
     return 0.0
   return float(
@@ -170,7 +175,16 @@ def _attack(options):
   flops = coarse + RESTARTS * (STEPS * step + last)
   amount = options.batch * RESTARTS * STEPS
   args = weights, params, w, rng
-  yield 'attack', Part(lambda: run(*args), amount, flops, _memory(run, *args))
+  yield (
+    'attack',
+    Part(
+      lambda: run(*args),
+      amount,
+      flops,
+      _memory(run, *args),
+      lambda: _compiled(run, *args).as_text(),
+    ),
+  )
 
 
 def _train(options):
@@ -191,7 +205,8 @@ def _train(options):
     state, record = step(state, batch, rng, None)
     return record
 
-  yield 'train', Part(work, options.batch, flops, memory)
+  program = _compiled(*args).as_text()
+  yield 'train', Part(work, options.batch, flops, memory, lambda: program)
 
 
 def _gan(options):

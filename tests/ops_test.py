@@ -138,6 +138,33 @@ def test_adain_and_its_gradients_equal_the_definition():
     np.testing.assert_allclose(a, b, atol=1e-5)  # Sums of 64 normals.
 
 
+def test_instance_norm_and_modulate_are_adain():
+  x = _normal(0, 2, 8, 8, 3) * 5 + 2
+  style, pull = _normal(1, 2, 6), _normal(2, 2, 8, 8, 3)
+
+  def parts(x, style):
+    return ops.modulate(ops.instance_norm(x), style)
+
+  y, vjp = jax.vjp(parts, x, style)
+  slow, slow_vjp = jax.vjp(ops.adain_reference, x, style)
+  np.testing.assert_allclose(y, slow, atol=1e-5)
+  for a, b in zip(vjp(pull), slow_vjp(pull), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)  # Sums of 64 normals.
+
+
+def test_sums_over_pixels_and_their_gradients_equal_those_of_jax():
+  x, b = _normal(0, 2, 5, 4, 3), _normal(1, 3)
+  slow = x.sum((1, 2), keepdims=True)
+  np.testing.assert_allclose(ops.pixel_sum(x), slow, atol=TOLERANCE)
+
+  def score(add):
+    return jax.grad(lambda x, b: jnp.sum(jnp.sin(add(x, b))), (0, 1))
+
+  ours, jax_s = score(ops.add_bias)(x, b), score(jnp.add)(x, b)
+  for a, b in zip(ours, jax_s, strict=True):
+    np.testing.assert_allclose(a, b, atol=TOLERANCE)
+
+
 def test_the_gradient_of_adain_has_a_gradient():
   x, style = _normal(0, 2, 4, 4, 3), _normal(1, 2, 6)
 
