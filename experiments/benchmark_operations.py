@@ -30,7 +30,7 @@ _LAYERS = {
   'conv3_1': (8, 64, 128),
 }
 _DIRECTIONS = ('forward', 'of input', 'of weights')
-_REST = 'AdaIN, noise, ReLU, pooling and all else'
+_REST = 'all else: norms, noise, ReLU, pooling'
 _CALLS = 3
 
 
@@ -90,21 +90,18 @@ def _events(part) -> list[tuple[float, str]]:
 
 
 def _spans(events):
-  """Seconds at work, and how often, by instruction."""
-  ended = {name for _, name in events if name.startswith('end: ')}
+  """Seconds at work, and how often, by instruction; loops are left out."""
+  names = {name for _, name in events}
   seconds, runs = collections.Counter(), collections.Counter()
   working, last = collections.Counter(), 0.0
-  for time, name in events:
-    start = f'end: {name}' in ended
-    if name.removeprefix('end: ').startswith(('while', 'call')) or not (
-      start or name in ended
-    ):
+  for time, event in events:
+    name = event.removeprefix('end: ')
+    if f'end: {name}' not in names or name.startswith(('while', 'call')):
       continue
-    for other in working:
-      seconds[other] += working[other] * (time - last) / working.total()
-    working += collections.Counter([name]) if start else collections.Counter()
-    working -= collections.Counter([] if start else [name[5:]])
-    runs[name] += start
+    for other in +working:
+      seconds[other] += working[other] * (time - last) / (+working).total()
+    working[name] += 1 if event == name else -1
+    runs[name] += event == name
     last = time
   return seconds, runs
 
@@ -113,7 +110,7 @@ def _operations(program: str) -> Iterator[tuple[str, str]]:
   """(instruction, what) of the convolutions of a compiled program."""
   pattern = r'%(\S+) = [^\n]*? ([\w-]+)\([^\n]*op_name="([^"]*)"'
   for name, kind, path in re.findall(pattern, program):
-    _, layer, inside = _layer(path)
+    layer, inside = _layer(path)
     backward = 'transpose(' in path
     if layer and backward and 'while/body' in inside:
       yield name, f'{layer}, of weights'
@@ -121,14 +118,13 @@ def _operations(program: str) -> Iterator[tuple[str, str]]:
       yield name, f'{layer}, {"of input" if backward else "forward"}'
 
 
-def _layer(path: str) -> tuple[str, str, str]:
-  """A path of modules, before, at and after the last of _LAYERS in it."""
-  parts = path.split('/')
-  places = [i for i, part in enumerate(parts) if part in _LAYERS]
-  if not places or 'style' in parts[places[-1] :]:
-    return path, '', ''
-  i = places[-1]
-  return '/'.join(parts[:i]), parts[i], '/'.join(parts[i + 1 :])
+def _layer(path: str) -> tuple[str, str]:
+  """Which of _LAYERS a path of modules is in, and the path from there."""
+  for layer in _LAYERS:
+    inside = path.rpartition(f'/{layer}/')[2]
+    if inside != path and not inside.startswith('style/'):
+      return layer, inside
+  return '', ''
 
 
 def _flops(what, batch):
