@@ -15,6 +15,7 @@ add_bias, instance_norm, modulate, minibatch_stddev.
 """
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,7 @@ from advmix_jax import parallel
 EPSILON = 1e-8
 _CACHE = 2 << 20  # Bytes; about what a core of today has to itself.
 _NARROW = 4  # Channels.
+_PIXELS = 1024
 
 
 @jax.custom_vjp
@@ -337,13 +339,16 @@ def pixel_norm(x: jax.Array) -> jax.Array:
 def pixel_sum(x: jax.Array) -> jax.Array:
   """Sum over the pixels: [B, H, W, C] -> [B, 1, 1, C].
 
-  A matrix product on the CPU, where XLA's own sums are slower.
+  Matrix products on the CPU, where XLA's own sums are slower: of some _PIXELS
+  terms each, since a product adds them up one after the other, in float32.
   """
   if jax.default_backend() != 'cpu':
     return x.sum((1, 2), keepdims=True)
   b, h, w, c = x.shape
-  ones = jnp.ones((b, 1, h * w), x.dtype)
-  return (ones @ x.reshape(b, h * w, c))[:, :, None]
+  rows = math.gcd(h, max(1, _PIXELS // w))
+  parts = x.reshape(b * h // rows, rows * w, c)
+  sums = jnp.ones((len(parts), 1, rows * w), x.dtype) @ parts
+  return sums.reshape(b, h // rows, 1, c).sum(1, keepdims=True)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))

@@ -165,6 +165,14 @@ def test_sums_over_pixels_and_their_gradients_equal_those_of_jax():
     np.testing.assert_allclose(a, b, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize('size', [17, 48, 256])
+def test_sums_over_many_pixels_are_as_exact_as_float32_allows(size):
+  x = 1 + _normal(0, 1, size, size, 2)
+  exact = np.asarray(x, float).sum((1, 2), keepdims=True)
+  # 1,000 terms in order lose some 1e-6; 65,000 would lose 1e-5.
+  np.testing.assert_allclose(ops.pixel_sum(x), exact, rtol=2e-6)
+
+
 def test_the_gradient_of_adain_has_a_gradient():
   x, style = _normal(0, 2, 4, 4, 3), _normal(1, 2, 6)
 
