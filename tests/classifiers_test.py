@@ -86,6 +86,7 @@ def test_weight_and_input_gradients_match_those_of_lax(monkeypatch):
       x, w, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
     ),
   )
+  # A function of its own: of `loss`, jit would keep the trace from above.
   want = jax.jit(jax.grad(lambda *a: loss(*a), argnums=(0, 1)))(params, image)
   # Sums of a few thousand float32 products in another order.
   chex.assert_trees_all_close(got, want, rtol=1e-3, atol=1e-4)
