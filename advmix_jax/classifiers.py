@@ -28,7 +28,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from advmix_jax import checkpoints, ops, types
+from advmix_jax import checkpoints, norms, ops, types
 
 NAMES = ('vgg', 'linear')
 _KIND = 'classifier'  # In the metadata of a release.
@@ -54,7 +54,7 @@ class Conv(hk.Module):
     shape = (3, 3, x.shape[-1], self._channels)
     w = hk.get_parameter('w', shape, init=hk.initializers.VarianceScaling(2.0))
     b = hk.get_parameter('b', shape[-1:], init=jnp.zeros)
-    return ops.add_bias(ops.conv2d(x, w), b)
+    return norms.add_bias(ops.conv2d(x, w), b)
 
 
 class TruncatedVGG(hk.Module):

@@ -12,7 +12,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from advmix_jax import ops, parallel
+from advmix_jax import norms, ops, parallel
 
 FUSED_FROM = 128  # From this output size on, official kernels are turned.
 
@@ -67,7 +67,7 @@ class Mapping(hk.Module):
         init=hk.initializers.RandomNormal(),
       )
       z = jnp.concatenate([z, labels @ embed], axis=-1)
-    x = ops.pixel_norm(z)
+    x = norms.pixel_norm(z)
     for i in range(c.mapping_layers):
       last = i == c.mapping_layers - 1
       size = c.dlatent_size if last else c.mapping_fmaps
@@ -92,16 +92,16 @@ class StyleLayer(hk.Module):
     """The whole layer; what is left of it where x is already `normalised`."""
     style = Dense(2 * self._channels, gain=1.0, name='style')
     if normalised:
-      return ops.modulate(x, style(w))
-    return ops.adain(self._before_norm(x, len(w), rng), style(w))
+      return norms.modulate(x, style(w))
+    return norms.adain(self._before_norm(x, len(w), rng), style(w))
 
   def _before_norm(self, x, batch, rng):
     x = self._source(x, batch) + self._noise(batch, rng)
-    return ops.leaky_relu(ops.add_bias(x, _bias(self._channels)))
+    return ops.leaky_relu(norms.add_bias(x, _bias(self._channels)))
 
   def normalised(self, x):
     """The layer up to its instance norm, which no style has touched yet."""
-    return ops.instance_norm(self._before_norm(x, len(x), None))
+    return norms.instance_norm(self._before_norm(x, len(x), None))
 
   def _source(self, x, batch):
     c, s = self._channels, self._size
@@ -190,7 +190,7 @@ class _Rgb(hk.Module):
 
   def __call__(self, x):
     w = _weight([1, 1, x.shape[-1], self._channels], gain=self._gain)
-    return ops.add_bias(ops.conv2d(x, w), _bias(self._channels))
+    return norms.add_bias(ops.conv2d(x, w), _bias(self._channels))
 
 
 def layer_name(index: int) -> str:
@@ -216,14 +216,14 @@ class _Conv(hk.Module):
       y = ops.conv2d_downscale(ops.blur2d(x), w)
     else:
       y = ops.conv2d(x, w)
-    return ops.leaky_relu(ops.add_bias(y, _bias(self._channels)))
+    return ops.leaky_relu(norms.add_bias(y, _bias(self._channels)))
 
 
 class Discriminator(hk.Module):
   """Images [B, H, W, C] in [-1, 1] -> scores [B] (higher is more real).
 
   A conditional one without labels gives the scores of all: [B, classes]. Of the
-  batch on all devices, the first `size` count, see ops.minibatch_stddev.
+  batch on all devices, the first `size` count, see norms.minibatch_stddev.
   """
 
   def __init__(self, config, name='discriminator'):
@@ -250,7 +250,7 @@ class Discriminator(hk.Module):
       x = self._block(x, lod)
       if lod == level and not (isinstance(blend, float) and blend == 0.0):
         x = x + (self._from_rgb(image, level + 1) - x) * blend
-    x = ops.minibatch_stddev(x, c.mbstd_group_size, size)
+    x = norms.minibatch_stddev(x, c.mbstd_group_size, size)
     x = _Conv(c.fmaps[0], name='b4_conv')(x)
     x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
     dense = Dense(c.dense_fmaps or c.fmaps[0], name='b4_dense0')

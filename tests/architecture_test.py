@@ -12,7 +12,7 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 # Imports within the package only go down: to a floor above in this list.
 FLOORS = (
   ('types', 'parallel', 'digits', 'hosts', 'cpu'),
-  ('ops', 'compilation_cache', 'preemption'),
+  ('ops', 'norms', 'compilation_cache', 'preemption'),
   ('checkpoints', 'ascent', 'cli', 'datasets'),
   (
     'attacks',
