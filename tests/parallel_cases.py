@@ -37,14 +37,16 @@ def use(monkeypatch):
 
 
 def _close(found, expected, *, most=1e-5, rate=0.0):
-  """Leaves agree, but for few that differ by up to two steps of `rate`."""
+  """All numbers agree, but for 1% that differ by up to two steps of `rate`."""
+  apart = []
   for a, b in zip(
     jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
   ):
     difference = np.abs(np.asarray(a, 'f8') - np.asarray(b, 'f8'))
     allowed = most * max(1.0, np.abs(np.asarray(b, 'f8')).max())
     assert difference.max() <= allowed + 4 * rate
-    assert np.mean(difference > allowed) < 0.01
+    apart.append(np.ravel(difference > allowed))
+  assert np.mean(np.concatenate(apart)) < 0.01
 
 
 @pytest.mark.parametrize(
