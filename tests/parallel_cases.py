@@ -37,16 +37,14 @@ def use(monkeypatch):
 
 
 def _close(found, expected, *, most=1e-5, rate=0.0):
-  """All numbers agree, but for 1% that differ by up to two steps of `rate`."""
-  apart = []
+  """Leaves agree, but for 1% (or one number) by up to two steps of `rate`."""
   for a, b in zip(
     jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
   ):
     difference = np.abs(np.asarray(a, 'f8') - np.asarray(b, 'f8'))
     allowed = most * max(1.0, np.abs(np.asarray(b, 'f8')).max())
     assert difference.max() <= allowed + 4 * rate
-    apart.append(np.ravel(difference > allowed))
-  assert np.mean(np.concatenate(apart)) < 0.01
+    assert np.sum(difference > allowed) <= max(1, difference.size // 100)
 
 
 @pytest.mark.parametrize(
