@@ -55,13 +55,12 @@ def _lax_conv(x, w, pad):
 
 def _from_narrow_conv(x, w, pad):
   """The same for few input channels: one product of all k * k copies of x."""
-  k, o = w.shape[0], w.shape[-1]
-  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
-  return _taps(x, k) @ w.reshape(-1, o)
+  return _taps(x, w.shape[0], pad) @ w.reshape(-1, w.shape[-1])
 
 
-def _taps(x, k):
+def _taps(x, k, pad):
   """The shifted copies of x that a k x k kernel meets, side by side."""
+  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
   h, width = (n - k + 1 for n in x.shape[1:3])
   taps = [(i, j) for i in range(k) for j in range(k)]
   copies = [x[:, i : i + h, j : j + width] for i, j in taps]
@@ -161,8 +160,7 @@ def _part_gradient(x, gy, k, pad):
 def _narrow_part_gradient(x, gy, k, pad):
   """The same for few input channels: one product of all k * k copies of x."""
   o = gy.shape[-1]
-  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
-  x = _taps(x, k).reshape(gy.size // o, -1)
+  x = _taps(x, k, pad).reshape(gy.size // o, -1)
   return (x.T @ gy.reshape(-1, o)).reshape(k, k, -1, o)
 
 

@@ -55,7 +55,7 @@ def profile(part: benchmark_parts.Part, batch: int) -> list[Row]:
   seconds, runs = _spans(_events(part))
   if not seconds:
     raise ValueError('--profile: no operations seen; it needs JAX on the CPU')
-  names = dict(_operations(part.program()))
+  names = dict(_operations(part.program))
   spent, counts = collections.Counter(), collections.Counter()
   for instruction, duration in seconds.items():
     what = names.get(instruction, _REST)

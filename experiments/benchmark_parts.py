@@ -60,7 +60,7 @@ class Part(NamedTuple):
   amount: float  # Units per call.
   flops: float = 0.0  # Per call, as XLA counts them; 0: unknown.
   memory: float = 0.0  # Bytes: arguments, results, temporaries; 0: unknown.
-  program: Callable[[], str] = str  # () -> the compiled program's text.
+  program: str = ''  # The compiled program's text.
 
 
 def _flops(fn, *args) -> float:
@@ -81,9 +81,9 @@ def _compiled(fn, *args):
   return getattr(fn, 'lower', jax.jit(fn).lower)(*args).compile()
 
 
-def _memory(fn, *args) -> float:
-  """Bytes that fn(*args) needs while it runs, as XLA plans them; 0: unknown."""
-  plan = _compiled(fn, *args).memory_analysis()
+def _memory(compiled) -> float:
+  """Bytes that a program needs while it runs, as XLA plans them; 0: unknown."""
+  plan = compiled.memory_analysis()
   if plan is None:
     return 0.0
   return float(
@@ -130,7 +130,10 @@ def _synthesis(options):
   yield (
     'synthesis',
     Part(
-      lambda: run(params, w, rng), options.batch, _flops(*args), _memory(*args)
+      lambda: run(params, w, rng),
+      options.batch,
+      _flops(*args),
+      _memory(_compiled(*args)),
     ),
   )
 
@@ -175,16 +178,9 @@ def _attack(options):
   flops = coarse + RESTARTS * (STEPS * step + last)
   amount = options.batch * RESTARTS * STEPS
   args = weights, params, w, rng
-  yield (
-    'attack',
-    Part(
-      lambda: run(*args),
-      amount,
-      flops,
-      _memory(run, *args),
-      lambda: _compiled(run, *args).as_text(),
-    ),
-  )
+  compiled = _compiled(run, *args)
+  cost = flops, _memory(compiled), compiled.as_text()
+  yield 'attack', Part(lambda: run(*args), amount, *cost)
 
 
 def _train(options):
@@ -198,15 +194,15 @@ def _train(options):
   rng = jax.random.key(6)
   state = training.create_train_state(config, classifier, images)
   args = step, state, batch, rng, None
-  flops, memory = _flops(*args), _memory(*args)
+  compiled = _compiled(*args)
+  cost = _flops(*args), _memory(compiled), compiled.as_text()
 
   def work():
     nonlocal state
     state, record = step(state, batch, rng, None)
     return record
 
-  program = _compiled(*args).as_text()
-  yield 'train', Part(work, options.batch, flops, memory, lambda: program)
+  yield 'train', Part(work, options.batch, *cost)
 
 
 def _gan(options):
@@ -218,14 +214,17 @@ def _gan(options):
   args = batch, jax.random.key(8), jnp.float32(0)
   static = {'level': 0, 'with_r1': True, 'with_mix': False}
   program = functools.partial(step, **static)
-  flops, memory = (f(program, state, *args) for f in (_flops, _memory))
+  cost = (
+    _flops(program, state, *args),
+    _memory(_compiled(program, state, *args)),
+  )
 
   def work():
     nonlocal state
     state, record = step(state, *args, **static)
     return record
 
-  yield 'gan', Part(work, options.batch, flops, memory)
+  yield 'gan', Part(work, options.batch, *cost)
 
 
 def _encode(options):
@@ -315,7 +314,7 @@ def _official(options):
   w = jnp.zeros((1, generator.num_layers, 512))
   run = jax.jit(generator.synthesize)
   args = generator.synthesize, params, w
-  cost = _flops(*args), _memory(*args)
+  cost = _flops(*args), _memory(_compiled(*args))
   yield 'official', Part(lambda: run(params, w), 1, *cost)
 
 
