@@ -57,8 +57,8 @@ test: $(INSTALLED)
 
 soak: $(INSTALLED)
 	XLA_FLAGS=--xla_force_host_platform_device_count=8 \
-	  $(RUN) -m pytest tests/parallel_cases.py
-	$(RUN) tests/soak.py
+	  $(RUN) -m pytest tests/processes/parallel_cases.py
+	$(RUN) tests/processes/soak.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -28,7 +28,10 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from advmix_jax import checkpoints, norms, ops, types
+from advmix_jax import types
+from advmix_jax.ops import conv as ops
+from advmix_jax.ops import norms
+from advmix_jax.runtime import checkpoints
 
 NAMES = ('vgg', 'linear')
 _KIND = 'classifier'  # In the metadata of a release.

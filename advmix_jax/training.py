@@ -30,18 +30,17 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import (
+from advmix_jax import classifiers, types
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.encoder import inputs
+from advmix_jax.methods import methods
+from advmix_jax.runtime import (
   checkpoints,
-  classifiers,
-  configs,
-  datasets,
-  inputs,
   locks,
-  methods,
   metrics,
   parallel,
   preemption,
-  types,
+  run_folder,
 )
 
 # (state, batch, rng, generator_params) -> (state, {name: scalar})
@@ -256,7 +255,7 @@ def train_and_evaluate(
   """
   workdir = pathlib.Path(workdir)
   methods.check_name(config.method)
-  configs.check_workdir(config, workdir)
+  run_folder.check_workdir(config, workdir)
   if (workdir / 'results.json').exists():
     return json.loads((workdir / 'results.json').read_text())
   with locks.hold(workdir):
@@ -264,7 +263,7 @@ def train_and_evaluate(
 
 
 def _train_and_evaluate(config, workdir):
-  from advmix_jax import evaluation
+  from advmix_jax.evaluation import run as evaluation
 
   started = time.monotonic()
   train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
@@ -291,8 +290,8 @@ def _train_and_evaluate(config, workdir):
     'seed': config.seed,
     **values,
     'wall_seconds': earlier + time.monotonic() - started,
-    'commit': configs.commit(),
-    'config': configs.plain(config),
+    'commit': run_folder.commit(),
+    'config': run_folder.plain(config),
   }
   checkpoints.write_json(workdir / 'results.json', results)
   return results
@@ -325,7 +324,7 @@ def train_classifier(
   classifier = classifiers.make_classifier(
     config.classifier, datasets.NUM_CLASSES
   )
-  configs.claim_workdir(config, workdir)
+  run_folder.claim_workdir(config, workdir)
   if generator is not None:
     latents = inputs.load_latents(
       config, dataset, generator, generator_params, workdir

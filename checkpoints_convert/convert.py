@@ -29,8 +29,13 @@ import jax
 import numpy as np
 from absl import flags
 
-from advmix_jax import cli, stylegan
-from advmix_jax.stylegan_modules import FUSED_FROM, layer_name, num_layers
+from advmix_jax.generators import stylegan
+from advmix_jax.generators.stylegan_modules import (
+  FUSED_FROM,
+  layer_name,
+  num_layers,
+)
+from advmix_jax.runtime import cli
 from checkpoints_convert import nvlabs_kwargs, nvlabs_pickle
 
 LICENCE = (

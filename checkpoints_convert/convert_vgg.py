@@ -31,10 +31,14 @@ if __name__ == '__main__' and not __package__:  # Run as a script.
 import numpy as np
 from absl import flags
 
-from advmix_jax import cli, types, vgg
+from advmix_jax import types
+from advmix_jax.encoder import perceptual
+from advmix_jax.runtime import cli
 from checkpoints_convert import torch_file
 
-_LAYERS = tuple(f'{i}_{j}' for i in range(1, vgg.BLOCKS + 1) for j in (1, 2))
+_LAYERS = tuple(
+  f'{i}_{j}' for i in range(1, perceptual.BLOCKS + 1) for j in (1, 2)
+)
 _TORCH = dict(zip(_LAYERS, (0, 2, 5, 7, 10, 12), strict=True))
 _WIDTHS = (64, 128, 256)
 # What the networks were trained with, in RGB.
@@ -56,7 +60,7 @@ def convert_file(source: str, output: str) -> dict:
     digest = hashlib.file_digest(f, 'sha256').hexdigest()
   name = pathlib.Path(source).name
   metadata = {'source': {'file': name, 'sha256': digest}}
-  vgg.save(output, params, metadata)
+  perceptual.save(output, params, metadata)
   return metadata
 
 
@@ -165,7 +169,7 @@ def _params(layers, mean, std):
   params['vgg'] = {
     'mean': np.float32(mean),
     'std': np.float32(std),
-    'rms': np.ones(vgg.BLOCKS, np.float32),
+    'rms': np.ones(perceptual.BLOCKS, np.float32),
   }
   return params
 

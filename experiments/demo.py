@@ -16,15 +16,11 @@ import time
 from absl import flags
 
 try:
-  from advmix_jax import (
-    checkpoints,
-    cli,
-    datasets,
-    methods,
-    pages,
-    report,
-    training,
-  )
+  from advmix_jax import training
+  from advmix_jax.datasets import colored_mnist as datasets
+  from advmix_jax.methods import methods
+  from advmix_jax.report import pages, report
+  from advmix_jax.runtime import checkpoints, cli
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'demo.py: error: {error}; run `make install` or `pip install -e .` in '

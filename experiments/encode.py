@@ -17,14 +17,10 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import (
-    checkpoints,
-    cli,
-    datasets,
-    encoding,
-    fit_report,
-    report,
-  )
+  from advmix_jax.datasets import colored_mnist as datasets
+  from advmix_jax.encoder import pipeline
+  from advmix_jax.report import fit, report
+  from advmix_jax.runtime import checkpoints, cli
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'encode.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -42,16 +38,16 @@ COMPARE = flags.DEFINE_integer('compare', 0, 'Images to compare starts on.')
 
 def _encode(setting, images, output) -> bytes:
   """Encodes the images; prints and returns the report."""
-  latents, errors = encoding.encode_to_file(setting, images, output)
-  print(fit_report.histogram(errors))
-  worst = [index for index, _ in fit_report.worst(errors)]
+  latents, errors = pipeline.encode_to_file(setting, images, output)
+  print(fit.histogram(errors))
+  worst = [index for index, _ in fit.worst(errors)]
   print('worst:', *(f'{i} ({errors[i]:.4f})' for i in worst))
-  table = fit_report.table(errors, MAX_ERROR.value)
+  table = fit.table(errors, MAX_ERROR.value)
   report.write_text(output.with_suffix('.csv'), table)
   if MAX_ERROR.value:
-    print(fit_report.flagged(errors, MAX_ERROR.value))
+    print(fit.flagged(errors, MAX_ERROR.value))
   decoded = setting.generator.synthesize(setting.params, latents[worst])
-  return fit_report.worst_grid(errors[worst], images[worst], decoded)
+  return fit.worst_grid(errors[worst], images[worst], decoded)
 
 
 def main(argv: list[str]) -> None:
@@ -59,11 +55,11 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT.value)
   images = datasets.load(config.data, SPLIT.value).image
-  setting = encoding.load_setting(config)
+  setting = pipeline.load_setting(config)
   if COMPARE.value > 0:
-    curves = encoding.compare_starts(setting, images[: COMPARE.value])
-    print(fit_report.curves_table(curves))
-    png = fit_report.curves_plot(curves)
+    curves = pipeline.compare_starts(setting, images[: COMPARE.value])
+    print(fit.curves_table(curves))
+    png = fit.curves_plot(curves)
   else:
     png = _encode(setting, images, output)
     print(f'{output}: latents of {len(images)} images')

@@ -16,14 +16,10 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import (
-    checkpoints,
-    classifiers,
-    cli,
-    configs,
-    evaluation,
-    pages,
-  )
+  from advmix_jax import classifiers
+  from advmix_jax.evaluation import run as evaluation
+  from advmix_jax.report import pages
+  from advmix_jax.runtime import checkpoints, cli, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'evaluate.py: error: {error}; run `make install` or `pip install -e .` '
@@ -52,7 +48,7 @@ def _config():
   """The run's config with the overrides, and a name that tells them."""
   if not WORKDIR.value:
     raise ValueError('--workdir is missing, expected the folder of a run')
-  config = configs.load_workdir(WORKDIR.value)
+  config = run_folder.load_workdir(WORKDIR.value)
   if NUM_EXAMPLES.value is not None:
     config.eval.num_examples = NUM_EXAMPLES.value
   for name, flag in ATTACK.items():

@@ -12,11 +12,13 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from advmix_jax import checkpoints, cli, encoding, stylegan
+from advmix_jax.encoder import pipeline
+from advmix_jax.generators import stylegan
+from advmix_jax.runtime import checkpoints, cli
 
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
-  str(encoding.DATA / 'generator.npz'),
+  str(pipeline.DATA / 'generator.npz'),
   'Which generator, an .npz.',
 )
 SEEDS = flags.DEFINE_string('seeds', '0-15', 'Such as 0-15 or 3,5,8-10.')

@@ -14,18 +14,15 @@ import json
 import jax
 from absl import flags
 
-from advmix_jax import (
-  cli,
-  datasets,
-  disentanglement,
-  encoding,
-  judge,
-  stylegan,
-)
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.encoder import pipeline
+from advmix_jax.evaluation import disentanglement, judge
+from advmix_jax.generators import stylegan
+from advmix_jax.runtime import cli
 
 GENERATOR = flags.DEFINE_string(
   'generator',
-  str(encoding.DATA / 'generator.npz'),
+  str(pipeline.DATA / 'generator.npz'),
   'Which generator, an .npz file.',
 )
 NUM_MIXES = flags.DEFINE_integer('num_mixes', 2000, 'How many mixes.')

@@ -13,7 +13,8 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import cli, configs, training
+  from advmix_jax import training
+  from advmix_jax.runtime import cli, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'train.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -30,7 +31,7 @@ def main(argv: list[str]) -> None:
   """Runs one training and prints its results in one line."""
   del argv  # cli.run has refused any.
   root = pathlib.Path(__file__).resolve().parent.parent
-  workdir = WORKDIR.value or root / 'runs' / configs.run_name(CONFIG.value)
+  workdir = WORKDIR.value or root / 'runs' / run_folder.run_name(CONFIG.value)
   results = training.train_and_evaluate(CONFIG.value, workdir)
   print(training.summary(results, workdir))
 

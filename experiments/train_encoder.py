@@ -14,15 +14,11 @@ import jax
 from absl import flags
 
 try:
-  from advmix_jax import (
-    cli,
-    datasets,
-    encoding,
-    inversion,
-    judge,
-    stylegan,
-    vgg,
-  )
+  from advmix_jax.datasets import colored_mnist as datasets
+  from advmix_jax.encoder import learned_start, perceptual, pipeline
+  from advmix_jax.evaluation import judge
+  from advmix_jax.generators import stylegan
+  from advmix_jax.runtime import cli
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'train_encoder.py: error: {error}; run `make install` or `pip install -e '
@@ -31,10 +27,10 @@ except ModuleNotFoundError as error:
 
 CONFIG = cli.define_config(__file__, 'configs/encoder.py')
 GENERATOR = flags.DEFINE_string(
-  'generator', str(encoding.DATA / 'generator.npz'), 'The generator to invert.'
+  'generator', str(pipeline.DATA / 'generator.npz'), 'The generator to invert.'
 )
 OUTPUT_DIR = flags.DEFINE_string(
-  'output_dir', str(encoding.DATA), 'Where the three files go.'
+  'output_dir', str(pipeline.DATA), 'Where the three files go.'
 )
 
 
@@ -46,28 +42,28 @@ def main(argv: list[str]) -> None:
   provenance = {'config': config.to_dict()}
   train = datasets.load(config.data, 'train')
   rngs = jax.random.split(jax.random.key(config.seed))
-  if not encoding.features_path(output).exists():
+  if not pipeline.features_path(output).exists():
     digits = datasets.load_digits(
       config.data.source,
       'train',
       data_dir=config.data.data_dir,
       limit=config.data.num_train,
     )
-    trunk = vgg.train(rngs[0], digits, config=config.features)
-    vgg.save(output / 'features.npz', trunk, provenance)
+    trunk = perceptual.train(rngs[0], digits, config=config.features)
+    perceptual.save(output / 'features.npz', trunk, provenance)
   if not judge.SHIPPED.exists():
     judge.save(output / 'judge.npz', judge.train(train), provenance)
-  start = inversion.train(
+  start = learned_start.train(
     rngs[1],
     train.image,
     generator=stylegan.clipped(generator, towards=True),
     generator_params=params,
-    features_fn=vgg.load(encoding.features_path(output)),
+    features_fn=perceptual.load(pipeline.features_path(output)),
     config=config.inversion,
     encoder_config=config.encoder,
   )
-  provenance['generator'] = encoding.fingerprint(GENERATOR.value)
-  inversion.save(output / 'encoder.npz', start, provenance)
+  provenance['generator'] = pipeline.fingerprint(GENERATOR.value)
+  learned_start.save(output / 'encoder.npz', start, provenance)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
 
 

@@ -11,7 +11,8 @@ import pathlib
 
 from absl import flags
 
-from advmix_jax import cli, gan_training
+from advmix_jax.generators import gan_training
+from advmix_jax.runtime import cli
 
 CONFIG = cli.define_config(__file__, 'configs/stylegan.py')
 WORKDIR = flags.DEFINE_string(

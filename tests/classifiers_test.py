@@ -8,7 +8,8 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import checkpoints, classifiers
+from advmix_jax import classifiers
+from advmix_jax.runtime import checkpoints
 
 VGG = ml_collections.ConfigDict({'name': 'vgg', 'width': 4})
 LINEAR = ml_collections.ConfigDict({'name': 'linear'})

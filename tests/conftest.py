@@ -11,7 +11,7 @@ import tempfile
 
 import hypothesis
 
-from advmix_jax import cpu
+from advmix_jax.runtime import cpu
 
 _CACHE = 'JAX_COMPILATION_CACHE_DIR'
 

@@ -84,9 +84,15 @@ def test_python_is_the_one_that_the_makefile_checks():
 
 def test_every_import_is_declared():
   declared = names(requirements())
-  local = {'advmix_jax', 'checkpoints_convert', 'experiments', 'setuptools'}
+  local = {
+    'advmix_jax',
+    'checkpoints_convert',
+    'experiments',
+    'setuptools',
+    'helpers',
+  }
   for folder in ('experiments', 'tests'):  # Files there import each other.
-    local |= {path.stem for path in (ROOT / folder).glob('*.py')}
+    local |= {path.stem for path in (ROOT / folder).rglob('*.py')}
   modules = set()
   for folder in ('advmix_jax', 'checkpoints_convert', 'experiments', 'tests'):
     for path in (ROOT / folder).rglob('*.py'):

@@ -13,18 +13,11 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import (
-  checkpoints,
-  classifiers,
-  cli,
-  configs,
-  datasets,
-  inputs,
-  methods,
-  metrics,
-  training,
-  types,
-)
+from advmix_jax import classifiers, training, types
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.encoder import inputs
+from advmix_jax.methods import methods
+from advmix_jax.runtime import checkpoints, cli, metrics, run_folder
 
 EXPERIMENTS = pathlib.Path(__file__).parent.parent / 'experiments'
 
@@ -241,7 +234,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(tmp_path):
 
 def test_a_workdir_of_another_config_is_refused_and_untouched(tmp_path):
   config = _config()
-  configs.claim_workdir(config, tmp_path)
+  run_folder.claim_workdir(config, tmp_path)
   before = (tmp_path / 'config.json').read_bytes()
   other = _config(method='mixup', seed=1)
   with pytest.raises(ValueError, match='another config') as error:
@@ -284,21 +277,21 @@ def test_a_bad_field_is_one_line_and_writes_nothing(
 
 
 def test_names_of_runs_differ_with_any_field():
-  name = configs.run_name(_config())
+  name = run_folder.run_name(_config())
   assert name.startswith('colored_mnist-nominal-seed0-')
-  assert configs.run_name(_config()) == name
-  assert configs.run_name(_config(**{'data.sigma': 0.01})) != name
+  assert run_folder.run_name(_config()) == name
+  assert run_folder.run_name(_config(**{'data.sigma': 0.01})) != name
 
 
 def test_a_config_survives_its_folder(tmp_path):
   config = _config()
-  configs.claim_workdir(config, tmp_path)
-  assert configs.load_workdir(tmp_path).to_dict() == configs.plain(config)
+  run_folder.claim_workdir(config, tmp_path)
+  assert run_folder.load_workdir(tmp_path).to_dict() == run_folder.plain(config)
   with pytest.raises(FileNotFoundError, match='no run here'):
-    configs.load_workdir(tmp_path / 'none')
+    run_folder.load_workdir(tmp_path / 'none')
   (tmp_path / 'config.json').write_text('{"half')
   with pytest.raises(ValueError, match='not the config of a run'):
-    configs.load_workdir(tmp_path)
+    run_folder.load_workdir(tmp_path)
 
 
 def test_a_relative_config_is_found_beside_the_script(tmp_path, monkeypatch):

@@ -9,7 +9,8 @@ learned start or for Algorithm 1.
 
 import ml_collections
 
-from advmix_jax import datasets, encoder, inversion, vgg
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.encoder import algorithm1, learned_start, perceptual
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -17,8 +18,8 @@ def get_config() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.seed = 0
   config.data = datasets.default_config()
-  config.features = vgg.default_config()
-  config.inversion = inversion.default_config()
+  config.features = perceptual.default_config()
+  config.inversion = learned_start.default_config()
   config.inversion.steps = 1800
-  config.encoder = encoder.default_config()
+  config.encoder = algorithm1.default_config()
   return config

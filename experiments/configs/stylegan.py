@@ -16,7 +16,8 @@ the data, and the discriminator would punish them) and no progressive growing
 
 import ml_collections
 
-from advmix_jax import datasets, gan, stylegan
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.generators import gan, stylegan
 
 
 def get_config() -> ml_collections.ConfigDict:

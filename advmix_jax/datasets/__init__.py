@@ -1,0 +1,1 @@
+"""Images and labels: one file per source."""

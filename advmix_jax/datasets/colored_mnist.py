@@ -1,0 +1,310 @@
+"""Colored-MNIST (Section 5.1): digits whose training colour betrays the label.
+
+Every variant is one table P(colour | label) and one list of mean colours:
+
+  biased       training: digit y has the colour of class y (identity)
+  more_biased  a fraction p of the digits has the colour of its class, the
+  less_biased    rest one of the other nine, uniformly
+  unbiased     test: one of the ten means, uniformly and independently of y
+
+A digit's colour is N(mean, sigma), per channel, clipped to [0, 1], and
+
+  image = digit / 255 * colour, on black, padded from 28x28 to 32x32.
+
+The skewed sets (more and less biased) are there to train generators on.
+`rgb_mnist` has three colours in given fractions, independent of the label.
+
+    from advmix_jax import datasets
+    test = datasets.load(datasets.default_config(), 'test')
+    digits = datasets.load_digits('embedded', 'train')
+    train = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=True)
+    train.image  # [10000, 32, 32, 3]
+
+Colours are a pure function of (seed, split, position): no global state, and
+neither `limit` nor sigma moves the mean that a digit draws.
+
+Contents: COLOR_MEANS, RGB_MEANS, Dataset, colored_mnist, skewed_colored_mnist,
+rgb_mnist, default_config, load, image_hash, batches.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import ml_collections
+import numpy as np
+
+from advmix_jax.datasets.digits import NUM_CLASSES, SPLITS, Digits, load_digits
+
+# Mean colour of each class (Figure 6): at least 0.5 apart, bright on black.
+COLOR_MEANS = np.array(
+  [
+    [1.0, 0.0, 0.0],  # 0 red
+    [0.0, 1.0, 0.0],  # 1 green
+    [0.0, 0.2, 1.0],  # 2 blue
+    [1.0, 1.0, 0.0],  # 3 yellow
+    [1.0, 0.0, 1.0],  # 4 magenta
+    [0.0, 1.0, 1.0],  # 5 cyan
+    [1.0, 0.5, 0.0],  # 6 orange
+    [0.5, 0.0, 1.0],  # 7 purple
+    [1.0, 1.0, 1.0],  # 8 white
+    [1.0, 0.5, 0.75],  # 9 pink
+  ],
+  np.float32,
+)
+RGB_MEANS = np.eye(3, dtype=np.float32)  # Red, green, blue.
+
+NAMES = ('colored_mnist', 'rgb_mnist')
+
+_PAD = 2  # 28 + 2 * 2 = 32.
+
+
+class Dataset(NamedTuple):
+  """Coloured digits, in the order of the digits they were made of."""
+
+  image: np.ndarray  # [N, 32, 32, 3] float32 in [0, 1]
+  label: np.ndarray  # [N] int32 in [0, 10)
+  color: np.ndarray  # [N, 3] float32 in [0, 1], the colour of full ink
+  source: str  # where the digits come from: 'embedded', 'idx' or 'tfds'
+
+
+def colored_mnist(
+  digits: Digits, *, sigma: float, seed: int, biased: bool
+) -> Dataset:
+  """Paints digits: by their class if biased, else independently of it.
+
+  Args:
+    digits: grey digits, [N, 28, 28].
+    sigma: standard deviation of each colour channel before clipping, >= 0.
+    seed: of the colours.
+    biased: True for N(mu_y, sigma), the training set; False for N(mu_c, sigma)
+      with c uniform over the ten classes, the unbiased test set.
+
+  Returns:
+    Dataset of N images.
+
+  Raises:
+    ValueError: sigma or seed is negative, or sigma not finite.
+  """
+  fraction = 1.0 if biased else 1 / NUM_CLASSES
+  return skewed_colored_mnist(digits, sigma=sigma, seed=seed, fraction=fraction)
+
+
+def skewed_colored_mnist(
+  digits: Digits, *, sigma: float, seed: int, fraction: float
+) -> Dataset:
+  """Paints a fraction of the digits by their class, the rest by another's.
+
+  The colour's mean is mu_y with probability `fraction`, otherwise one of the
+  other nine, uniformly. So 1 is the biased set and 1/10 the unbiased one.
+
+  Args:
+    digits: grey digits, [N, 28, 28].
+    sigma: standard deviation of each colour channel before clipping, >= 0.
+    seed: of the colours.
+    fraction: P(colour of the own class), in [0, 1].
+
+  Returns:
+    Dataset of N images.
+
+  Raises:
+    ValueError: fraction outside [0, 1], or bad sigma or seed.
+  """
+  if not 0 <= fraction <= 1:
+    raise ValueError(f'fraction is {fraction}, expected a number in [0, 1]')
+  other = (1 - fraction) / (NUM_CLASSES - 1)
+  table = np.full((NUM_CLASSES, NUM_CLASSES), other)
+  np.fill_diagonal(table, fraction)
+  return _paint(digits, COLOR_MEANS, table, sigma=sigma, seed=seed)
+
+
+def rgb_mnist(
+  digits: Digits, *, sigma: float, seed: int, fractions: Sequence[float]
+) -> Dataset:
+  """Paints digits red, green or blue, independently of the label (Table 2).
+
+  Args:
+    digits: grey digits, [N, 28, 28].
+    sigma: standard deviation of each colour channel before clipping, >= 0.
+    seed: of the colours.
+    fractions: P(red), P(green), P(blue); they sum to 1.
+
+  Returns:
+    Dataset of N images.
+
+  Raises:
+    ValueError: fractions are not three probabilities, or bad sigma or seed.
+  """
+  row = np.asarray(fractions, np.float64)
+  if row.shape != (3,) or not (row >= 0).all() or abs(row.sum() - 1) > 1e-6:
+    raise ValueError(
+      f'fractions are {tuple(fractions)}, expected three numbers >= 0 (red,'
+      ' green, blue) with sum 1'
+    )
+  table = np.tile(row, (NUM_CLASSES, 1))
+  return _paint(digits, RGB_MEANS, table, sigma=sigma, seed=seed)
+
+
+def _paint(
+  digits: Digits,
+  means: np.ndarray,  # [C, 3]
+  table: np.ndarray,  # [K, C], P(colour | label), rows sum to 1
+  *,
+  sigma: float,
+  seed: int,
+) -> Dataset:
+  """Draws a colour for each digit and multiplies."""
+  if not 0 <= sigma < np.inf:
+    raise ValueError(f'sigma is {sigma}, expected a finite number >= 0')
+  choice = _draw(table[digits.label], _stream(seed, digits.split, 0))
+  noise = _stream(seed, digits.split, 1).standard_normal((len(choice), 3))
+  color = np.clip(means[choice] + sigma * noise, 0, 1).astype(np.float32)
+  ink = np.pad(digits.image, ((0, 0), (_PAD, _PAD), (_PAD, _PAD)))
+  ink = ink.astype(np.float32) / 255
+  image = ink[..., None] * color[:, None, None, :]
+  return Dataset(image, digits.label, color, digits.source)
+
+
+def _draw(probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+  """Draws from each row of `probability` [N, C], by one uniform number each."""
+  edges = np.cumsum(probability, axis=1)[:, :-1]
+  return (rng.random((len(edges), 1)) >= edges).sum(axis=1)
+
+
+def _stream(seed: int, split: str, purpose: int) -> np.random.Generator:
+  """An independent stream of random numbers for each split and purpose."""
+  if seed < 0:
+    raise ValueError(f'seed is {seed}, expected an integer >= 0')
+  key = (SPLITS.index(split), purpose)
+  sequence = np.random.SeedSequence(seed, spawn_key=key)
+  return np.random.Generator(np.random.Philox(sequence))
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """The fields that `load` reads, with their defaults (`config.data`)."""
+  config = ml_collections.ConfigDict()
+  config.name = 'colored_mnist'  # Or 'rgb_mnist'.
+  config.source = 'embedded'  # Or 'idx', 'tfds': see digits.py.
+  config.data_dir = ''  # Folder for 'idx' and 'tfds'.
+  config.num_train = 0  # First digits kept, 0 = all (embedded: 10,000).
+  config.num_test = 0  # Likewise (embedded: 2,000).
+  config.sigma = 0.0  # Standard deviation of each colour channel.
+  config.seed = 0  # Of the colours; training has another seed.
+  # Training colours: 'biased', 'more_biased', 'less_biased' or 'unbiased'. The
+  # test split is always unbiased.
+  config.variant = 'biased'
+  # Fractions of training digits in the colour of their class, or in red; Table
+  # 2 has 0.999, the other is a choice of ours.
+  config.less_biased = 0.99
+  config.more_biased = 0.999
+  return config
+
+
+def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
+  """Makes the training or test set that a config describes.
+
+  A variant names the fraction p of training digits in their own colour, that of
+  their class ('colored_mnist') or red ('rgb_mnist'); the others share the other
+  colours evenly. biased: p = 1, more_biased and less_biased: fields of the
+  config, unbiased: even over all colours. The test split is always unbiased.
+
+  Args:
+    config: the fields of `default_config`.
+    split: 'train' or 'test'.
+
+  Returns:
+    Dataset of config.num_train or config.num_test images (0: all).
+
+  Raises:
+    ValueError: unknown name, source, split or variant, or a bad number.
+    FileNotFoundError: the files of the source are not there.
+  """
+  if config.name not in NAMES:
+    raise ValueError(
+      f'unknown data name {config.name!r}, expected {" or ".join(NAMES)}'
+    )
+  variant = config.variant if split == 'train' else 'unbiased'
+  fraction = _fraction(config, variant)
+  limit = config.num_train if split == 'train' else config.num_test
+  digits = load_digits(
+    config.source, split, data_dir=config.data_dir, limit=limit
+  )
+  noise = {'sigma': config.sigma, 'seed': config.seed}
+  if config.name == 'colored_mnist':
+    return skewed_colored_mnist(digits, fraction=fraction, **noise)
+  other = (1 - fraction) / 2
+  return rgb_mnist(digits, fractions=(fraction, other, other), **noise)
+
+
+def _fraction(config: ml_collections.ConfigDict, variant: str) -> float:
+  """Fraction of digits in their own colour, for a variant of the config."""
+  num_colors = 3 if config.name == 'rgb_mnist' else NUM_CLASSES
+  fractions = {
+    'biased': 1.0,
+    'more_biased': config.more_biased,
+    'less_biased': config.less_biased,
+    'unbiased': 1 / num_colors,
+  }
+  if variant not in fractions:
+    raise ValueError(
+      f'unknown variant {variant!r}, expected {" or ".join(fractions)}'
+    )
+  if not 0 <= fractions[variant] <= 1:
+    raise ValueError(
+      f'{variant} is {fractions[variant]}, expected a fraction in [0, 1]'
+    )
+  return fractions[variant]
+
+
+def image_hash(images: np.ndarray) -> str:
+  """SHA-256 of the images as 8-bit pixels, to recognise them later.
+
+  Rounds to 1/255, so that uint8 pixels k and float pixels k / 255 agree, and
+  so do floats that differ by the rounding errors of two machines. Halfway
+  values, which a colour of 0.5 makes often, always go down.
+
+  Args:
+    images: [N, H, W, C] float in [0, 1], or uint8.
+
+  Returns:
+    64 hexadecimal digits, of the shape and the pixels.
+  """
+  digest = hashlib.sha256(repr(tuple(images.shape)).encode())
+  for start in range(0, len(images), 1024):  # Keeps the copies small.
+    chunk = np.asarray(images[start : start + 1024])
+    if chunk.dtype != np.uint8:
+      chunk = np.floor(255 * chunk + np.float32(0.49)).astype(np.uint8)
+    digest.update(np.ascontiguousarray(chunk))
+  return digest.hexdigest()
+
+
+def batches(
+  seed: int | Sequence[int], num_examples: int, batch_size: int
+) -> np.ndarray:
+  """Shuffled indices of one epoch, in batches of equal size, none dropped.
+
+  The last batch is filled up from the beginning of the same permutation, so at
+  most batch_size - 1 examples come twice (more often if N < batch_size).
+
+  Args:
+    seed: of the order; a sequence such as (seed, epoch) also does.
+    num_examples: N >= 1.
+    batch_size: B >= 1.
+
+  Returns:
+    [ceil(N / B), B] int32 in [0, N), a pure function of the arguments.
+
+  Raises:
+    ValueError: num_examples or batch_size below 1.
+  """
+  if min(num_examples, batch_size) < 1:
+    raise ValueError(
+      f'num_examples is {num_examples} and batch_size {batch_size}, expected'
+      ' both >= 1'
+    )
+  sequence = np.random.SeedSequence(seed)
+  order = np.random.Generator(np.random.Philox(sequence)).permutation(
+    num_examples
+  )
+  steps = -(-num_examples // batch_size)
+  return np.resize(order, (steps, batch_size)).astype(np.int32)

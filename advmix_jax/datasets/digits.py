@@ -1,0 +1,233 @@
+"""Readers of MNIST: every source yields the same `Digits`.
+
+  embedded  the first 10,000 training and 2,000 test digits, in the package
+  idx       a folder with the four official IDX files, gzipped or not
+  tfds      tensorflow-datasets, from a prepared or downloadable data_dir
+
+    from advmix_jax import digits
+    train = digits.load_digits('embedded', 'train', limit=100)
+    full = digits.load_digits('idx', 'train', data_dir='mnist')
+
+Nothing here knows of colours: `datasets.py` paints the digits. Readers check
+what they read, and a bad file ends in one line that names it.
+
+Contents: Digits, load_digits, read_idx, SOURCES, SPLITS, NUM_CLASSES.
+"""
+
+import gzip
+import io
+import math
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+NUM_CLASSES = 10
+SPLITS = ('train', 'test')
+EMBEDDED_PATH = pathlib.Path(__file__).parent.parent / 'data' / 'digits.npz'
+
+_IDX_PREFIX = {'train': 'train', 'test': 't10k'}
+_MAX_BYTES = 2**30  # Of an unpacked IDX file; the largest EMNIST has 2**29.
+# IDX magic numbers: two zero bytes, type 8 (unsigned byte), number of axes.
+_IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}
+_TFDS_HINT = 'pip install tensorflow-datasets tensorflow importlib_resources'
+
+
+class Digits(NamedTuple):
+  """Grey digits as MNIST stores them, in the source's own order."""
+
+  image: np.ndarray  # [N, 28, 28] uint8, 0 is the background
+  label: np.ndarray  # [N] int32 in [0, 10)
+  source: str  # 'embedded', 'idx' or 'tfds'
+  split: str = 'train'  # 'train' or 'test'; colours differ between splits
+
+
+def load_digits(
+  source: str,
+  split: str,
+  *,
+  data_dir: str | os.PathLike | None = None,
+  limit: int | None = None,
+) -> Digits:
+  """Reads one split of MNIST.
+
+  Args:
+    source: a key of `SOURCES`.
+    split: 'train' or 'test'.
+    data_dir: the folder of 'idx' (required) or 'tfds' (None or '': its own
+      default); 'embedded' needs none.
+    limit: keep the first `limit` digits; None or 0 keeps all.
+
+  Returns:
+    Digits with N = limit, or all of the source.
+
+  Raises:
+    ValueError: unknown source or split, a limit below 0 or above what the
+      source holds, a malformed file, or a missing package.
+    FileNotFoundError: a file or folder is not there.
+  """
+  if source not in SOURCES:
+    raise ValueError(f'unknown data source {source!r}, expected {_or(SOURCES)}')
+  if split not in SPLITS:
+    raise ValueError(f'unknown split {split!r}, expected {_or(SPLITS)}')
+  image, label = SOURCES[source](split, data_dir or None)
+  _check(image, label, f'{source} {split}')
+  if not 0 <= (limit or 0) <= len(image):
+    raise ValueError(
+      f'limit is {limit}, expected 0 (all) to {len(image)}, the {split} digits'
+      f' that data source {source!r} holds'
+    )
+  keep = slice(limit or None)
+  return Digits(image[keep], label[keep].astype(np.int32), source, split)
+
+
+def _read_embedded(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:
+  """Reads the digits in the package; `data_dir` is not used."""
+  del data_dir
+  try:
+    with np.load(EMBEDDED_PATH, allow_pickle=False) as file:
+      return file[f'{split}_image'], file[f'{split}_label']
+  except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    raise ValueError(
+      f'{EMBEDDED_PATH}: damaged ({error}), expected the .npz of digits that'
+      ' experiments/assets/bundle_digits.py makes'
+    ) from error
+
+
+def _read_idx_folder(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:
+  """Reads the images and labels of `split` from a folder of IDX files."""
+  if data_dir is None:
+    raise ValueError("data source 'idx' needs data_dir, the IDX files' folder")
+  data_dir = os.path.expanduser(data_dir)  # No shell expands --dir=~/mnist.
+  if not os.path.isdir(data_dir):
+    raise FileNotFoundError(f'data_dir {data_dir!r} is not a folder')
+  prefix = _IDX_PREFIX[split]
+  images = _find_idx(data_dir, f'{prefix}-images', 'idx3-ubyte')
+  labels = _find_idx(data_dir, f'{prefix}-labels', 'idx1-ubyte')
+  image, label = read_idx(images, ndim=3), read_idx(labels, ndim=1)
+  if len(image) != len(label):
+    raise ValueError(
+      f'{labels}: holds {len(label)} labels, expected {len(image)}, the number'
+      f' of images in {os.path.basename(images)}'
+    )
+  return image, label
+
+
+def _find_idx(data_dir: str | os.PathLike, stem: str, kind: str) -> str:
+  """Path of an IDX file in `data_dir`; some unpackers turn '-idx' to '.idx'."""
+  names = [f'{stem}{dot}{kind}{gz}' for gz in ('', '.gz') for dot in '-.']
+  for name in names:
+    if os.path.isfile(os.path.join(data_dir, name)):
+      return os.path.join(data_dir, name)
+  raise FileNotFoundError(
+    f'{os.path.join(data_dir, names[0])}: no such file, expected it there,'
+    ' plain or with .gz'
+  )
+
+
+def read_idx(path: str | os.PathLike, *, ndim: int) -> np.ndarray:
+  """Reads an IDX file of unsigned bytes, gzipped or not (by its content).
+
+  Args:
+    path: the file.
+    ndim: number of axes that the file must have, 1 (labels) or 3 (images).
+
+  Returns:
+    uint8 array of `ndim` axes.
+
+  Raises:
+    ValueError: gzip damage, wrong magic number, or a length that differs from
+      what the header promises.
+  """
+  data = _gunzip(pathlib.Path(path).read_bytes(), path)
+  header = 4 + 4 * ndim
+  if len(data) < header:
+    raise ValueError(
+      f'{path}: truncated, {len(data)} bytes, expected a header of {header}'
+    )
+  magic, *shape = (int(n) for n in np.frombuffer(data, '>u4', count=1 + ndim))
+  if magic != _IDX_MAGIC[ndim]:
+    raise ValueError(
+      f'{path}: magic number 0x{magic:08x}, expected 0x{_IDX_MAGIC[ndim]:08x}'
+      f' (IDX, unsigned bytes, {ndim} axes)'
+    )
+  found, expected = len(data) - header, math.prod(shape)
+  if found != expected:
+    state = 'truncated' if found < expected else 'too long'
+    raise ValueError(
+      f'{path}: {state}, {found} bytes after the header, expected {expected}'
+      f' for the shape {tuple(shape)} in the header'
+    )
+  return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def _gunzip(data: bytes, path: str | os.PathLike) -> bytes:
+  """Unpacks `data` if it begins like gzip, else returns it as it is."""
+  if data[:2] != b'\x1f\x8b':
+    return data
+  try:
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+      unpacked = file.read(_MAX_BYTES + 1)
+  except (EOFError, OSError, zlib.error) as error:
+    raise ValueError(
+      f'{path}: truncated or corrupt gzip ({error}), expected a whole file'
+    ) from error
+  if len(unpacked) > _MAX_BYTES:
+    raise ValueError(f'{path}: unpacks to more than {_MAX_BYTES} bytes')
+  return unpacked
+
+
+def _read_tfds(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:
+  """Reads MNIST through tensorflow-datasets, in its own (shuffled) order."""
+  try:
+    import tensorflow_datasets as tfds
+
+    data = tfds.load('mnist', split=split, data_dir=data_dir, batch_size=-1)
+  except ImportError as error:  # TensorFlow itself may be missing, too.
+    raise ValueError(
+      f"data source 'tfds' is not installed ({error}): {_TFDS_HINT}"
+    ) from error
+  except Exception as error:  # No network, full disk, bad checksum, ...
+    reason = str(error).partition('\n')[0]
+    raise ValueError(
+      f"data source 'tfds' could not prepare mnist in data_dir {data_dir!r}:"
+      f' {type(error).__name__}: {reason}'
+    ) from error
+  data = tfds.as_numpy(data)
+  return data['image'][..., 0], data['label']
+
+
+def _check(image: np.ndarray, label: np.ndarray, name: str) -> None:
+  """Raises ValueError unless the arrays are digits of 28x28 with labels."""
+  if image.shape[1:] != (28, 28) or image.dtype != np.uint8 or not len(image):
+    raise ValueError(
+      f'{name}: images are {image.dtype} {image.shape}, expected uint8'
+      ' (N, 28, 28) with N > 0'
+    )
+  if label.shape != (len(image),):
+    raise ValueError(
+      f'{name}: labels have shape {label.shape}, expected ({len(image)},)'
+    )
+  if label.max() >= NUM_CLASSES or label.min() < 0:
+    raise ValueError(
+      f'{name}: labels from {label.min()} to {label.max()}, expected 0 to 9'
+    )
+
+
+def _or(names) -> str:
+  """'a', 'b' or 'c'."""
+  *first, last = (repr(name) for name in names)
+  return ', '.join(first) + f' or {last}'
+
+
+Reader = Callable[[str, str | None], tuple[np.ndarray, np.ndarray]]
+
+SOURCES: dict[str, Reader] = {
+  'embedded': _read_embedded,
+  'idx': _read_idx_folder,
+  'tfds': _read_tfds,
+}

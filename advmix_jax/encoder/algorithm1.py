@@ -1,0 +1,352 @@
+"""Algorithm 1, the encoder: from images to the latents that decode to them.
+
+For a target x, start at the average latents and descend on all of them:
+
+  1  ẑ <- 1/M sum_m map(z_m),  z_m ~ N(0, 1)        (or a learned start)
+  2  for k = 1..N:
+  3    L_rec = α ||dec(ẑ) - x||² + Σ_i α ||A_i(dec(ẑ)) - A_i(x)||²
+  4    L_mix = Σ_i β ||V_i(dec(ẑ_∥, map(z)_⊥)) - V_i(x)||²,  z ~ N(0, 1)
+  5    ẑ <- ẑ - γ(k) ∇(L_rec + L_mix)
+
+A_i are three activations of a perceptual network. L_mix asks that a mix of the
+coarse latents with any fine ones still looks like x: it keeps the content of x
+out of ẑ_⊥. What the paper leaves open is a field of `default_config`:
+
+- V_i. A mix has another colour than x, so comparing it with x itself would
+  punish just what fine latents are for. Here both are first reduced to their
+  shape (`shape_view`): brightness, blind to colour, scaled to maximum 1. Then
+  V_0 is its pixels and V_1..V_3 its activations. `mixing_view='image'` compares
+  the images themselves.
+- Squared norms are means over pixels and channels, so that weights mean the
+  same at all sizes.
+- Steps are Adam's, γ(k) falls from `learning_rate` by a cosine.
+- Of all iterates of an image, the one with the least loss is kept.
+
+  w, errors = encoder.encode(images, generator=generator,
+    generator_params=params, features_fn=vgg.load('features.npz'),
+    config=encoder.default_config(), start_fn=None, rng=jax.random.key(0))
+
+No label is used. Images of a batch don't influence each other, except that
+they meet the same draws of z.
+
+Contents: default_config, check, shape_view, pixel_error, average_start_fn,
+as_pytree, Target, make_losses, encode, error_curve.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+
+from advmix_jax import types
+from advmix_jax.encoder import shards
+from advmix_jax.generators import mixing
+from advmix_jax.runtime import metrics, parallel
+
+FeaturesFn = Callable[[jax.Array], list[jax.Array]]
+StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
+VIEWS = ('shape', 'image')
+STARTS = ('network', 'average')
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Options of Algorithm 1.
+
+  Returns:
+    path: of latents made before, '' = find or make them. start: 'network' (a
+    learned start) or 'average' (the paper's). steps: N; 0 keeps the start.
+    learning_rate, final_rate: γ(1), and γ(N) as a fraction of it.
+    pixel_weight, perceptual_weight: α (paper: 1). mixing_weight: β (paper:
+    1/5). mixing_draws: fine latents per image and step. mixing_view: 'shape' or
+    'image'. average_draws: M. batch_size: images at a time.
+  """
+  return ml_collections.ConfigDict(
+    {
+      'path': '',
+      'start': 'network',
+      'steps': 20,
+      'learning_rate': 0.06,
+      'final_rate': 0.1,
+      'pixel_weight': 1.0,
+      'perceptual_weight': 1.0,
+      'mixing_weight': 0.2,
+      'mixing_draws': 1,
+      'mixing_view': 'shape',
+      'average_draws': 1000,
+      'batch_size': 250,
+    }
+  )
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+  """Raises ValueError for options that make no encoder."""
+  if config.start not in STARTS:
+    raise ValueError(
+      f'encoder.start is {config.start!r}, expected one of {STARTS}'
+    )
+  if config.mixing_view not in VIEWS:
+    raise ValueError(
+      f'encoder.mixing_view is {config.mixing_view!r}, expected one of {VIEWS}'
+    )
+  for name in ('batch_size', 'mixing_draws', 'average_draws'):
+    if config[name] < 1:
+      raise ValueError(f'encoder.{name} is {config[name]}, expected >= 1')
+  if config.steps < 0:
+    raise ValueError(f'encoder.steps is {config.steps}, expected >= 0')
+
+
+def shape_view(images: jax.Array) -> jax.Array:
+  """What is left of an image without its colour: [B, H, W, 3], grey.
+
+  The largest channel of each pixel, divided by the largest of the image. A
+  digit painted in any colour and its white twin look the same.
+  """
+  light = images.max(-1, keepdims=True)
+  top = jnp.clip(light, 0, 1).max((1, 2, 3), keepdims=True)
+  grey = light / jax.lax.stop_gradient(jnp.maximum(top, 0.1))
+  return jnp.broadcast_to(grey, images.shape[:-1] + (3,))
+
+
+def _square(a, b):
+  """Mean squared difference of each example: [B]."""
+  return jnp.square(a - b).mean((1, 2, 3))
+
+
+def pixel_error(images: jax.Array, targets: jax.Array) -> jax.Array:
+  """Mean squared error of each image once clipped to [0, 1]: [B]."""
+  return _square(jnp.clip(images, 0, 1), targets)
+
+
+def average_start_fn(
+  rng: jax.Array,
+  generator: types.Generator,
+  params: types.Params,
+  *,
+  draws: int = 1000,
+) -> StartFn:
+  """Line 1: the mean of `draws` latents, for any images."""
+  z = jax.random.normal(rng, (draws, generator.latent_size))
+  return jax.tree_util.Partial(_tile, generator.map(params, z).mean(0))
+
+
+def _tile(latents, images):
+  return jnp.broadcast_to(latents, (len(images),) + latents.shape)
+
+
+class Target(NamedTuple):
+  """What a batch of images is compared with; the same at every step."""
+
+  image: jax.Array  # [B, H, W, 3]
+  levels: list[jax.Array]  # activations of the image
+  view: jax.Array  # [B, H, W, 3], what mixes must keep
+  view_levels: list[jax.Array]
+
+
+def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
+  """Makes the losses of lines 3 and 4.
+
+  Returns:
+    target_fn(features_fn, x [B, H, W, 3]) -> Target, and
+    losses(params, features_fn, w [B, L, D], target, fine [B, n, L-S, D]) ->
+    (L_rec [B], L_mix [B], images [B, H, W, 3], mixes [B, n, H, W, 3]), with
+    images as the generator gives them.
+  """
+  look = shape_view if config.mixing_view == 'shape' else lambda images: images
+
+  def target_fn(features_fn, x):
+    view = look(x)
+    return Target(x, features_fn(x), view, features_fn(view))
+
+  def distance(features_fn, images, target, levels, weights):
+    loss = weights[0] * _square(images, target)
+    pairs = zip(features_fn(images), levels, strict=True)
+    return loss + weights[1] * sum(_square(a, b) for a, b in pairs)
+
+  def losses(params, features_fn, w, target, fine):
+    z_par, z_perp = mixing.split_latents(w, generator.split)
+    coarse = generator.coarse(params, z_par)
+    image = generator.fine(params, coarse, z_perp)
+    weights = config.pixel_weight, config.perceptual_weight
+    rec = distance(features_fn, image, target.image, target.levels, weights)
+    weights = (config.mixing_weight / fine.shape[1],) * 2
+    mix, mixes = 0.0, []
+    for draw in range(fine.shape[1]):
+      mixes.append(generator.fine(params, coarse, fine[:, draw]))
+      seen = look(mixes[-1])
+      mix += distance(
+        features_fn, seen, target.view, target.view_levels, weights
+      )
+    return rec, mix, image, jnp.stack(mixes, 1)
+
+  return target_fn, losses
+
+
+@functools.lru_cache(maxsize=4)
+def _make_descent(generator, config, kind):
+  """Returns the compiled Algorithm 1 for one batch; `config` is frozen."""
+  target_fn, losses = make_losses(generator, config)
+  rate = optax.cosine_decay_schedule(
+    config.learning_rate, max(config.steps, 1), config.final_rate
+  )
+  adam = optax.adam(rate, b1=0.9, b2=0.99)
+  draws = config.mixing_draws
+
+  def objective(w, rng, params, features_fn, target):
+    fine = mixing.random_fine(generator, params, rng, len(w) * draws)
+    fine = fine.reshape((len(w), draws) + fine.shape[1:])
+    rec, mix, image, _ = losses(params, features_fn, w, target, fine)
+    error = pixel_error(image, target.image)
+    return (rec + mix).sum(), (rec + mix, error)
+
+  def keep(best, w, loss, error):
+    better = loss < best[1]
+    pick = jnp.where(better[:, None, None], w, best[0])
+    return (
+      pick,
+      jnp.where(better, loss, best[1]),
+      jnp.where(better, error, best[2]),
+    )
+
+  def run(rng, params, features_fn, start_fn, x):
+    def step(carry, k):
+      w, state, best = carry
+      (_, (loss, error)), grads = jax.value_and_grad(objective, has_aux=True)(
+        w, jax.random.fold_in(rng, k), params, features_fn, target
+      )
+      best = keep(best, w, loss, error)
+      updates, state = adam.update(grads, state)
+      return (optax.apply_updates(w, updates), state, best), best[2]
+
+    w, target = start_fn(x), target_fn(features_fn, x)
+    far = jnp.full(len(x), jnp.inf)
+    carry = w, adam.init(w), (w, far, far)
+    (w, _, best), curve = jax.lax.scan(step, carry, jnp.arange(config.steps))
+    last = jax.random.fold_in(rng, config.steps)
+    _, (loss, error) = objective(w, last, params, features_fn, target)
+    best = keep(best, w, loss, error)
+    return best[0], best[2], jnp.concatenate([curve, best[2][None]]).T
+
+  split = (False, False, False, False, True)
+  return parallel.compile(run, kind, split=split, out_split=True)
+
+
+def _run(
+  images,
+  generator,
+  params,
+  features_fn,
+  config,
+  start_fn,
+  rng,
+  keep=None,
+  kind='pmap',
+):
+  """Latents, errors [N] and curves [N, steps + 1], batch by batch."""
+  check(config)
+  if not len(images):
+    raise ValueError('no images to encode')
+  average_rng, rng = jax.random.split(rng)
+  start_fn = start_fn or average_start_fn(
+    average_rng, generator, params, draws=config.average_draws
+  )
+  features_fn, start_fn = as_pytree(features_fn), as_pytree(start_fn)
+  frozen = ml_collections.FrozenConfigDict(config)
+  descent = _make_descent(generator, frozen, kind)
+  batch, found = min(config.batch_size, len(images)), []
+  with metrics.progress(
+    description='Algorithm 1', total=len(images), unit='img'
+  ) as bar:
+    for first in range(0, len(images), batch):
+      x = np.asarray(images[first : first + batch], np.float32)
+      parts = keep.load(first, x) if keep else None
+      if parts is None:
+        # Fills up the batch; cut off below.
+        full = np.resize(x, (batch,) + x.shape[1:])
+        key = jax.random.fold_in(rng, first)
+        w, error, curve = jax.device_get(
+          descent(key, params, features_fn, start_fn, full)
+        )
+        parts = w[: len(x)], error[: len(x)], curve[: len(x)]
+        if keep:
+          keep.save(first, x, parts)
+      found.append(parts)
+      bar.update(len(x))
+  return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+
+def as_pytree(fn):
+  """A function as a pytree, which compiled functions take as an argument."""
+  if isinstance(fn, jax.tree_util.Partial):
+    return fn
+  return jax.tree_util.Partial(fn)
+
+
+def encode(
+  images: np.ndarray,
+  *,
+  generator: types.Generator,
+  generator_params: types.Params,
+  features_fn: FeaturesFn,
+  config: ml_collections.ConfigDict,
+  start_fn: StartFn | None,
+  rng: jax.Array,
+  keep: shards.Shards | None = None,
+  kind: str = 'pmap',
+) -> tuple[np.ndarray, np.ndarray]:
+  """Encodes images by Algorithm 1.
+
+  Args:
+    images: [N, H, W, 3] in [0, 1].
+    generator, generator_params: the decoder.
+    features_fn: images [B, H, W, 3] -> activations; see vgg.py.
+    config: as `default_config` returns.
+    start_fn: images -> latents [B, L, D]; None starts at the average. A
+      `jax.tree_util.Partial` keeps its arrays out of the compiled program.
+    rng: key of the average latents and of the mixes.
+    keep: where finished batches are kept, and taken from; None keeps none.
+    kind: how several devices share a batch, one of parallel.KINDS.
+
+  Returns:
+    Latents [N, L, D], and the mean squared error [N] of each clipped
+    reconstruction.
+
+  Raises:
+    ValueError: no images, or bad options.
+  """
+  latents, errors, _ = _run(
+    images,
+    *(generator, generator_params, features_fn, config, start_fn, rng),
+    keep=keep,
+    kind=kind,
+  )
+  return latents, errors
+
+
+def error_curve(
+  images: np.ndarray,
+  *,
+  generator: types.Generator,
+  generator_params: types.Params,
+  features_fn: FeaturesFn,
+  config: ml_collections.ConfigDict,
+  start_fn: StartFn | None,
+  rng: jax.Array,
+) -> np.ndarray:
+  """Mean squared error after 0, 1, .., N steps, of the iterates kept so far.
+
+  Arguments are those of `encode`. The schedule is that of N steps.
+
+  Returns:
+    [steps + 1] float, the mean over the images.
+  """
+  *_, curves = _run(
+    images, generator, generator_params, features_fn, config, start_fn, rng
+  )
+  return curves.mean(0)

@@ -1,0 +1,190 @@
+"""Files of latents, keyed by their images.
+
+A file holds latents as 8-bit numbers, with one offset and one scale for each
+(layer, dimension), and a 64-bit hash of each image. So 10,000 images of 8 x 32
+latents take 2.6 MB before compression, any part of the images can be looked up
+in any order, and images that the file doesn't know are noticed:
+
+  latents.save('latents.npz', w, images=images, metadata=provenance)
+  w = latents.load('latents.npz', images[:500])  # [500, L, D] float32
+
+Contents: hashes, quantise, dequantise, save, load, load_metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from advmix_jax.runtime import checkpoints
+
+_KIND = 'latents'
+_LEVELS = 255  # Of an 8-bit number.
+
+
+class Quantised(NamedTuple):
+  """Latents as 8-bit numbers: w = offset + scale * code."""
+
+  code: np.ndarray  # [N, L, D] uint8
+  offset: np.ndarray  # [L, D] float32
+  scale: np.ndarray  # [L, D] float32, >= 0
+
+
+def hashes(images: np.ndarray) -> np.ndarray:
+  """One 64-bit hash per image, of its 8-bit pixels and its shape.
+
+  Pixels are rounded to 1/255, so rounding errors of another machine don't
+  matter; halfway values, which a colour of 0.5 makes often, always go down.
+
+  Args:
+    images: [N, H, W, C] float in [0, 1], or uint8.
+
+  Returns:
+    [N] uint64.
+  """
+  found = np.empty(len(images), np.uint64)
+  for i, image in enumerate(images):
+    image = np.asarray(image)
+    if image.dtype != np.uint8:
+      image = np.floor(255 * image + np.float32(0.49)).astype(np.uint8)
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(image))
+    found[i] = int.from_bytes(digest.digest(), 'little')
+  return found
+
+
+def quantise(latents: np.ndarray) -> Quantised:
+  """Rounds latents to 8 bits between the extremes of each (layer, dimension).
+
+  The error is at most half a step, (max - min) / 510.
+
+  Args:
+    latents: [N, L, D], finite, N >= 1.
+
+  Raises:
+    ValueError: no latents, or not finite.
+  """
+  latents = np.asarray(latents, np.float32)
+  if latents.ndim != 3 or not len(latents) or not np.isfinite(latents).all():
+    raise ValueError(
+      f'latents of shape {latents.shape}, expected finite [N, L, D], N >= 1'
+    )
+  low, high = latents.min(0), latents.max(0)
+  scale = (high - low) / _LEVELS
+  code = np.rint((latents - low) / np.where(scale > 0, scale, 1))
+  return Quantised(np.clip(code, 0, _LEVELS).astype(np.uint8), low, scale)
+
+
+def dequantise(quantised: Quantised) -> np.ndarray:
+  """The latents [N, L, D] float32 of 8-bit numbers."""
+  return quantised.offset + quantised.scale * quantised.code.astype(np.float32)
+
+
+def save(
+  path: str | os.PathLike,
+  latents: np.ndarray,
+  *,
+  images: np.ndarray,
+  metadata: Mapping[str, Any],
+) -> None:
+  """Writes latents and the hashes of their images, atomically.
+
+  Args:
+    path: the file; replaced where it exists.
+    latents: [N, L, D].
+    images: [N, H, W, C], the images that the latents encode.
+    metadata: JSON-serialisable provenance: config, generator, errors.
+
+  Raises:
+    ValueError: numbers of images and latents differ, or latents not finite.
+  """
+  if len(latents) != len(images):
+    raise ValueError(f'{len(latents)} latents for {len(images)} images')
+  quantised = quantise(latents)
+  # Codes of one dimension compress best side by side.
+  code = zlib.compress(quantised.code.transpose(1, 2, 0).tobytes(), 9)
+  parts = quantised._asdict() | {
+    'code': np.frombuffer(code, np.uint8),
+    'hash': hashes(images),
+  }
+  checkpoints.save_npz(path, parts, {'kind': _KIND} | dict(metadata))
+
+
+def _read(path):
+  parts, metadata = checkpoints.load_npz(path)
+  if metadata.get('kind') != _KIND:
+    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  if not _is_whole(parts):
+    raise ValueError(f'{path}: corrupt, its arrays are not those of latents')
+  return parts, metadata
+
+
+def _is_whole(parts):
+  """Whether names, types and shapes are those that `save` writes."""
+  kinds = {'code': 'uint8', 'offset': 'f4', 'scale': 'f4', 'hash': 'uint64'}
+  if set(parts) != set(kinds):
+    return False
+  arrays = {name: np.asarray(value) for name, value in parts.items()}
+  axes = {name: array.ndim for name, array in arrays.items()}
+  return (
+    all(arrays[name].dtype == kind for name, kind in kinds.items())
+    and axes == {'code': 1, 'offset': 2, 'scale': 2, 'hash': 1}
+    and arrays['offset'].shape == arrays['scale'].shape
+    and len(arrays['hash']) > 0
+  )
+
+
+def _unpack(path, parts):
+  """The codes [N, L, D] of a file."""
+  shape = (*parts['scale'].shape, len(parts['hash']))
+  size = math.prod(shape)
+  try:  # One byte more than expected shows what is too long.
+    code = zlib.decompressobj().decompress(parts['code'].tobytes(), size + 1)
+  except zlib.error as e:
+    raise ValueError(f'{path}: corrupt ({e})') from e
+  if len(code) != size:
+    raise ValueError(f'{path}: corrupt, {len(code)} codes, expected {size}')
+  return np.frombuffer(code, np.uint8).reshape(shape).transpose(2, 0, 1)
+
+
+def load_metadata(path: str | os.PathLike) -> dict[str, Any]:
+  """Returns the provenance of a file of latents.
+
+  Raises:
+    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+  """
+  return _read(path)[1]
+
+
+def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
+  """Looks up the latents of images.
+
+  Args:
+    path: a file that `save` wrote.
+    images: [N, H, W, C], all or some of the file's images, in any order.
+
+  Returns:
+    [N, L, D] float32.
+
+  Raises:
+    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+    ValueError: the file doesn't know some of the images.
+  """
+  parts, _ = _read(path)
+  order = np.argsort(parts['hash'], kind='stable')
+  known, wanted = parts['hash'][order], hashes(images)
+  place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+  missing = known[place] != wanted
+  if missing.any():
+    raise ValueError(
+      f'{path}: no latents for {missing.sum()} of {len(images)} images (first: '
+      f'image {missing.argmax()}); it encodes {len(known)} other images'
+    )
+  code = _unpack(path, parts)[order[place]]
+  return dequantise(Quantised(code, parts['offset'], parts['scale']))

@@ -1,0 +1,299 @@
+"""The learned start of Algorithm 1: a network from an image to its latents.
+
+Two sources teach it, one after the other, and no label does:
+
+- the generator's own samples, whose latents are known. Half of them are mixed:
+  the fine latents are another sample's, as in an image whose colour isn't the
+  one that its shape has in the training data;
+- real training images, whose latents nobody knows, by the losses of Algorithm 1
+  through the generator (amortised). Their mixes with random fine latents come
+  back as images to encode in the next step, so that real shapes are seen in
+  every colour of the generator.
+
+The latents it finds are good enough to leave Algorithm 1 a few steps only:
+
+  start_fn = inversion.load('encoder.npz')
+  w = start_fn(images)  # [B, L, D]
+
+Contents: default_config, Inverter, apply, make_start_fn, train, save, load.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+
+from advmix_jax import classifiers, types
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.encoder import algorithm1
+from advmix_jax.generators import mixing
+from advmix_jax.ops import conv as ops
+from advmix_jax.runtime import checkpoints, metrics
+
+_KIND = 'learned_start'
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Architecture and training of the learned start.
+
+  Returns:
+    widths: channels at a half, a quarter, an eighth of the resolution.
+    hidden: width of the dense layer. sample_steps: steps on samples. steps:
+    steps on real images and their mixes. batch_size: of each of the three.
+    learning_rate: of Adam; warms up, then falls to 0 by a cosine.
+    latent_weight: of the squared error of latents, in units of their standard
+    deviation, beside the losses of Algorithm 1. mixed: share of samples with
+    another's fine latents. draws: of latents, for their mean and deviation.
+    mixing_weight: as in Algorithm 1, for training.
+  """
+  return ml_collections.ConfigDict(
+    {
+      'widths': (32, 64, 96),
+      'hidden': 192,
+      'sample_steps': 300,
+      'steps': 1000,
+      'batch_size': 32,
+      'learning_rate': 1.5e-3,
+      'latent_weight': 0.05,
+      'mixing_weight': 1.0,
+      'mixed': 0.5,
+      'draws': 4000,
+    }
+  )
+
+
+class Inverter(hk.Module):
+  """Convolutions, a dense layer, and latents in units of their spread."""
+
+  def __init__(self, config, num_layers: int, size: int, name='inverter'):
+    """Initialises for L layers of latents of the given size D."""
+    super().__init__(name=name)
+    self._config, self._shape = config, (num_layers, size)
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """Maps images [B, H, W, C] in [0, 1] to latents [B, L, D]."""
+    mean = hk.get_parameter('mean', self._shape[1:], init=jnp.zeros)
+    std = hk.get_parameter('std', self._shape[1:], init=jnp.ones)
+    b, h, w, c = images.shape
+    # Each 2x2 block of pixels becomes one pixel of 4C channels.
+    x = (2 * images - 1).reshape(b, h // 2, 2, w // 2, 2, c)
+    x = x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2, w // 2, 4 * c)
+    for i, width in enumerate(self._config.widths):
+      x = ops.leaky_relu(classifiers.Conv(width, name=f'conv{i}_0')(x))
+      x = ops.leaky_relu(classifiers.Conv(width, name=f'conv{i}_1')(x))
+      last = i == len(self._config.widths) - 1
+      x = x if last else ops.max_pool2d(x)
+    x = ops.leaky_relu(
+      hk.Linear(self._config.hidden, name='hidden')(hk.Flatten()(x))
+    )
+    x = hk.Linear(self._shape[0] * self._shape[1], name='latents')(x)
+    stop = jax.lax.stop_gradient
+    return stop(mean) + stop(std) * x.reshape(b, *self._shape)
+
+
+def _network(config, num_layers, size):
+  def build(images):
+    return Inverter(config, num_layers, size)(images)
+
+  return hk.without_apply_rng(hk.transform(build))
+
+
+def apply(params: types.Params, images: jax.Array) -> jax.Array:
+  """Latents [B, L, D] of images [B, H, W, C]; sizes are read off `params`."""
+  inverter = {k.split('/')[-1]: v for k, v in params.items()}
+  size = len(inverter['inverter']['mean'])
+  count = sum(name.startswith('conv') for name in inverter) // 2
+  config = ml_collections.ConfigDict(
+    {
+      'widths': tuple(len(inverter[f'conv{i}_1']['b']) for i in range(count)),
+      'hidden': len(inverter['hidden']['b']),
+    }
+  )
+  layers = len(inverter['latents']['b']) // size
+  return _network(config, layers, size).apply(params, images)
+
+
+def make_start_fn(params: types.Params) -> algorithm1.StartFn:
+  """`apply` with its parameters: a pytree, so jit sees no constants."""
+  cast = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
+  return jax.tree_util.Partial(apply, cast)
+
+
+def _samples(rng, generator, params, batch, mixed):
+  """Latents [B, L, D], a share with another's fine part, and their images."""
+  z_rng, mix_rng, fine_rng = jax.random.split(rng, 3)
+  z = jax.random.normal(z_rng, (batch, generator.latent_size))
+  z_par, z_perp = mixing.split_latents(
+    generator.map(params, z), generator.split
+  )
+  fine = mixing.random_fine(generator, params, fine_rng, batch)
+  use = jax.random.uniform(mix_rng, (batch, 1, 1)) < mixed
+  w = mixing.merge_latents(z_par, jnp.where(use, fine, z_perp))
+  return w, jnp.clip(generator.synthesize(params, w), 0, 1)
+
+
+class _State(NamedTuple):
+  params: types.Params
+  opt_state: Any
+  mixes: jax.Array  # [B, H, W, C] images to encode again
+  mixed_latents: jax.Array  # [B, L, D] latents that they were made of
+
+
+def _make_step(generator, config, encoder_config):
+  """Returns step(state, rng, generator_params, features_fn, images or None)."""
+  adam = _optimizer(config)
+  target_fn, losses = algorithm1.make_losses(generator, encoder_config)
+
+  def latent_loss(found, known, std):
+    return jnp.square((found - jax.lax.stop_gradient(known)) / std).mean()
+
+  def through(rng, decoder, features_fn, w, x):
+    fine = mixing.random_fine(generator, decoder, rng, len(w))
+    target = target_fn(features_fn, x)
+    rec, mix, _, mixes = losses(decoder, features_fn, w, target, fine[:, None])
+    half = len(w) // 2
+    z_par, _ = mixing.split_latents(w[:half], generator.split)
+    kept = (
+      jnp.clip(mixes[:half, 0], 0, 1),
+      mixing.merge_latents(z_par, fine[:half]),
+    )
+    return (rec + mix).mean(), jax.lax.stop_gradient(kept)
+
+  def loss_fn(params, state, rng, decoder, features_fn, images):
+    std = jax.lax.stop_gradient(params['inverter']['std'])
+    if images is None:
+      known, samples = _samples(
+        rng, generator, decoder, config.batch_size, config.mixed
+      )
+      error = latent_loss(apply(params, samples), known, std)
+      return error, (state.mixes, state.mixed_latents, {'latent': error})
+    batch = len(images)
+    x = jnp.concatenate([images, state.mixes])
+    w = apply(params, x)
+    error = latent_loss(w[batch:], state.mixed_latents, std)
+    loss, kept = through(rng, decoder, features_fn, w, x)
+    record = {'latent': error, 'image': loss}
+    return config.latent_weight * error + loss, (*kept, record)
+
+  def step(state, rng, decoder, features_fn, images):
+    grads, (mixes, mixed_latents, record) = jax.grad(loss_fn, has_aux=True)(
+      state.params, state, rng, decoder, features_fn, images
+    )
+    updates, opt_state = adam.update(grads, state.opt_state)
+    params = optax.apply_updates(state.params, updates)
+    return _State(params, opt_state, mixes, mixed_latents), record
+
+  return jax.jit(step, donate_argnums=0)
+
+
+def _optimizer(config):
+  total = max(config.sample_steps + config.steps, 1)
+  rate = optax.warmup_cosine_decay_schedule(
+    0.0, config.learning_rate, min(50, total // 10), total
+  )
+  return optax.adam(rate, b1=0.9, b2=0.99)
+
+
+def _init(rng, generator, decoder, images, config) -> _State:
+  """A fresh state; the network starts at the mean latents."""
+  z = jax.random.normal(rng, (config.draws, generator.latent_size))
+  w = generator.map(decoder, z)[:, 0]
+  network = _network(config, generator.num_layers, generator.dlatent_size)
+  params = network.init(rng, images[:1])
+  params['inverter'] = {'mean': w.mean(0), 'std': w.std(0)}
+  known, samples = _samples(rng, generator, decoder, config.batch_size, 1.0)
+  return _State(
+    params=params,
+    opt_state=_optimizer(config).init(params),
+    mixes=samples,
+    mixed_latents=known,
+  )
+
+
+def train(
+  rng: jax.Array,
+  images: np.ndarray,
+  *,
+  generator: types.Generator,
+  generator_params: types.Params,
+  features_fn: algorithm1.FeaturesFn,
+  config: ml_collections.ConfigDict,
+  encoder_config: ml_collections.ConfigDict,
+) -> types.Params:
+  """Trains a learned start.
+
+  Args:
+    rng: key of the weights, the samples and the order.
+    images: [N, H, W, C] in [0, 1], training images.
+    generator, generator_params: the decoder to invert.
+    features_fn: the perceptual network; see vgg.py.
+    config: as `default_config` returns.
+    encoder_config: as `encoder.default_config` returns; weights of the losses.
+
+  Returns:
+    Parameters for `apply`.
+  """
+  encoder_config = encoder_config.copy_and_resolve_references()
+  encoder_config.update(mixing_weight=config.mixing_weight, mixing_draws=1)
+  step = _make_step(generator, config, encoder_config)
+  features_fn = algorithm1.as_pytree(features_fn)
+  init_rng, rng = jax.random.split(rng)
+  state = _init(init_rng, generator, generator_params, images, config)
+  seed = int(jax.random.randint(init_rng, (), 0, 2**31 - 1))
+  order = np.concatenate(
+    [
+      datasets.batches((seed, epoch), len(images), config.batch_size)
+      for epoch in range(1 + config.steps * config.batch_size // len(images))
+    ]
+  )
+  total = config.sample_steps + config.steps
+  with metrics.progress(description='learned start', total=total) as bar:
+    for i in range(total):
+      real = i - config.sample_steps
+      batch = images[order[real]] if real >= 0 else None
+      state, record = step(
+        state, jax.random.fold_in(rng, i), generator_params, features_fn, batch
+      )
+      if i % 50 == 49:
+        bar.set_postfix({k: f'{float(v):.4f}' for k, v in record.items()})
+      bar.update(1)
+  return state.params
+
+
+def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
+  """Writes a learned start as a portable `.npz`, in 16-bit numbers."""
+  half = jax.tree.map(lambda a: np.asarray(a, np.float16), params)
+  checkpoints.save_npz(path, half, {'kind': _KIND} | metadata)
+
+
+def load(
+  path: str | os.PathLike, *, generator_hash: str | None = None
+) -> algorithm1.StartFn:
+  """Reads what `save` wrote and returns its start_fn.
+
+  Args:
+    path: the file.
+    generator_hash: SHA-256 of the generator's file, compared with the
+      metadata's `generator`; None accepts a start for any generator.
+
+  Raises:
+    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+    ValueError: it was trained for another generator.
+  """
+  params, metadata = checkpoints.load_npz(path)
+  if metadata.get('kind') != _KIND:
+    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  trained_for = metadata.get('generator')
+  if generator_hash is not None and trained_for != generator_hash:
+    raise ValueError(
+      f'{path} inverts generator {str(trained_for)[:12]}, expected '
+      f'{generator_hash[:12]}; experiments/train_encoder.py trains another'
+    )
+  return make_start_fn(params)

@@ -1,0 +1,220 @@
+"""The perceptual network of Algorithm 1: three activations of a VGG.
+
+Algorithm 1 compares images by the activations "after the second convolution of
+the first three blocks" of a VGG. `features` reads any network of that shape:
+
+  block i = 1, 2, 3:  conv<i>_1, ReLU, conv<i>_2, ReLU -> activation, max-pool
+
+with 3x3 convolutions whose widths are those of the parameters. VGG-16's first
+three blocks begin so (widths 64, 128, 256), hence its weights fit behind the
+same function; checkpoints_convert/convert_vgg.py stores them under these names.
+
+The network that ships is small and knows digits: `train` fits it to *training*
+digits that are each painted in a colour drawn uniformly, to tell the digit and
+the colour, so that its activations see shape and colour alike. As with VGG-16,
+labels are used to make the network and never when an image is encoded.
+
+  features_fn = vgg.load('features.npz')
+  activations = features_fn(images)  # [B, 32, 32, 8], [B, 16, 16, 16], ...
+
+Contents: default_config, features, make_features_fn, train, save, load.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+
+from advmix_jax import classifiers, types
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.ops import conv as ops
+from advmix_jax.runtime import checkpoints, metrics
+
+BLOCKS = 3
+_KIND = 'perceptual_network'
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Architecture and training of the small network.
+
+  Returns:
+    widths: channels of the three blocks. epochs, batch_size, learning_rate: of
+    Adam with a cosine decay. color_weight: weight of the colour's squared
+    error beside the digit's cross-entropy.
+  """
+  return ml_collections.ConfigDict(
+    {
+      'widths': (8, 16, 32),
+      'epochs': 2,
+      'batch_size': 64,
+      'learning_rate': 2e-3,
+      'color_weight': 1.0,
+    }
+  )
+
+
+class Trunk(hk.Module):
+  """The convolutions: images [B, H, W, 3] in [0, 1] -> three activations."""
+
+  def __init__(self, widths: tuple[int, ...], name: str = 'vgg'):
+    """Initialises for `widths` channels, one number per block."""
+    super().__init__(name=name)
+    self._widths = widths
+
+  def __call__(self, images: jax.Array) -> list[jax.Array]:
+    """Activations [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]."""
+    channels = images.shape[-1:]
+    mean = hk.get_parameter(
+      'mean', channels, init=hk.initializers.Constant(0.5)
+    )
+    std = hk.get_parameter('std', channels, init=hk.initializers.Constant(0.5))
+    # Activations are divided by these, so that the levels weigh alike.
+    rms = hk.get_parameter('rms', [BLOCKS], init=jnp.ones)
+    stop = jax.lax.stop_gradient
+    x, found = (images - stop(mean)) / stop(std), []
+    for i, width in enumerate(self._widths):
+      for j in (1, 2):
+        conv = classifiers.Conv(width, name=f'conv{i + 1}_{j}')
+        x = jax.nn.relu(conv(x))
+      found.append(x / stop(rms)[i])
+      x = ops.max_pool2d(x)
+    return found
+
+
+def _trunk(widths):
+  return hk.without_apply_rng(hk.transform(lambda x: Trunk(widths)(x)))
+
+
+def features(params: types.Params, images: jax.Array) -> list[jax.Array]:
+  """Activations after the second convolution of the first three blocks.
+
+  Args:
+    params: of the network; its widths are read off the biases.
+    images: [B, H, W, 3] in [0, 1]; 4 divides H and W.
+
+  Returns:
+    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]: of the small network
+    each with mean square 1 over the digits that it was trained on, of a
+    converted VGG-16 as they are.
+  """
+  widths = tuple(len(params[f'vgg/conv{i + 1}_2']['b']) for i in range(BLOCKS))
+  return _trunk(widths).apply(params, images)
+
+
+def make_features_fn(
+  params: types.Params,
+) -> Callable[[jax.Array], list[jax.Array]]:
+  """`features` with its parameters: a pytree, so jit sees no constants."""
+  return jax.tree_util.Partial(features, jax.tree.map(jnp.asarray, params))
+
+
+def _paint(ink: jax.Array, color: jax.Array) -> jax.Array:
+  """Ink [B, H, W, 1] in colours [B, 3] -> images [B, H, W, 3]."""
+  return ink * color[:, None, None]
+
+
+def _ink(digits: datasets.Digits) -> np.ndarray:
+  """Grey digits as [N, 32, 32, 1] in [0, 1]."""
+  ink = np.pad(digits.image, ((0, 0), (2, 2), (2, 2)))
+  return ink[..., None].astype(np.float32) / 255
+
+
+def _network(widths):
+  """images -> (digit logits [B, 10], colour [B, 3])."""
+
+  def build(images):
+    x = ops.max_pool2d(Trunk(widths)(images)[-1])
+    out = hk.Linear(datasets.NUM_CLASSES + 3, name='head')(hk.Flatten()(x))
+    return out[:, :-3], out[:, -3:]
+
+  return hk.without_apply_rng(hk.transform(build))
+
+
+def _make_step(config, steps):
+  """Returns (init, step) of the training."""
+  network = _network(tuple(config.widths))
+  adam = optax.adam(optax.cosine_decay_schedule(config.learning_rate, steps))
+
+  def loss_fn(params, rng, ink, label):
+    color = jax.random.uniform(rng, (len(ink), 3))
+    logits, guess = network.apply(params, _paint(ink, color))
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+    error = jnp.square(guess - color).sum(-1)
+    return (loss + config.color_weight * error).mean()
+
+  def init(rng, ink):
+    params = network.init(rng, _paint(ink, jnp.ones((len(ink), 3))))
+    return params, adam.init(params)
+
+  def step(params, state, rng, ink, label):
+    grads = jax.grad(loss_fn)(params, rng, ink, label)
+    updates, state = adam.update(grads, state)
+    return optax.apply_updates(params, updates), state
+
+  return init, jax.jit(step, donate_argnums=(0, 1))
+
+
+def train(
+  rng: jax.Array, digits: datasets.Digits, *, config: ml_collections.ConfigDict
+) -> types.Params:
+  """Trains the small perceptual network.
+
+  Args:
+    rng: key of the weights, the colours and the order.
+    digits: grey training digits with labels.
+    config: as `default_config` returns.
+
+  Returns:
+    Parameters for `features`.
+  """
+  ink = _ink(digits)
+  batch, size = min(config.batch_size, len(ink)), len(ink)
+  seed = int(jax.random.randint(rng, (), 0, 2**31 - 1))
+  steps = config.epochs * -(-size // batch)
+  init, step = _make_step(config, steps)
+  params, state = init(rng, ink[:1])
+  with metrics.progress(description='perceptual network', total=steps) as bar:
+    for i in range(steps):
+      if i % (steps // config.epochs) == 0:
+        order = datasets.batches((seed, i), size, batch)
+      index = order[i % len(order)]
+      key = jax.random.fold_in(rng, i)
+      params, state = step(params, state, key, ink[index], digits.label[index])
+      bar.update(1)
+  params = {k: v for k, v in params.items() if k != 'head'}
+  return _normalised(params, rng, ink[:1000])
+
+
+def _normalised(params, rng, ink):
+  """Sets `rms`, so that each level has mean square 1 on painted digits."""
+  images = _paint(ink, jax.random.uniform(rng, (len(ink), 3)))
+  levels = jax.jit(features)(params, images)
+  rms = jnp.stack([jnp.sqrt(jnp.square(a).mean()) for a in levels])
+  vgg = params['vgg'] | {'rms': params['vgg']['rms'] * rms}
+  return params | {'vgg': vgg}
+
+
+def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
+  """Writes a perceptual network as a portable `.npz`."""
+  checkpoints.save_npz(path, params, {'kind': _KIND} | metadata)
+
+
+def load(
+  path: str | os.PathLike,
+) -> Callable[[jax.Array], list[jax.Array]]:
+  """Reads what `save` wrote and returns its features_fn.
+
+  Raises:
+    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+  """
+  params, metadata = checkpoints.load_npz(path)
+  if metadata.get('kind') != _KIND:
+    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  return make_features_fn(params)

@@ -1,0 +1,199 @@
+"""From a config and a set of images to a file of latents, by Algorithm 1.
+
+  setting = encoding.load_setting(config)
+  w, errors = encoding.encode_to_file(setting, images, 'latents.npz')
+  curves = encoding.compare_starts(setting, images[:100])
+
+A setting holds what `encoder.encode` needs: the generator of
+`config.generator.path` ('' = the shipped one), the learned start that lies
+beside it, and a perceptual network: the one beside it if there is one, else the
+shipped one. What they and the options are goes to the file as provenance, which
+tells whether a file of latents is what a config would make today.
+
+Contents: Setting, fingerprint, generator_path, features_path, provenance,
+load_setting, encode_to_file, compare_starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from advmix_jax import types
+from advmix_jax.encoder import (
+  algorithm1,
+  latents_file,
+  learned_start,
+  perceptual,
+  shards,
+)
+from advmix_jax.generators import stylegan
+from advmix_jax.runtime import hosts, locks
+
+DATA = pathlib.Path(__file__).parent.parent / 'data'
+
+
+class Setting(NamedTuple):
+  """What Algorithm 1 needs beside images."""
+
+  generator: types.Generator  # clipped towards [0, 1]
+  params: types.Params
+  features_fn: algorithm1.FeaturesFn
+  start_fn: algorithm1.StartFn | None  # None: the average latents
+  config: ml_collections.ConfigDict  # of encoder.default_config
+  provenance: dict[str, Any]
+  parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
+
+
+def fingerprint(path: str | os.PathLike) -> str:
+  """SHA-256 of a file, in hexadecimal digits."""
+  return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def features_path(folder: str | os.PathLike) -> pathlib.Path:
+  """The perceptual network of a folder, or else the one that ships."""
+  path = pathlib.Path(folder) / 'features.npz'
+  return path if path.exists() else DATA / 'features.npz'
+
+
+def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """All that latents depend on beside the images: options, and file hashes.
+
+  Args:
+    config: reads `generator.path` and `encoder`.
+
+  Returns:
+    'encoder', the options; 'generator', 'features' and 'start' (None without a
+    learned one), SHA-256 of the files.
+
+  Raises:
+    FileNotFoundError: a file is missing.
+  """
+  options, path = config.encoder.to_dict(), generator_path(config.generator)
+  del options['path']  # Of finished latents, which are not made.
+  start = None
+  if config.encoder.start == 'network':
+    start = fingerprint(_start_path(config))
+  return {
+    'encoder': options,
+    'generator': fingerprint(path),
+    'features': fingerprint(features_path(path.parent)),
+    'start': start,
+  }
+
+
+def generator_path(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where the StyleGAN is whose `path` a config has, '' being the shipped."""
+  return pathlib.Path(config.path or DATA / 'generator.npz')
+
+
+def _start_path(config):
+  return generator_path(config.generator).with_name('encoder.npz')
+
+
+def load_setting(config: ml_collections.ConfigDict) -> Setting:
+  """Reads the networks that a config names.
+
+  Args:
+    config: reads `generator.path`, `encoder`, and `parallel` if it is there.
+
+  Raises:
+    FileNotFoundError: a file is missing.
+    ValueError: a file is corrupt or foreign, the learned start belongs to
+      another generator, or the options are bad.
+  """
+  algorithm1.check(config.encoder)
+  path, start_fn = generator_path(config.generator), None
+  generator, params = stylegan.load(path)
+  known = provenance(config)
+  if config.encoder.start == 'network':
+    start_fn = learned_start.load(
+      _start_path(config), generator_hash=known['generator']
+    )
+  return Setting(
+    generator=stylegan.clipped(generator, towards=True),
+    params=params,
+    features_fn=perceptual.load(features_path(path.parent)),
+    start_fn=start_fn,
+    config=config.encoder,
+    provenance=known,
+    parallel=config.get('parallel', 'pmap'),
+  )
+
+
+def _arguments(setting: Setting) -> dict[str, Any]:
+  return {
+    'generator': setting.generator,
+    'generator_params': setting.params,
+    'features_fn': setting.features_fn,
+    'rng': jax.random.key(0),
+  }
+
+
+def encode_to_file(
+  setting: Setting, images: np.ndarray, path: str | os.PathLike
+) -> tuple[np.ndarray, np.ndarray]:
+  """Encodes images and writes their latents, keyed by the images' hashes.
+
+  Batches are kept in the folder PATH.shards until the file is written, so that
+  the same call goes on after a kill and ends with the same bytes.
+
+  Args:
+    setting: from `load_setting`.
+    images: [N, H, W, 3] in [0, 1].
+    path: the file to write, atomically.
+
+  Returns:
+    Latents as the file gives them back [N, L, D], and errors [N].
+  """
+  folder = pathlib.Path(f'{os.fspath(path)}.shards')
+  text = json.dumps(setting.provenance, sort_keys=True)
+  with locks.hold(folder):
+    found, errors = algorithm1.encode(
+      images,
+      config=setting.config,
+      start_fn=setting.start_fn,
+      keep=shards.make_shards(folder, setting=text),
+      kind=setting.parallel,
+      **_arguments(setting),
+    )
+    _write(setting, images, path, found, errors)
+  hosts.barrier(f'latents {path}')  # The first process has written them.
+  if hosts.is_first():
+    shutil.rmtree(folder, ignore_errors=True)
+  return latents_file.load(path, images), errors
+
+
+def _write(setting, images, path, found, errors):
+  metadata = setting.provenance | {
+    'num_images': len(images),
+    'mean_squared_error': float(errors.mean()),
+  }
+  latents_file.save(path, found, images=images, metadata=metadata)
+
+
+def compare_starts(
+  setting: Setting, images: np.ndarray
+) -> dict[str, np.ndarray]:
+  """Error against steps from each start: {'average': .., 'network': ..}.
+
+  Returns:
+    Curves [steps + 1] of the mean squared error; 'network' only where the
+    setting has a learned start.
+  """
+  starts = {'average': None, 'network': setting.start_fn}
+  return {
+    name: algorithm1.error_curve(
+      images, config=setting.config, start_fn=start, **_arguments(setting)
+    )
+    for name, start in starts.items()
+    if name == 'average' or start is not None
+  }

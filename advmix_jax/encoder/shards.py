@@ -1,0 +1,66 @@
+"""Batches of an encoding on disk, so that one that was killed goes on.
+
+  keep = shards.make_shards('latents.npz.shards', setting='steps 20, ...')
+  parts = keep.load(first, images)  # None: not there, or torn
+  keep.save(first, images, parts)
+
+A shard's name is a hash of its images, of its place among them (the draws of
+Algorithm 1 depend on it) and of all settings, so whatever changes makes another
+name, and a stale result is never found.
+
+Contents: Shards, make_shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from advmix_jax.encoder import latents_file
+from advmix_jax.runtime import checkpoints
+
+_KIND = 'shard'
+
+
+class Shards(NamedTuple):
+  """Where the batches of one encoding are kept."""
+
+  # (index of the first image, images [B, H, W, 3]) -> arrays, or None.
+  load: Callable[[int, np.ndarray], tuple[np.ndarray, ...] | None]
+  # (index of the first image, images, arrays)
+  save: Callable[[int, np.ndarray, tuple[np.ndarray, ...]], None]
+
+
+def make_shards(folder: str | os.PathLike, *, setting: str) -> Shards:
+  """Returns the shards of `folder`, which is made at the first `save`.
+
+  Args:
+    folder: Holds one file per batch.
+    setting: Text of all that the results depend on beside the images.
+  """
+  folder = pathlib.Path(folder)
+
+  def path(first, images):
+    digest = hashlib.sha256(f'{first} {setting}'.encode())
+    digest.update(latents_file.hashes(images).tobytes())
+    return folder / f'{digest.hexdigest()[:32]}.npz'
+
+  def load(first, images):
+    try:
+      parts, metadata = checkpoints.load_npz(path(first, images))
+    except (FileNotFoundError, ValueError):
+      return None
+    if metadata != {'kind': _KIND}:
+      return None
+    return tuple(parts[str(i)] for i in range(len(parts)))
+
+  def save(first, images, parts):
+    named = {str(i): part for i, part in enumerate(parts)}
+    checkpoints.save_npz(path(first, images), named, {'kind': _KIND})
+
+  return Shards(load, save)

@@ -1,0 +1,1 @@
+"""What a classifier gets right, clean and under perturbation."""

@@ -1,0 +1,291 @@
+"""Evaluators: what becomes of each example, image by image.
+
+Everything here runs in padded batches with one compiled program per shape, and
+drops an example once its outcome is known. Draws are paired: what is drawn for
+example i is a pure function of the key and i, so every classifier meets the
+same mixes whatever the batch size.
+
+  subject = Subject(classifier.apply, params, generator, generator_params)
+  logits = predict(subject, images)
+  first = random_failures(subject, rng, batch, num_draws=30)
+  attacked = algorithm2(subject, rng, batch, attack=attack)
+
+where batch is a types.Batch of NumPy arrays: N images, labels and latents.
+
+Contents: Subject, Attacked, predict, decode, random_mixes, random_failures,
+algorithm2, adversarial_images.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from advmix_jax import types
+from advmix_jax.attacks import iterate
+from advmix_jax.generators import mixing
+from advmix_jax.methods import methods
+from advmix_jax.runtime import metrics, parallel
+
+
+class Subject(NamedTuple):
+  """A classifier, and the generator that it is attacked through."""
+
+  logits_fn: Callable[..., jax.Array]  # (params, [B, H, W, C]) -> [B, K]
+  params: types.Params
+  generator: types.Generator
+  generator_params: types.Params
+  parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
+
+
+class Attacked(NamedTuple):
+  """What Algorithm 2 did to each of N examples."""
+
+  z_perp: np.ndarray  # [N, L-S, D] float32, the fine latents it kept
+  success: np.ndarray  # [N] bool, misclassified now, if only as it was
+  first_success: np.ndarray  # [N, 2] int32 (restart, step), as AttackResult
+  kept_clean: np.ndarray  # [N] bool, the image itself was the worst
+  steepest: np.ndarray  # [N] float32, max |gradient| at a random start
+
+
+def _chunks(
+  index: np.ndarray, batch_size: int
+) -> Iterator[tuple[np.ndarray, int]]:
+  """Yields (indices padded to batch_size by repeats, how many are real)."""
+  for start in range(0, len(index), batch_size):
+    part = index[start : start + batch_size]
+    yield np.resize(part, batch_size), len(part)
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled(fn: Callable[..., Any], kind: str, shared: int, split: int):
+  """fn on all devices, made once: `shared` arguments, then `split` ones."""
+  flags = (False,) * shared + (True,) * split
+  return parallel.compile(fn, kind, split=flags, out_split=True)
+
+
+@functools.lru_cache(maxsize=32)
+def _bound(fn: Callable[..., Any], *static):
+  """fn with its first arguments; the same object for the same arguments."""
+  return functools.partial(fn, *static)
+
+
+def _map_batches(fn, subject, params, x, batch_size: int) -> np.ndarray:
+  """Applies fn(params, .) to [N, ...] in padded batches; returns NumPy."""
+  run = _compiled(fn, subject.parallel, 1, 1)
+  outputs = [
+    np.asarray(run(params, x[index]))[:count]
+    for index, count in _chunks(np.arange(len(x)), batch_size)
+  ]
+  return np.concatenate(outputs)
+
+
+def predict(
+  subject: Subject, images: np.ndarray, *, batch_size: int = 100
+) -> np.ndarray:
+  """Logits [N, K] of images [N, H, W, C] in [0, 1]."""
+  fn, params = subject.logits_fn, subject.params
+  return _map_batches(fn, subject, params, images, batch_size)
+
+
+def decode(
+  subject: Subject, latents: np.ndarray, *, batch_size: int = 100
+) -> np.ndarray:
+  """Images [N, H, W, C] of latents [N, L, D], with stored noise."""
+  fn, params = subject.generator.synthesize, subject.generator_params
+  return _map_batches(fn, subject, params, latents, batch_size)
+
+
+def _draw_z(generator, rng, index):
+  """z ~ N(0, 1) [B, Z]; row b is a function of (rng, index[b])."""
+  keys = jax.vmap(functools.partial(jax.random.fold_in, rng))(index)
+  shape = (generator.latent_size,)
+  return jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
+
+
+def _draw_fine(generator, generator_params, rng, index):
+  """Random z_⊥ = map(z)_⊥ [B, L-S, D] of those z."""
+  z = _draw_z(generator, rng, index)
+  return mixing.map_fine(generator, generator_params, z)
+
+
+def _random_round(logits_fn, generator, params, rng, draws, x):
+  """Classifies n random mixes of each example of a batch.
+
+  Args:
+    logits_fn: As in Subject.
+    generator: As in Subject.
+    params: (classifier's, generator's).
+    rng: Key of all draws.
+    draws: [n] int32, the numbers of the draws.
+    x: (z_par [B, S, D], label [B], index [B] in the test set).
+
+  Returns:
+    [B, n] bool, whether the mix is misclassified.
+  """
+  params, generator_params = params
+  z_par, label, index = x
+  activations = generator.coarse(generator_params, z_par)
+
+  def failed(_, draw):
+    key = jax.random.fold_in(rng, draw)
+    z_perp = _draw_fine(generator, generator_params, key, index)
+    image = generator.fine(generator_params, activations, z_perp)
+    return None, jnp.argmax(logits_fn(params, image), axis=-1) != label
+
+  return jax.lax.scan(failed, None, draws)[1].T
+
+
+def random_mixes(
+  subject: Subject, rng: jax.Array, latents: np.ndarray
+) -> np.ndarray:
+  """Latents [N, L, D] with the fine part that draw 0 of `rng` gives them."""
+  key = jax.random.fold_in(rng, 0)
+  index = np.arange(len(latents))
+  z_perp = _draw_fine(subject.generator, subject.generator_params, key, index)
+  z_par, _ = mixing.split_latents(latents, subject.generator.split)
+  return np.asarray(mixing.merge_latents(z_par, z_perp))
+
+
+def random_failures(
+  subject: Subject,
+  rng: jax.Array,
+  batch: types.Batch,
+  *,
+  num_draws: int,
+  batch_size: int = 100,
+  draws_per_round: int = 10,
+) -> np.ndarray:
+  """The first random mix of each example that is misclassified.
+
+  Examples are dropped, between rounds, once a mix of theirs has failed.
+
+  Args:
+    subject: Classifier and generator.
+    rng: Key; draw n of example i is a function of (rng, n, i) alone.
+    batch: N examples, of whose latents only the coarse ones are used.
+    num_draws: Of random fine latents per example, at least 1.
+    batch_size: Examples in one compiled call.
+    draws_per_round: Draws in one compiled call.
+
+  Returns:
+    [N] int32, the number of the draw from 0, or -1 where none failed.
+  """
+  params = subject.params, subject.generator_params
+  fn = _bound(_random_round, subject.logits_fn, subject.generator)
+  run = _compiled(fn, subject.parallel, 3, 1)
+  first = np.full(len(batch.label), -1, np.int32)
+  for start in range(0, num_draws, draws_per_round):
+    draws = np.arange(start, start + draws_per_round, dtype=np.int32)
+    for index, count in _chunks(np.flatnonzero(first < 0), batch_size):
+      z_par = batch.latents[index, : subject.generator.split]
+      x = z_par, batch.label[index], index.astype(np.int32)
+      wrong = run(params, rng, draws, x)
+      wrong = np.asarray(wrong)[:count] & (draws < num_draws)
+      hit = wrong.any(axis=1)
+      first[index[:count][hit]] = start + wrong[hit].argmax(axis=1)
+  return first
+
+
+def _attack_batch(logits_fn, generator, attack, params, rng, batch, index):
+  """Algorithm 2 on one batch.
+
+  Args:
+    logits_fn: As in Subject.
+    generator: As in Subject.
+    attack: `config.eval.attack`, frozen.
+    params: (classifier's, generator's).
+    rng: Key; the starts of example i are a function of (rng, i).
+    batch: B examples.
+    index: [B] int32, their places in the test set.
+
+  Returns:
+    Attacked, of arrays [B, ...].
+  """
+  logits_fn = functools.partial(logits_fn, params[0])
+  result, kept_clean = methods.algorithm2(
+    *(rng, logits_fn, batch, generator, params[1]),
+    attack=attack,
+    draw_fn=lambda key: _draw_z(generator, key, index),
+  )
+  start = _draw_fine(generator, params[1], rng, index)
+  steepest = _steepest(logits_fn, generator, params[1], batch, start)
+  return Attacked(
+    result.x, result.success, result.first_success, kept_clean, steepest
+  )
+
+
+def _steepest(logits_fn, generator, generator_params, batch, z_perp):
+  """Largest entry [B] of the loss's gradient at z_⊥ [B, L-S, D]."""
+  z_par, _ = mixing.split_latents(batch.latents, generator.split)
+  activations = generator.coarse(generator_params, z_par)
+
+  def loss_fn(z_perp):
+    logits = logits_fn(generator.fine(generator_params, activations, z_perp))
+    target = jax.nn.one_hot(batch.label, logits.shape[-1])
+    return methods.cross_entropy(logits, target), logits
+
+  gradient = iterate.with_gradient(loss_fn, z_perp)[2]
+  return jnp.abs(gradient).max(axis=(1, 2))
+
+
+def algorithm2(
+  subject: Subject,
+  rng: jax.Array,
+  batch: types.Batch,
+  *,
+  attack: ml_collections.ConfigDict,
+  batch_size: int = 100,
+) -> Attacked:
+  """Attacks every example by Algorithm 2; see attacks.py for the records.
+
+  Args:
+    subject: Classifier and generator.
+    rng: Key; the starts of example i are a function of (rng, i).
+    batch: N examples.
+    attack: `config.eval.attack`.
+    batch_size: Examples in one compiled call.
+  """
+  attack = ml_collections.FrozenConfigDict(attack)  # Hashable, so static.
+  params = subject.params, subject.generator_params
+  fn = _bound(_attack_batch, subject.logits_fn, subject.generator, attack)
+  run = _compiled(fn, subject.parallel, 2, 2)
+  parts = []
+  with metrics.progress(
+    description='Algorithm 2', total=len(batch.label), unit='img'
+  ) as bar:
+    for index, count in _chunks(np.arange(len(batch.label)), batch_size):
+      x = jax.tree.map(lambda a, i=index: a[i], batch)
+      part = run(params, rng, x, index.astype(np.int32))
+      parts.append(jax.tree.map(lambda a, n=count: np.asarray(a)[:n], part))
+      bar.update(count)
+  return jax.tree.map(lambda *a: np.concatenate(a), *parts)
+
+
+def adversarial_images(
+  subject: Subject,
+  batch: types.Batch,
+  attacked: Attacked,
+  *,
+  batch_size: int = 100,
+) -> np.ndarray:
+  """The image [N, H, W, C] that Algorithm 2 kept for each example.
+
+  Args:
+    subject: Classifier and generator.
+    batch: The N examples that were attacked.
+    attacked: From `algorithm2`.
+    batch_size: Examples in one compiled call.
+  """
+  z_par, _ = mixing.split_latents(batch.latents, subject.generator.split)
+  mixed = np.asarray(mixing.merge_latents(z_par, attacked.z_perp))
+  decoded = decode(subject, mixed, batch_size=batch_size)
+  return np.where(
+    attacked.kept_clean[:, None, None, None], batch.image, decoded
+  )

@@ -1,0 +1,281 @@
+"""What a classifier gets right: clean, reconstructed, mixed, under attack.
+
+Threat model. The adversary knows the classifier and the generator. It may
+replace the fine latents z_⊥ of an encoded test image by any latents within
+`eps` (l_inf) of a draw from the generator's own fine latents, so it changes
+what the generator calls style and leaves z_∥, hence the digit, alone.
+Accuracy is the fraction of test images that stay correct:
+
+  clean           the image x itself
+  reconstruction  dec(enc(x))
+  random_mix      dec(z_∥, z_⊥) for one random z_⊥
+  worst_random    x and each of N random mixes, N = N_r * (K + 1): as many
+                  images as Algorithm 2 looks at, and without its gradients
+  perturbed       x and every iterate of Algorithm 2
+
+`clean` is measured on the whole test set, the others on its first
+`num_examples` images. Every number has its Wilson 95% interval, every image its
+row in WORKDIR/per_example.csv, and `gates` says whether to believe them.
+
+  results = evaluation.evaluate_run(
+    config, workdir, classifier_params, num_examples=500,
+    attack=config.eval.attack)
+
+Contents: measure, gates, load_examples, evaluate_run, eps_sweep.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+
+from advmix_jax import classifiers, types
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.encoder import inputs
+from advmix_jax.evaluation.measures import (
+  Subject,
+  adversarial_images,
+  algorithm2,
+  decode,
+  predict,
+  random_failures,
+  random_mixes,
+)
+from advmix_jax.evaluation.outcomes import (
+  Outcomes,
+  correct,
+  csv_text,
+  num_random_draws,
+  summarise,
+)
+from advmix_jax.report import pages, report
+from advmix_jax.runtime import checkpoints
+
+_PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
+_ATOL = 1e-3  # Logits of other batch sizes: float32 sums in another order.
+
+
+def measure(
+  subject: Subject,
+  batch: types.Batch,
+  *,
+  attack: ml_collections.ConfigDict,
+  seed: int = 0,
+  batch_size: int = 100,
+) -> Outcomes:
+  """Runs every evaluator on the same examples.
+
+  Args:
+    subject: Classifier and generator.
+    batch: N examples with their latents, NumPy arrays.
+    attack: `config.eval.attack`.
+    seed: Of all draws; classifiers with the same seed meet the same draws.
+    batch_size: Examples in one compiled call.
+  """
+  rng_random, rng_attack = jax.random.split(jax.random.key(seed))
+  size = {'batch_size': batch_size}
+  attacked = algorithm2(subject, rng_attack, batch, attack=attack, **size)
+  # At another batch size than in the attack: outcomes may not depend on it.
+  other = max(1, batch_size // 2)
+  kept = adversarial_images(subject, batch, attacked, batch_size=other)
+  margin = _margin(predict(subject, kept, batch_size=other), batch.label)
+  tie = np.abs(margin) < _ATOL
+  decoded = decode(subject, batch.latents, **size)
+  draws = num_random_draws(attack)
+  return Outcomes(
+    label=batch.label,
+    clean=predict(subject, batch.image, **size).argmax(-1),
+    reconstruction=predict(subject, decoded, **size).argmax(-1),
+    first_random=random_failures(
+      subject, rng_random, batch, num_draws=draws, **size
+    ),
+    attacked=attacked,
+    verified=tie | ((margin <= 0) == attacked.success),
+  )
+
+
+def _margin(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
+  """The label's logit minus the best other one, [N]."""
+  chosen = np.arange(logits.shape[1]) == label[:, None]
+  return logits[chosen] - np.where(chosen, -np.inf, logits).max(axis=1)
+
+
+def gates(
+  subject: Subject,
+  images: np.ndarray,
+  outcomes: Outcomes,
+  *,
+  batch_size: int = 100,
+) -> dict[str, bool]:
+  """Checks that an honest evaluation passes, {name: passed}.
+
+  random_below_gradient: N random mixes break no more examples than Algorithm 2
+    does with the same number of images; else its gradients are worth nothing.
+  kept_images_verified: every image that the attack kept, decoded again at
+    another batch size, is misclassified exactly if it is recorded so.
+  logits_ignore_batch: the logits of the first images don't depend on what
+    else is in the batch.
+  gradients_alive: at a random start at least 95% of the examples have a
+    finite gradient that isn't zero.
+  """
+  good = correct(outcomes)
+  few = images[:batch_size]
+  alone = predict(subject, few[:7], batch_size=7)
+  together = predict(subject, few, batch_size=batch_size)[:7]
+  steepest = outcomes.attacked.steepest
+  alive = np.isfinite(steepest) & (steepest > 0)
+  return {
+    'random_below_gradient': bool(
+      good['worst_random'].sum() >= good['perturbed'].sum()
+    ),
+    'kept_images_verified': bool(outcomes.verified.all()),
+    'logits_ignore_batch': bool(np.allclose(alone, together, atol=_ATOL)),
+    'gradients_alive': bool(alive.mean() >= 0.95),
+  }
+
+
+def load_examples(
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  classifier_params: types.Params,
+  *,
+  num_examples: int,
+) -> tuple[Subject, datasets.Dataset, types.Batch]:
+  """What a run is evaluated with; arguments are those of `evaluate_run`.
+
+  Returns:
+    (classifier and generator, the whole test set, its first `num_examples`
+    images with their latents).
+  """
+  if num_examples < 0:
+    raise ValueError(f'eval.num_examples is {num_examples}, expected >= 0')
+  classifier = classifiers.make_classifier(
+    config.classifier, datasets.NUM_CLASSES
+  )
+  generator, params = inputs.load_generator(config.generator)
+  test = datasets.load(config.data, 'test')
+  count = num_examples or len(test.label)
+  some = test._replace(
+    image=test.image[:count], label=test.label[:count], color=test.color[:count]
+  )
+  latents = inputs.load_latents(config, some, generator, params, workdir)
+  batch = types.Batch(some.image, some.label, np.asarray(latents))
+  subject = Subject(
+    *(classifier.apply, classifier_params, generator, params),
+    parallel=config.get('parallel', 'pmap'),
+  )
+  return subject, test, batch
+
+
+def evaluate_run(
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  classifier_params: types.Params,
+  *,
+  num_examples: int,
+  attack: ml_collections.ConfigDict,
+  output: str | os.PathLike | None = None,
+) -> dict[str, Any]:
+  """Evaluates a run's classifier, and writes what it saw.
+
+  per_example.csv has one row per attacked image, pictures.npz its first images
+  with what became of them, report.html all of it to look at.
+
+  Args:
+    config: The run's config: data, generator, encoder, classifier, eval.
+    workdir: The run's folder, where latents of own images are cached.
+    classifier_params: Of the classifier in `config`.
+    num_examples: Test images to attack, from the first; 0: all.
+    attack: `config.eval.attack`, or another with its fields.
+    output: The folder to write to; None: workdir.
+
+  Returns:
+    The values of `summarise`, and `gates`.
+
+  Raises:
+    ValueError: A number out of range, or latents that don't fit the images.
+  """
+  subject, test, batch = load_examples(
+    config, workdir, classifier_params, num_examples=num_examples
+  )
+  size = {'batch_size': config.eval.batch_size}
+  clean = predict(subject, test.image, **size).argmax(-1) == test.label
+  outcomes = measure(subject, batch, attack=attack, seed=config.seed, **size)
+  results = summarise(clean, outcomes, attack=attack)
+  results['gates'] = gates(subject, batch.image, outcomes, **size)
+  output = pathlib.Path(output or workdir)
+  report.write_text(output / 'per_example.csv', csv_text(outcomes))
+  pictures = _pictures(subject, batch, outcomes, config.seed)
+  checkpoints.save_npz(output / 'pictures.npz', pictures, {'seed': config.seed})
+  record = {'method': config.method, 'seed': config.seed} | results
+  page = pages.comparison([record], [pictures])
+  report.write_text(output / 'report.html', page)
+  return results
+
+
+def eps_sweep(
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  classifier_params: types.Params,
+  *,
+  num_examples: int,
+  attack: ml_collections.ConfigDict,
+  factors: Sequence[float] = (0.0, 1.0, 10.0, 100.0),
+) -> dict[str, float]:
+  """Accuracy under Algorithm 2 with eps and alpha times each factor.
+
+  A larger ball should not help the defender: where it does, the attack is the
+  weak one, and alpha or the number of steps is wrong for it.
+  Arguments are those of `evaluate_run`.
+
+  Returns:
+    {eps: accuracy}, eps as a string, as JSON has it.
+  """
+  subject, _, batch = load_examples(
+    config, workdir, classifier_params, num_examples=num_examples
+  )
+  rng = jax.random.split(jax.random.key(config.seed))[1]
+  accuracies = {}
+  for factor in factors:
+    scaled = attack.copy_and_resolve_references()
+    scaled.eps, scaled.alpha = attack.eps * factor, attack.alpha * factor
+    attacked = algorithm2(
+      subject, rng, batch, attack=scaled, batch_size=config.eval.batch_size
+    )
+    accuracies[f'{scaled.eps:g}'] = 1 - float(attacked.success.mean())
+  return accuracies
+
+
+def _pictures(subject, batch, outcomes, seed):
+  """The first images, what became of them, and how sure each made it.
+
+  Returns:
+    label [n]; images, {name: uint8 [n, H, W, C]}; probabilities, {name:
+    [n, K]}; named image, reconstruction, random_mix and adversarial.
+  """
+  n = min(_PICTURES, len(batch.label))
+  batch, attacked = jax.tree.map(lambda a: a[:n], (batch, outcomes.attacked))
+  rng = jax.random.split(jax.random.key(seed))[0]
+  mixes = random_mixes(subject, rng, batch.latents)
+  shown = {
+    'image': batch.image,
+    'reconstruction': decode(subject, batch.latents, batch_size=n),
+    'random_mix': decode(subject, mixes, batch_size=n),
+    'adversarial': adversarial_images(subject, batch, attacked, batch_size=n),
+  }
+  return {
+    'label': batch.label,
+    'images': {
+      name: np.uint8(np.clip(x, 0, 1) * 255 + 0.5) for name, x in shown.items()
+    },
+    'probabilities': {
+      name: np.asarray(jax.nn.softmax(predict(subject, x, batch_size=n)))
+      for name, x in shown.items()
+    },
+  }

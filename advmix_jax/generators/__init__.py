@@ -1,0 +1,1 @@
+"""Generators: StyleGAN v1, exact ones, mixing of latents, GAN training."""

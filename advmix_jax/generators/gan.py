@@ -1,0 +1,371 @@
+"""StyleGAN training: logistic loss, R1, progressive levels, style mixing, EMA.
+
+The losses are those of the official code (Karras et al. 2019, Section 2 and
+appendix C; Mescheder et al. 2018 for R1):
+
+  G  E[softplus(-D(G(z)))]
+  D  E[softplus(D(G(z)))] + E[softplus(-D(x))] + r1_gamma/2 * E|grad_x D(x)|^2
+
+with images in [-1, 1] for the norm of the gradient. Two savings, both options:
+R1 every `r1_interval` steps at `r1_interval` times the weight (lazy R1,
+Karras et al. 2020, appendix B), and one batch of fakes for both players: D is
+updated first, and G then learns from the new D on the same fakes.
+
+Contents: default_config, GanState, level_at, optimizer, init,
+reset_optimizers, mix_styles, mix_loss, r1_penalty, make_step.
+The loop that runs them is in advmix_jax/gan_training.py.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from advmix_jax import types
+from advmix_jax.generators import mixing, stylegan
+from advmix_jax.runtime import parallel
+
+
+class GanState(NamedTuple):
+  """Everything that GAN training updates."""
+
+  step: jax.Array  # [] int32
+  generator: types.Params
+  discriminator: types.Params
+  average: types.Params  # the generator's exponential moving average (Gs)
+  generator_opt: Any
+  discriminator_opt: Any
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Training options; official values unless the comment says otherwise.
+
+  Returns:
+    learning_rate, beta1, beta2: of Adam, both players. batch_size.
+    kimg: thousands of real images shown in all. decay_kimg: the learning rate
+    falls linearly to zero over the last so many (0 = constant). r1_gamma,
+    r1_interval: weight and period of R1 (1 = every step, official). ema_kimg:
+    half-life of the average. style_mixing: probability of a mixed pair of
+    latents (official 0.9; 0 here, since mixes are off the data when colour =
+    label). mix_consistency: weight of `mix_loss`, from mix_start_kimg on (0 =
+    plain StyleGAN). dlatent_beta: decay of the mean w. start_resolution: where
+    growing starts (0 = full size at once). phase_kimg: length of each fade and
+    each stable phase. noise: fresh noise while training. clip: both players see
+    fakes in [0, 1] (ops.clip_towards), so a stroke may saturate: instance norm
+    makes thin digits brighter than broad ones, which else only the coarse
+    latents could mend.
+  """
+  return ml_collections.ConfigDict(
+    {
+      'learning_rate': 1.5e-3,
+      'beta1': 0.0,
+      'beta2': 0.99,
+      'batch_size': 32,
+      'kimg': 300.0,
+      'decay_kimg': 0.0,
+      'r1_gamma': 2.0,
+      'r1_interval': 8,
+      'ema_kimg': 10.0,
+      'style_mixing': 0.0,
+      'mix_consistency': 0.0,
+      'mix_start_kimg': 0.0,
+      'dlatent_beta': 0.995,
+      'start_resolution': 0,
+      'phase_kimg': 60.0,
+      'noise': True,
+      'clip': False,
+    }
+  )
+
+
+def level_at(config, resolution: int, kimg: float) -> tuple[int, float]:
+  """Progressive growing: (level, blend) after `kimg` thousand images.
+
+  lod = level + blend falls from log2(R / start_resolution) to 0: each level is
+  stable for `phase_kimg`, then the next fades in over `phase_kimg`.
+  """
+  start = config.start_resolution or resolution
+  lod = float(resolution.bit_length() - start.bit_length())
+  phase, rest = divmod(kimg, 2 * config.phase_kimg)
+  lod -= phase + max(0.0, rest / config.phase_kimg - 1)
+  lod = max(lod, 0.0)
+  return int(lod), lod - int(lod)
+
+
+def optimizer(config) -> optax.GradientTransformation:
+  """Adam as both players use it."""
+  return optax.adam(
+    config.learning_rate, b1=config.beta1, b2=config.beta2, eps=1e-8
+  )
+
+
+def init(rng: jax.Array, network_config, config) -> GanState:
+  """A fresh state; the average starts as a copy of the generator."""
+  g_rng, d_rng = jax.random.split(rng)
+  generator = stylegan.make_generator(network_config).init(g_rng)
+  discriminator = stylegan.make_discriminator(network_config).init(d_rng)
+  adam = optimizer(config)
+  return GanState(
+    step=jnp.zeros((), jnp.int32),
+    generator=generator,
+    discriminator=discriminator,
+    average=jax.tree.map(jnp.copy, generator),
+    generator_opt=adam.init(generator),
+    discriminator_opt=adam.init(discriminator),
+  )
+
+
+def reset_optimizers(state: GanState, config) -> GanState:
+  """Fresh Adam moments, as the official schedule does at each new level."""
+  adam = optimizer(config)
+  return state._replace(
+    generator_opt=adam.init(state.generator),
+    discriminator_opt=adam.init(state.discriminator),
+  )
+
+
+def mix_styles(
+  rng: jax.Array, w: jax.Array, other: jax.Array, probability: float
+) -> jax.Array:
+  """Style-mixing regularisation: with `probability`, w up to a random layer.
+
+  Args:
+    rng: key.
+    w, other: [B, L, D].
+    probability: of mixing, per image.
+
+  Returns:
+    [B, L, D]; layers from a cut in 1..L-1 on come from `other`.
+  """
+  b, layers, _ = w.shape
+  cut_rng, use_rng = jax.random.split(rng)
+  cut = parallel.rows(
+    lambda n: jax.random.randint(cut_rng, (n, 1), 1, layers), b
+  )
+  use = parallel.rows(lambda n: jax.random.uniform(use_rng, (n, 1)), b)
+  use = use < probability
+  keep = (jnp.arange(layers) < cut) | ~use
+  return jnp.where(keep[:, :, None], w, other)
+
+
+def mix_loss(
+  images: jax.Array,
+  mixed: jax.Array,
+  donors: jax.Array,
+  size: int | None = None,
+) -> jax.Array:
+  """Asks a mix to be its coarse parent's shape in its fine parent's colour.
+
+  On images that are ink times one colour, x = g(x) c(x) with g the largest
+  channel and c the least-squares colour. The mean over the batch of
+  |mix - g(image) c(donor)|^2, the targets fixed. Without pairs off the
+  diagonal (colour = label) no real image teaches this, and a plain StyleGAN
+  leaks part of the colour into its coarse latents.
+
+  Args:
+    images: [B, H, W, C] from (w_∥, w_⊥).
+    mixed: [B, H, W, C] from (w_∥, donor's w_⊥).
+    donors: [B, H, W, C] from the donor's latents.
+    size: examples on all devices; None: B.
+  """
+  images, donors = jax.lax.stop_gradient(
+    (jnp.clip(images, 0, 1), jnp.clip(donors, 0, 1))
+  )
+  ink = donors.max(-1, keepdims=True)
+  color = (donors * ink).sum((1, 2), keepdims=True) / jnp.maximum(
+    jnp.square(ink).sum((1, 2), keepdims=True), 1.0
+  )
+  target = images.max(-1, keepdims=True) * color
+  return parallel.mean(
+    jnp.square(mixed - target).sum((1, 2, 3)), size or len(images)
+  )
+
+
+def r1_penalty(
+  score_fn, images: jax.Array, size: int | None = None
+) -> jax.Array:
+  """Mean over the batch of |grad_x D(x)|^2 with x on the [-1, 1] scale.
+
+  Args:
+    score_fn: images in [0, 1] [B, H, W, C] -> [B].
+    images: real images in [0, 1].
+    size: examples on all devices; None: B.
+  """
+  size = size or len(images)
+  grad = jax.grad(lambda x: parallel.counted(score_fn(x), size).sum())(images)
+  # x = (official + 1) / 2, so the official gradient is half of this one.
+  norms = jnp.square(grad / 2).sum((1, 2, 3))
+  return parallel.mean(norms, size)
+
+
+def _fakes_fn(network_config, config):
+  """Returns fakes(params, rng, rows, blend, level, with_mix).
+
+  `rows` is how many this device draws. The differentiable outputs are (images,
+  mix loss); the mean w and the labels (None without classes) come beside.
+  """
+  generator = stylegan.make_generator(network_config)
+  if config.clip:
+    generator = stylegan.clipped(generator, towards=True)
+  size = config.batch_size
+
+  def fakes(params, rng, rows, blend, level, with_mix):
+    z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
+
+    def draw(rng):
+      z = mixing.random_z(generator, rng, rows)
+      return stylegan.split_z(network_config, z)
+
+    z, labels = draw(z_rng)
+    w = generator.map(params, z, labels)
+    beside = parallel.mean(w[:, 0], size), labels
+    if config.style_mixing:
+      other = generator.map(params, draw(other_rng)[0], labels)
+      w = mix_styles(mix_rng, w, other, config.style_mixing)
+    noise_rng = noise_rng if config.noise else None
+    image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
+    if not with_mix:
+      return (image, jnp.zeros(())), beside
+    mixed, _ = mixing.split_latents(w, generator.split)
+    _, fine = mixing.split_latents(parallel.roll(w, size), generator.split)
+    mixed = mixing.merge_latents(mixed, fine)
+    mixed = generator.synthesize(params, mixed, noise_rng)
+    donors = parallel.roll(image, size)
+    return (image, mix_loss(image, mixed, donors, size)), beside
+
+  return fakes
+
+
+def _discriminator_loss_fn(discriminator, config):
+  """Returns (params, real, fake, blend, level, with_r1) -> loss, metrics.
+
+  `real` and `fake` are pairs of images and labels.
+  """
+  size = config.batch_size
+
+  def loss_fn(params, real, fake, blend, level, with_r1):
+    real, labels = real
+
+    def score(x):
+      return discriminator.apply(params, x, labels, level, blend, size)
+
+    real_score = score(real)
+    fake_score = discriminator.apply(params, *fake, level, blend, size)
+    loss = parallel.mean(jax.nn.softplus(fake_score), size)
+    loss += parallel.mean(jax.nn.softplus(-real_score), size)
+    metrics = {
+      'gan/real_score': parallel.mean(real_score, size),
+      'gan/fake_score': parallel.mean(fake_score, size),
+    }
+    if with_r1:
+      metrics['gan/r1'] = r1_penalty(score, real, size)
+      loss += config.r1_gamma / 2 * config.r1_interval * metrics['gan/r1']
+    return loss, metrics | {'gan/discriminator_loss': loss}
+
+  return loss_fn
+
+
+def _apply(updates, params, factor):
+  updates = jax.tree.map(lambda u: u * factor, updates)
+  return optax.apply_updates(params, updates)
+
+
+def make_step(network_config, config, kind='pmap'):
+  """Returns the compiled update of both players, on all devices.
+
+  step(state, batch, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
+
+  The images of `batch` are real, in [0, 1]; at level > 0 they are averaged
+  down and enlarged again, so both players see the same detail. Its labels are
+  read where the network is conditional (label_size > 0), and the fakes are
+  then of random classes, judged as of theirs (Karras et al. 2019). The named
+  arguments are static: one compilation per combination. `kind` is one of
+  parallel.KINDS; a batch that the devices don't divide is filled up.
+  """
+  step = _step_fn(network_config, config)
+
+  @functools.cache
+  def compiled(**static):
+    return parallel.compile(
+      functools.partial(step, **static),
+      kind,
+      split=(False, True, False, False),
+      out_split=False,
+      donate=(0,),
+    )
+
+  def run(state, batch, rng, blend, *, level, with_r1, with_mix):
+    static = {'level': level, 'with_r1': with_r1, 'with_mix': with_mix}
+    return compiled(**static)(state, batch, rng, blend)
+
+  return run
+
+
+def _step_fn(network_config, config):
+  """The update itself, not compiled."""
+  discriminator = stylegan.make_discriminator(network_config)
+  fakes = _fakes_fn(network_config, config)
+  discriminator_loss = _discriminator_loss_fn(discriminator, config)
+  adam, size = optimizer(config), config.batch_size
+  ema = 0.5 ** (size / (1000 * config.ema_kimg))
+  start = config.start_resolution or network_config.resolution
+  growing = start < network_config.resolution
+
+  def step(state, batch, rng, blend, *, level, with_r1, with_mix):
+    # A plain 0.0 leaves the coarser read-outs out of the program.
+    blend = blend if growing and level < len(network_config.fmaps) - 1 else 0.0
+    factor = _decay(config, state.step)
+    (fake, mix), vjp, (mean, labels) = jax.vjp(
+      lambda p: fakes(p, rng, len(batch.image), blend, level, with_mix),
+      state.generator,
+      has_aux=True,
+    )
+    real = batch.image, _one_hot(network_config, batch.label)
+    grads, metrics = jax.grad(discriminator_loss, has_aux=True)(
+      state.discriminator, real, (fake, labels), blend, level, with_r1
+    )
+    grads, metrics = parallel.total((grads, metrics))
+    updates, d_opt = adam.update(grads, state.discriminator_opt)
+    d_params = _apply(updates, state.discriminator, factor)
+
+    def generator_loss(x):
+      scores = discriminator.apply(d_params, x, labels, level, blend, size)
+      return parallel.mean(jax.nn.softplus(-scores), size)
+
+    g_loss, pull = jax.value_and_grad(generator_loss)(fake)
+    (grads,) = vjp((pull, jnp.asarray(config.mix_consistency, jnp.float32)))
+    grads, g_loss, mix, mean = parallel.total((grads, g_loss, mix, mean))
+    updates, g_opt = adam.update(grads, state.generator_opt)
+    g_params = _apply(updates, state.generator, factor)
+    average = _average(state.average, g_params, mean, ema, config)
+    state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
+    return state, metrics | {'gan/generator_loss': g_loss, 'gan/mix_loss': mix}
+
+  return step
+
+
+def _one_hot(network_config, labels):
+  """[B] -> [B, classes]; None where the network has no classes."""
+  classes = network_config.label_size
+  return jax.nn.one_hot(labels, classes) if classes else None
+
+
+def _decay(config, step):
+  """Factor of the learning rate at `step`."""
+  if not config.decay_kimg:
+    return 1.0
+  left = config.kimg - step * config.batch_size / 1000
+  return jnp.clip(left / config.decay_kimg, 0, 1)
+
+
+def _average(average, params, mean, ema, config):
+  """Moves the averaged generator; updates the mean w of both, in place."""
+  tracked = params['mapping']['dlatent_avg']
+  tracked = optax.incremental_update(mean, tracked, 1 - config.dlatent_beta)
+  params['mapping']['dlatent_avg'] = tracked
+  average = optax.incremental_update(params, average, 1 - ema)
+  average['mapping']['dlatent_avg'] = tracked
+  return average

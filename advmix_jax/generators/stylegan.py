@@ -1,0 +1,327 @@
+"""StyleGAN v1 (Karras et al. 2019, arXiv:1812.04948) as Haiku modules.
+
+A use from start to end:
+
+  config = stylegan.default_config()
+  generator = stylegan.make_generator(config)
+  params = generator.init(jax.random.key(0))
+  w = generator.map(params, jax.random.normal(jax.random.key(1), (4, 64)))
+  images = generator.synthesize(params, stylegan.truncate(params, w, psi=0.7))
+
+The networks themselves are in stylegan_modules.py. Inside, images are in
+[-1, 1]; the public functions speak [0, 1], that is (official + 1) / 2, before
+any clipping.
+
+Contents: default_config, make_generator, split_z, make_discriminator, clipped,
+truncate, average_latents, save, load, load_discriminator.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from advmix_jax import types
+from advmix_jax.generators.stylegan_modules import (
+  Discriminator,
+  Mapping,
+  Synthesis,
+  num_layers,
+)
+from advmix_jax.ops import conv as ops
+from advmix_jax.runtime import checkpoints
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Architecture of the small generator for 32x32 digits.
+
+  Returns:
+    resolution: a power of two, at least 4. num_channels: of the image.
+    fmaps: channels at 4x4, 8x8, ... up to the resolution.
+    dense_fmaps: width of the discriminator's first dense layer, 0 = fmaps[0].
+    latent_size: Z. dlatent_size: D. mapping_fmaps, mapping_layers: the mapping
+    network. mapping_lrmul: learning-rate multiplier of the mapping.
+    label_size: classes of a conditional network, 0 = none. split: S, the number
+    of coarse layers. mbstd_group_size: the discriminator's stddev groups.
+    lod: halvings of the resolution that are left out by default; a converted
+    network that was still growing has one above 0, maybe between integers.
+  """
+  return ml_collections.ConfigDict(
+    {
+      'resolution': 32,
+      'num_channels': 3,
+      'fmaps': (64, 64, 32, 16),
+      'dense_fmaps': 0,
+      'latent_size': 64,
+      'dlatent_size': 32,
+      'mapping_fmaps': 64,
+      'mapping_layers': 4,
+      'mapping_lrmul': 0.01,
+      'label_size': 0,
+      'split': 6,
+      'mbstd_group_size': 4,
+      'lod': 0.0,
+    }
+  )
+
+
+class DiscriminatorFns(NamedTuple):
+  """A discriminator of pure functions; images are in [0, 1]."""
+
+  init: Callable[..., types.Params]  # (rng) -> params
+  # (params, images, labels=None, level=, blend=, size=) -> [B]; [B, classes] of
+  # a conditional network that is given no labels. See Discriminator for size.
+  apply: Callable[..., jax.Array]
+
+
+def _check(config):
+  size = config.resolution
+  if size < 4 or size & (size - 1):
+    raise ValueError(f'resolution must be a power of two >= 4, got {size}')
+  blocks = num_layers(config) // 2
+  if len(config.fmaps) != blocks:
+    raise ValueError(
+      f'fmaps must list {blocks} widths (4x4 to {size}x{size}), '
+      f'got {tuple(config.fmaps)}'
+    )
+  if not 0 < config.split < num_layers(config):
+    raise ValueError(
+      f'split must be in 1..{num_layers(config) - 1}, got {config.split}'
+    )
+  if not 0 <= config.lod <= blocks - 1:
+    raise ValueError(f'lod must be in 0..{blocks - 1}, got {config.lod}')
+
+
+def _level(config, level, blend):
+  """(level, blend), by default those of the config's lod."""
+  if level is None:
+    level = int(config.lod)
+    blend = float(config.lod) - level
+  return level, blend
+
+
+def _generator_functions(config):
+  """The Haiku side of a generator; `init` touches every parameter."""
+
+  def build():
+    mapping, synthesis = Mapping(config), Synthesis(config)
+
+    def touch(z, labels):
+      w = mapping(z, labels)
+      x = None
+      for i in range(num_layers(config)):
+        x = synthesis.layers(x, w[:, i : i + 1], i)
+        if i % 2:
+          synthesis.to_rgb(x, num_layers(config) // 2 - 1 - i // 2)
+
+    return touch, (mapping, synthesis, synthesis.coarse, synthesis.fine)
+
+  return hk.multi_transform(build)
+
+
+def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
+  """Builds the pure functions of a StyleGAN generator.
+
+  `synthesize` takes, beyond the common interface, `level` and `blend` for
+  progressive growing (lod = level + blend, by default the config's); `map`
+  takes `labels` [B, classes] where the network is conditional; without them, z
+  has more columns, which draw the class (see `split_z`). `fine` raises a
+  ValueError where the config's lod is above 0.
+
+  Args:
+    config: as `default_config` returns.
+
+  Returns:
+    A types.Generator; images are in [0, 1] before clipping.
+
+  Raises:
+    ValueError: for a resolution, fmaps or split that make no network.
+  """
+  _check(config)
+  return _make_generator(ml_collections.FrozenConfigDict(config))
+
+
+@functools.lru_cache(maxsize=8)
+def _make_generator(config):
+  """The same functions for the same config, so that jit compiles them once."""
+  functions = _generator_functions(config)
+  mapping, synthesis, coarse, fine = functions.apply
+
+  def init(rng):
+    labels = jnp.zeros((1, config.label_size)) if config.label_size else None
+    return functions.init(rng, jnp.ones((1, config.latent_size)), labels)
+
+  def to_latents(params, z, labels=None):
+    if labels is None:
+      z, labels = split_z(config, z)
+    elif labels.shape[1:] != (config.label_size,) or not config.label_size:
+      raise ValueError(
+        f'labels are {labels.shape}, expected {config.label_size} classes'
+      )
+    elif z.shape[1:] != (config.latent_size,):
+      raise ValueError(
+        f'z is {z.shape} with labels, expected {config.latent_size} columns'
+      )
+    return mapping(params, None, z, labels)
+
+  def synthesize(params, w, rng=None, *, level=None, blend=0.0):
+    level, blend = _level(config, level, blend)
+    return (synthesis(params, None, w, rng, level, blend) + 1) / 2
+
+  def finish(params, x, w):
+    if config.lod:
+      raise ValueError(f'fine needs a network of lod 0, got {config.lod}')
+    return (fine(params, None, x, w) + 1) / 2
+
+  return types.Generator(
+    init=init,
+    map=to_latents,
+    synthesize=synthesize,
+    coarse=lambda params, w: coarse(params, None, w),
+    fine=finish,
+    num_layers=num_layers(config),
+    split=config.split,
+    latent_size=config.latent_size + config.label_size,
+    dlatent_size=config.dlatent_size,
+  )
+
+
+def split_z(config, z: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+  """Parts the draw of a conditional network: its z, and a class.
+
+  The class is the place of the largest of the last `label_size` columns: of
+  normal numbers, each class has the same chance.
+
+  Args:
+    config: as `default_config` returns.
+    z: [B, Z + classes].
+
+  Returns:
+    z [B, Z], and labels [B, classes], one-hot; None without classes.
+
+  Raises:
+    ValueError: z has another size.
+  """
+  size, classes = config.latent_size, config.label_size
+  if z.shape[-1] != size + classes:
+    raise ValueError(
+      f'z is {z.shape}, expected {size} columns and labels, or '
+      f'{size} + {classes} columns that draw the class too'
+    )
+  if not classes:
+    return z, None
+  return z[:, :size], jax.nn.one_hot(z[:, size:].argmax(-1), classes)
+
+
+def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
+  """Builds the pure functions of the discriminator (see DiscriminatorFns)."""
+  _check(config)
+  blocks = len(config.fmaps)
+
+  def score(image, labels=None, level=None, blend=0.0, size=None):
+    level, blend = _level(config, level, blend)
+    return Discriminator(config)(image * 2 - 1, labels, level, blend, size)
+
+  def touch(image):
+    network = Discriminator(config)
+    for level in range(blocks):
+      network(image, None, level)
+
+  shape = (1, config.resolution, config.resolution, config.num_channels)
+  transformed = hk.without_apply_rng(hk.transform(score))
+  return DiscriminatorFns(
+    init=lambda rng: hk.transform(touch).init(rng, jnp.zeros(shape)),
+    apply=transformed.apply,
+  )
+
+
+@functools.lru_cache(maxsize=8)  # The same functions are compiled once.
+def clipped(
+  generator: types.Generator, *, towards: bool = False
+) -> types.Generator:
+  """The generator with its images clipped to [0, 1].
+
+  Args:
+    generator: any, usually a StyleGAN, whose images may saturate beyond.
+    towards: for descents on the images, by `ops.clip_towards`: a pixel that
+      should come back into the range still has a gradient.
+  """
+
+  def clip(images):
+    return ops.clip_towards(images) if towards else jnp.clip(images, 0, 1)
+
+  return generator._replace(
+    synthesize=lambda *a, **k: clip(generator.synthesize(*a, **k)),
+    fine=lambda *a: clip(generator.fine(*a)),
+  )
+
+
+def average_latents(params: types.Params, layers: int) -> jax.Array:
+  """The generator's mean latents, tiled: [L, D]."""
+  mean = params['mapping']['dlatent_avg']
+  return jnp.broadcast_to(mean, (layers,) + mean.shape)
+
+
+def truncate(
+  params: types.Params,
+  w: jax.Array,
+  *,
+  psi: float | None = 0.7,
+  cutoff: int | None = 8,
+) -> jax.Array:
+  """The truncation trick: pulls early layers towards the mean w.
+
+  Args:
+    params: of the generator.
+    w: [B, L, D].
+    psi: 1 or None leaves w as it is, 0 gives the mean image.
+    cutoff: layers 0..cutoff-1 are pulled; None leaves w as it is.
+
+  Returns:
+    [B, L, D].
+  """
+  if psi is None or cutoff is None:
+    return w
+  mean = params['mapping']['dlatent_avg']
+  pulled = mean + (w - mean) * psi
+  layer = jnp.arange(w.shape[1])[:, None]
+  return jnp.where(layer < cutoff, pulled, w)
+
+
+def save(
+  path: str, config: ml_collections.ConfigDict, params: types.Params, **more
+) -> None:
+  """Writes a portable `.npz` with the parameters and their architecture."""
+  metadata = {'kind': 'stylegan_generator', 'config': config.to_dict()} | more
+  checkpoints.save_npz(path, params, metadata)
+
+
+def load(path: str) -> tuple[types.Generator, types.Params]:
+  """Reads what `save` or the converter wrote.
+
+  Raises:
+    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+  """
+  config, params = _load(path, 'stylegan_generator')
+  return make_generator(config), params
+
+
+def load_discriminator(path: str) -> tuple[DiscriminatorFns, types.Params]:
+  """Reads what the converter wrote with --network=D; raises as `load`."""
+  config, params = _load(path, 'stylegan_discriminator')
+  return make_discriminator(config), params
+
+
+def _load(path, kind):
+  params, metadata = checkpoints.load_npz(path)
+  if metadata.get('kind') != kind:
+    raise ValueError(
+      f'{path} holds {metadata.get("kind")!r}, expected a {kind}'
+    )
+  config = default_config()
+  config.update(metadata['config'])
+  return config, params

@@ -1,0 +1,263 @@
+"""The Haiku modules of StyleGAN v1 (arXiv:1812.04948), images in [-1, 1].
+
+Written from the paper's equations and held against reference arrays of the
+official network. Names of modules and parameters are part of the file format
+of releases; a golden test keeps them.
+
+Contents: num_layers, layer_name; Dense, Mapping, StyleLayer, Synthesis,
+Discriminator.
+"""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from advmix_jax.ops import conv as ops
+from advmix_jax.ops import norms
+from advmix_jax.runtime import parallel
+
+FUSED_FROM = 128  # From this output size on, official kernels are turned.
+
+
+def num_layers(config) -> int:
+  """L = 2 * log2(resolution) - 2, the number of style layers."""
+  return 2 * (int(config.resolution).bit_length() - 1) - 2
+
+
+def _weight(shape, *, gain=2**0.5, lrmul=1.0, name='w'):
+  """Equalized learning rate: unit-normal storage, scaled when used."""
+  fan_in = 1
+  for size in shape[:-1]:
+    fan_in *= size
+  w = hk.get_parameter(
+    name, shape, init=hk.initializers.RandomNormal(1 / lrmul)
+  )
+  return w * (gain / fan_in**0.5 * lrmul)
+
+
+def _bias(size, *, lrmul=1.0, name='b'):
+  return hk.get_parameter(name, [size], init=jnp.zeros) * lrmul
+
+
+class Dense(hk.Module):
+  """Equalized fully connected layer: [B, I] -> [B, O]."""
+
+  def __init__(self, size, *, gain=2**0.5, lrmul=1.0, name=None):
+    super().__init__(name=name)
+    self._size, self._scale = size, {'gain': gain, 'lrmul': lrmul}
+
+  def __call__(self, x):
+    w = _weight([x.shape[-1], self._size], **self._scale)
+    return x @ w + _bias(self._size, lrmul=self._scale['lrmul'])
+
+
+class Mapping(hk.Module):
+  """z [B, Z] -> w [B, L, D], the same w for every layer (Section 2)."""
+
+  def __init__(self, config, name='mapping'):
+    super().__init__(name=name)
+    self._config = config
+
+  def __call__(self, z, labels=None):
+    c = self._config
+    # The running mean of w; training updates it, truncation reads it.
+    hk.get_parameter('dlatent_avg', [c.dlatent_size], init=jnp.zeros)
+    if c.label_size:
+      embed = hk.get_parameter(
+        'label_concat',
+        [c.label_size, c.latent_size],
+        init=hk.initializers.RandomNormal(),
+      )
+      z = jnp.concatenate([z, labels @ embed], axis=-1)
+    x = norms.pixel_norm(z)
+    for i in range(c.mapping_layers):
+      last = i == c.mapping_layers - 1
+      size = c.dlatent_size if last else c.mapping_fmaps
+      dense = Dense(size, lrmul=c.mapping_lrmul, name=f'dense{i}')
+      x = ops.leaky_relu(dense(x))
+    return jnp.broadcast_to(x[:, None], (len(x), num_layers(c), x.shape[-1]))
+
+
+class StyleLayer(hk.Module):
+  """One layer of synthesis: source, noise, bias, leaky ReLU, AdaIN.
+
+  The source is the learned constant (layer 0), an enlarging convolution with
+  blur (even layers) or a plain convolution (odd layers).
+  """
+
+  def __init__(self, index, channels, name):
+    super().__init__(name=name)
+    self._index, self._channels = index, channels
+    self._size = 2 ** (index // 2 + 2)
+
+  def __call__(self, x, w, rng=None, *, normalised=False):
+    """The whole layer; what is left of it where x is already `normalised`."""
+    style = Dense(2 * self._channels, gain=1.0, name='style')
+    if normalised:
+      return norms.modulate(x, style(w))
+    return norms.adain(self._before_norm(x, len(w), rng), style(w))
+
+  def _before_norm(self, x, batch, rng):
+    x = self._source(x, batch) + self._noise(batch, rng)
+    return ops.leaky_relu(norms.add_bias(x, _bias(self._channels)))
+
+  def normalised(self, x):
+    """The layer up to its instance norm, which no style has touched yet."""
+    return norms.instance_norm(self._before_norm(x, len(x), None))
+
+  def _source(self, x, batch):
+    c, s = self._channels, self._size
+    if self._index == 0:
+      const = hk.get_parameter('const', [1, 4, 4, c], init=jnp.ones)
+      return jnp.broadcast_to(const, (batch, 4, 4, c))
+    w = _weight([3, 3, x.shape[-1], c])
+    if self._index % 2:
+      return ops.conv2d(x, w)
+    w = w[::-1, ::-1] if s >= FUSED_FROM else w
+    return ops.blur2d(ops.upscale_conv2d(x, w))
+
+  def _noise(self, batch, rng):
+    s = self._size
+    strength = hk.get_parameter(
+      'noise_strength', [self._channels], init=jnp.zeros
+    )
+    stored = hk.get_parameter(
+      'noise', [1, s, s, 1], init=hk.initializers.RandomNormal()
+    )
+    if rng is None:
+      return strength * jax.lax.stop_gradient(stored)
+    rng = jax.random.fold_in(rng, self._index)
+    fresh = parallel.rows(lambda n: jax.random.normal(rng, (n, s, s, 1)), batch)
+    return strength * fresh
+
+
+class Synthesis(hk.Module):
+  """Style layers and read-outs; the first S layers can run on their own."""
+
+  def __init__(self, config, name='synthesis'):
+    super().__init__(name=name)
+    self._config = config
+    self._layers = [
+      StyleLayer(i, config.fmaps[i // 2], layer_name(i))
+      for i in range(num_layers(config))
+    ]
+
+  def layers(self, x, w, first, rng=None):
+    """Runs layers first..first+n-1 on activations x, w [B, n, D]."""
+    for i in range(w.shape[1]):
+      x = self._layers[first + i](x, w[:, i], rng)
+    return x
+
+  def to_rgb(self, x, lod):
+    """[B, h, h, C] -> [B, h, h, num_channels] in [-1, 1]."""
+    return _Rgb(self._config.num_channels, name=f'to_rgb_lod{lod}')(x)
+
+  def coarse(self, w):
+    """z_∥ [B, S, D] -> activations of layer S before its style."""
+    return self._layers[w.shape[1]].normalised(self.layers(None, w, 0))
+
+  def fine(self, x, w):
+    """Activations before the style of layer S, z_⊥ [B, L-S, D] -> [-1, 1]."""
+    first = num_layers(self._config) - w.shape[1]
+    x = self._layers[first](x, w[:, 0], normalised=True)
+    return self.to_rgb(self.layers(x, w[:, 1:], first + 1), 0)
+
+  def __call__(self, w, rng=None, level=0, blend=0.0):
+    """Image at lod = level + blend, enlarged to the full size.
+
+    Args:
+      w: [B, L, D].
+      rng: fresh noise; None uses the stored noise.
+      level: int, halvings left out (progressive growing).
+      blend: in [0, 1], share of the next coarser read-out.
+    """
+    count = num_layers(self._config) - 2 * level
+    if isinstance(blend, float) and blend == 0.0:
+      image = self.to_rgb(self.layers(None, w[:, :count], 0, rng), level)
+    else:
+      x = self.layers(None, w[:, : count - 2], 0, rng)
+      coarse = ops.upscale2d(self.to_rgb(x, level + 1))
+      x = self.layers(x, w[:, count - 2 : count], count - 2, rng)
+      image = self.to_rgb(x, level)
+      image = image + (coarse - image) * blend
+    return ops.upscale2d(image, 2**level) if level else image
+
+
+class _Rgb(hk.Module):
+  """A 1x1 convolution between features and colours."""
+
+  def __init__(self, channels, gain=1.0, name=None):
+    super().__init__(name=name)
+    self._channels, self._gain = channels, gain
+
+  def __call__(self, x):
+    w = _weight([1, 1, x.shape[-1], self._channels], gain=self._gain)
+    return norms.add_bias(ops.conv2d(x, w), _bias(self._channels))
+
+
+def layer_name(index: int) -> str:
+  """Name of style layer `index`: b4_const, b4_conv, b8_conv0_up, ..."""
+  size = 2 ** (index // 2 + 2)
+  if index == 0:
+    return 'b4_const'
+  if index == 1:
+    return 'b4_conv'
+  return f'b{size}_conv1' if index % 2 else f'b{size}_conv0_up'
+
+
+class _Conv(hk.Module):
+  """3x3 convolution, bias, leaky ReLU; `down` blurs first, halves after."""
+
+  def __init__(self, channels, down=False, name=None):
+    super().__init__(name=name)
+    self._channels, self._down = channels, down
+
+  def __call__(self, x):
+    w = _weight([3, 3, x.shape[-1], self._channels])
+    if self._down:
+      y = ops.conv2d_downscale(ops.blur2d(x), w)
+    else:
+      y = ops.conv2d(x, w)
+    return ops.leaky_relu(norms.add_bias(y, _bias(self._channels)))
+
+
+class Discriminator(hk.Module):
+  """Images [B, H, W, C] in [-1, 1] -> scores [B] (higher is more real).
+
+  A conditional one without labels gives the scores of all: [B, classes]. Of the
+  batch on all devices, the first `size` count, see norms.minibatch_stddev.
+  """
+
+  def __init__(self, config, name='discriminator'):
+    super().__init__(name=name)
+    self._config = config
+
+  def _from_rgb(self, image, lod):
+    fmaps = self._config.fmaps[len(self._config.fmaps) - 1 - lod]
+    image = ops.downscale2d(image, 2**lod) if lod else image
+    rgb = _Rgb(fmaps, gain=2**0.5, name=f'from_rgb_lod{lod}')
+    return ops.leaky_relu(rgb(image))
+
+  def _block(self, x, lod):
+    fmaps = self._config.fmaps
+    i = len(fmaps) - 1 - lod
+    size = 2 ** (i + 2)
+    x = _Conv(fmaps[i], name=f'b{size}_conv0')(x)
+    return _Conv(fmaps[i - 1], True, name=f'b{size}_conv1_down')(x)
+
+  def __call__(self, image, labels=None, level=0, blend=0.0, size=None):
+    c = self._config
+    x = self._from_rgb(image, level)
+    for lod in range(level, len(c.fmaps) - 1):
+      x = self._block(x, lod)
+      if lod == level and not (isinstance(blend, float) and blend == 0.0):
+        x = x + (self._from_rgb(image, level + 1) - x) * blend
+    x = norms.minibatch_stddev(x, c.mbstd_group_size, size)
+    x = _Conv(c.fmaps[0], name='b4_conv')(x)
+    x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+    dense = Dense(c.dense_fmaps or c.fmaps[0], name='b4_dense0')
+    x = ops.leaky_relu(dense(x))
+    scores = Dense(max(c.label_size, 1), gain=1.0, name='b4_dense1')(x)
+    if labels is None:
+      return scores if c.label_size else scores[:, 0]
+    return (scores * labels).sum(-1)

@@ -1,0 +1,1 @@
+"""Training methods: a batch becomes training examples."""

@@ -1,0 +1,325 @@
+"""Pure primitives of the networks: convolutions, resampling, pooling.
+
+Layout is NHWC for images and HWIO for kernels throughout.
+
+XLA differentiates a convolution into forms that its CPU backend runs slowly
+(10 to 30 times slower inside `lax.scan`), so `conv2d` carries its own backward:
+the input gradient is again a plain convolution, the weight gradient one matrix
+product per kernel row. That backward is made of differentiable parts, so a
+gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
+
+Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale, max_pool2d and
+the slow twins of the last three (upscale_conv2d_reference and so on),
+upscale2d, downscale2d, blur2d, leaky_relu.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from advmix_jax.runtime import parallel
+
+_CACHE = 2 << 20  # Bytes; about what a core of today has to itself.
+_NARROW = 4  # Channels.
+
+
+@jax.custom_vjp
+def clip_towards(x: jax.Array) -> jax.Array:
+  """Clips to [0, 1]; beyond, only a descent back to the range has a gradient.
+
+  So an image may saturate at no cost, and still come back where it should not.
+
+  Args:
+    x: any shape.
+
+  Returns:
+    The same shape, in [0, 1].
+  """
+  return jnp.clip(x, 0, 1)
+
+
+def _clip_towards_bwd(x, g):
+  outward = ((x < 0) & (g > 0)) | ((x > 1) & (g < 0))
+  return (jnp.where(outward, 0, g),)
+
+
+clip_towards.defvjp(lambda x: (clip_towards(x), x), _clip_towards_bwd)
+
+
+def _lax_conv(x, w, pad):
+  return jax.lax.conv_general_dilated(
+    x, w, (1, 1), (pad, pad), dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+  )
+
+
+def _from_narrow_conv(x, w, pad):
+  """The same for few input channels: one product of all k * k copies of x."""
+  return _taps(x, w.shape[0], pad) @ w.reshape(-1, w.shape[-1])
+
+
+def _taps(x, k, pad):
+  """The shifted copies of x that a k x k kernel meets, side by side."""
+  x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
+  h, width = (n - k + 1 for n in x.shape[1:3])
+  taps = [(i, j) for i in range(k) for j in range(k)]
+  copies = [x[:, i : i + h, j : j + width] for i, j in taps]
+  return jnp.concatenate(copies, axis=-1)
+
+
+def _to_narrow_conv(x, w, pad):
+  """The same for few output channels: products per pixel, shifted and added."""
+  k, _, c, o = w.shape
+  y = x @ w.transpose(2, 0, 1, 3).reshape(c, -1)
+  y = y.reshape(x.shape[:3] + (k, k, o))
+
+  def edges(i):
+    return pad[0] - i, pad[1] - (k - 1 - i), 0  # Below 0: cut off.
+
+  def shifted(i, j):
+    whole = (0, 0, 0)
+    widths = (whole, edges(i), edges(j), whole)
+    return jax.lax.pad(y[:, :, :, i, j], jnp.zeros((), y.dtype), widths)
+
+  return sum(shifted(i, j) for i in range(k) for j in range(k))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _cpu_conv(x, w, pad):
+  """By products where channels are few: XLA's convolution is slower there."""
+  c, o = w.shape[-2:]
+  if c <= _NARROW < o:
+    return _from_narrow_conv(x, w, pad)
+  return (_to_narrow_conv if o <= _NARROW < c else _lax_conv)(x, w, pad)
+
+
+def _cpu_conv_fwd(x, w, pad):
+  return _cpu_conv(x, w, pad), (x, w)
+
+
+def _cpu_conv_bwd(pad, residual, gy):
+  x, w = residual
+  flipped = w[::-1, ::-1].swapaxes(2, 3)
+  k = w.shape[0]
+  dx = _cpu_conv(gy, flipped, (k - 1 - pad[0], k - 1 - pad[1]))
+  return dx, _weight_gradient(x, gy, k, pad)
+
+
+def _weight_gradient(x, gy, k, pad):
+  """Gradient of a stride-1 convolution, summed over parts of the batch.
+
+  A part's shifted copies fit in the processor's cache. Images of zeros, which
+  add nothing, fill up the last part.
+  """
+  narrow = x.shape[-1] <= _NARROW
+  part_gradient = _narrow_part_gradient if narrow else _part_gradient
+  parts = _parts(len(gy), k * k * x.nbytes if narrow else k * gy.nbytes)
+  x, gy = (_split_batch(a, parts) for a in (x, gy))
+
+  def add(total, pair):
+    return total + part_gradient(*pair, k, pad), None
+
+  total = jnp.zeros((k, k, x.shape[-1], gy.shape[-1]), x.dtype)
+  return jax.lax.scan(add, total, (x, gy))[0]
+
+
+def _parts(size, nbytes):
+  """How many parts of `size` examples, `nbytes` in all, fit in _CACHE each."""
+  if jax.device_count() > parallel.count():
+    return 1  # The batch is split over devices already, by XLA.
+  least = max(1, min(size, -(-nbytes // _CACHE)))
+  most = min(size, 2 * least)
+  # Equal parts where that takes at most twice as many: none to fill up.
+  return next((n for n in range(least, most + 1) if size % n == 0), least)
+
+
+def _split_batch(x, parts):
+  """[B, ...] -> [parts, n, ...], filled up with zeros."""
+  n = -(-len(x) // parts)
+  x = jnp.pad(x, ((0, parts * n - len(x)),) + ((0, 0),) * (x.ndim - 1))
+  return x.reshape((parts, n) + x.shape[1:])
+
+
+def _part_gradient(x, gy, k, pad):
+  """Gradient of a stride-1 convolution by one matrix product per kernel row.
+
+  gy is shifted along the width and laid side by side, x along the height, so
+  that small channel counts still make products k * O wide.
+  """
+  b, h, _, o = gy.shape
+  width = x.shape[2]
+  side = (k - 1 - pad[0], k - 1 - pad[1])
+  gy = jnp.pad(gy, ((0, 0), (0, 0), side, (0, 0)))
+  shifted = [gy[:, :, k - 1 - j : k - 1 - j + width] for j in range(k)]
+  gy = jnp.concatenate(shifted, axis=-1).reshape(b * h * width, k * o)
+  x = jnp.pad(x, ((0, 0), pad, (0, 0), (0, 0)))
+  rows = [x[:, i : i + h].reshape(b * h * width, -1).T @ gy for i in range(k)]
+  return jnp.stack(rows).reshape(k, -1, k, o).swapaxes(1, 2)
+
+
+def _narrow_part_gradient(x, gy, k, pad):
+  """The same for few input channels: one product of all k * k copies of x."""
+  o = gy.shape[-1]
+  x = _taps(x, k, pad).reshape(gy.size // o, -1)
+  return (x.T @ gy.reshape(-1, o)).reshape(k, k, -1, o)
+
+
+_cpu_conv.defvjp(_cpu_conv_fwd, _cpu_conv_bwd)
+
+
+def conv2d(
+  x: jax.Array, w: jax.Array, *, pad: tuple[int, int] | None = None
+) -> jax.Array:
+  """Stride-1 convolution with a fast, twice differentiable CPU backward.
+
+  Args:
+    x: [B, H, W, C].
+    w: [k, k, C, O], square.
+    pad: zeros before and after both spatial axes; None pads to the same size
+      (k odd).
+
+  Returns:
+    [B, H', W', O].
+  """
+  pad = (w.shape[0] // 2,) * 2 if pad is None else pad
+  if w.shape[0] == 1 and pad == (0, 0):
+    return x @ w[0, 0]
+  if jax.default_backend() == 'cpu':
+    return _cpu_conv(x, w, pad)
+  return _lax_conv(x, w, pad)
+
+
+def _pair_sums(w, axis):
+  """[3] -> [4] along `axis`: k[m] = w[m-1] + w[m], zero outside."""
+  pads = [(0, 0)] * w.ndim
+  pads[axis] = (1, 0)
+  left = jnp.pad(w, pads)
+  pads[axis] = (0, 1)
+  return left + jnp.pad(w, pads)
+
+
+def _blocks(k):
+  """[4, 4, C, O] -> [2, 2, 2, 2, C, O] as (tap, tap, phase, phase, C, O)."""
+  k = k.reshape((2, 2, 2, 2) + k.shape[2:])
+  return k.transpose(0, 2, 1, 3, 4, 5)
+
+
+def upscale_conv2d(x: jax.Array, w: jax.Array) -> jax.Array:
+  """Nearest-neighbour x2, then a 3x3 convolution, as one 2x2 convolution.
+
+  Output pixel 2j+p-1 sees only input pixels j-1 and j, so four taps that give
+  four phases do the work of nine taps at four times the pixels: 16 products
+  instead of 36. Equal to `upscale_conv2d_reference` up to rounding.
+
+  Args:
+    x: [B, H, W, C].
+    w: [3, 3, C, O].
+
+  Returns:
+    [B, 2H, 2W, O].
+  """
+  b, h, width, c = x.shape
+  o = w.shape[-1]
+  k = _pair_sums(_pair_sums(w, 0), 1)[::-1, ::-1]
+  taps = _blocks(k)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+  y = conv2d(x, taps.reshape(2, 2, c, 4 * o), pad=(1, 1))
+  y = y.reshape(b, h + 1, width + 1, 2, 2, o).transpose(0, 1, 3, 2, 4, 5)
+  return y.reshape(b, 2 * h + 2, 2 * width + 2, o)[:, 1:-1, 1:-1]
+
+
+def upscale_conv2d_reference(x: jax.Array, w: jax.Array) -> jax.Array:
+  """The slow twin of `upscale_conv2d`, as the paper describes the layer."""
+  return conv2d(upscale2d(x), w)
+
+
+def conv2d_downscale(x: jax.Array, w: jax.Array) -> jax.Array:
+  """A 3x3 convolution, then the mean of 2x2 pixels, as one 2x2 convolution.
+
+  Args:
+    x: [B, H, W, C], H and W even.
+    w: [3, 3, C, O].
+
+  Returns:
+    [B, H/2, W/2, O], equal to `conv2d_downscale_reference` up to rounding.
+  """
+  b, h, width, c = x.shape
+  x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  x = x.reshape(b, h // 2 + 1, 2, width // 2 + 1, 2, c)
+  x = x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2 + 1, width // 2 + 1, -1)
+  k = _pair_sums(_pair_sums(w, 0), 1) / 4
+  return conv2d(x, _blocks(k).reshape(2, 2, 4 * c, -1), pad=(0, 0))
+
+
+def conv2d_downscale_reference(x: jax.Array, w: jax.Array) -> jax.Array:
+  """The slow twin of `conv2d_downscale`."""
+  return downscale2d(conv2d(x, w))
+
+
+def upscale2d(x: jax.Array, factor: int = 2) -> jax.Array:
+  """Nearest-neighbour enlargement: [B, H, W, C] -> [B, fH, fW, C]."""
+  b, h, w, c = x.shape
+  x = jnp.broadcast_to(x[:, :, None, :, None], (b, h, factor, w, factor, c))
+  return x.reshape(b, h * factor, w * factor, c)
+
+
+def downscale2d(x: jax.Array, factor: int = 2) -> jax.Array:
+  """Box average: [B, H, W, C] -> [B, H/f, W/f, C]."""
+  b, h, w, c = x.shape
+  x = x.reshape(b, h // factor, factor, w // factor, factor, c)
+  return x.mean((2, 4))
+
+
+def _blur_axis(x, axis):
+  pads = [(0, 0)] * 4
+  pads[axis] = (1, 1)
+  y = jnp.pad(x, pads)
+  n = x.shape[axis]
+  cut = functools.partial(jax.lax.slice_in_dim, y, axis=axis)
+  return 0.25 * (cut(0, n) + cut(2, n + 2)) + 0.5 * x
+
+
+def blur2d(x: jax.Array) -> jax.Array:
+  """The [1, 2, 1] blur of both axes with zero padding, as slices and adds."""
+  return _blur_axis(_blur_axis(x, 1), 2)
+
+
+@jax.custom_vjp
+def max_pool2d(x: jax.Array) -> jax.Array:
+  """Maximum of 2x2 pixels: [B, H, W, C] -> [B, H/2, W/2, C], H and W even.
+
+  The gradient goes to the first of equal pixels; for it, the place of the
+  maximum is kept, one byte each, in place of the input. Reverse mode only.
+  """
+  return max_pool2d_reference(x)
+
+
+def max_pool2d_reference(x: jax.Array) -> jax.Array:
+  """The slow twin of `max_pool2d`; equal pixels share the gradient."""
+  b, h, w, c = x.shape
+  return x.reshape(b, h // 2, 2, w // 2, 2, c).max((2, 4))
+
+
+def _max_pool2d_fwd(x):
+  b, h, w, c = x.shape
+  x = x.reshape(b, h // 2, 2, w // 2, 2, c)
+  y = x.max((2, 4))
+  place = jnp.full(y.shape, 3, jnp.int8)
+  for i in (2, 1, 0):
+    place = jnp.where(x[:, :, i // 2, :, i % 2] == y, jnp.int8(i), place)
+  return y, place
+
+
+def _max_pool2d_bwd(place, gy):
+  b, h, w, c = gy.shape
+  places = jnp.arange(4, dtype=jnp.int8).reshape(1, 1, 2, 1, 2, 1)
+  hit = place[:, :, None, :, None] == places
+  gx = jnp.where(hit, gy[:, :, None, :, None], 0)
+  return (gx.reshape(b, 2 * h, 2 * w, c),)
+
+
+max_pool2d.defvjp(_max_pool2d_fwd, _max_pool2d_bwd)
+
+
+def leaky_relu(x: jax.Array) -> jax.Array:
+  """Leaky rectifier with slope 0.2 and no gain."""
+  return jnp.maximum(x, 0.2 * x)

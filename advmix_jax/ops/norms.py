@@ -1,0 +1,164 @@
+"""What networks do over pixels and over channels: norms, AdaIN, biases.
+
+Images are NHWC. XLA's sums over the pixels of an image are slow on the CPU;
+here they are matrix products, also those that a gradient needs.
+
+Contents: pixel_sum, spread, add_bias, pixel_norm, adain and its slow twin
+adain_reference, instance_norm, modulate, minibatch_stddev.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+
+from advmix_jax.runtime import parallel
+
+EPSILON = 1e-8
+_PIXELS = 1024
+
+
+def pixel_sum(x: jax.Array) -> jax.Array:
+  """Sum over the pixels: [B, H, W, C] -> [B, 1, 1, C].
+
+  Matrix products on the CPU, where XLA's own sums are slower: of some _PIXELS
+  terms each, since a product adds them up one after the other, in float32.
+  """
+  if jax.default_backend() != 'cpu':
+    return x.sum((1, 2), keepdims=True)
+  b, h, w, c = x.shape
+  rows = math.gcd(h, max(1, _PIXELS // w))
+  parts = x.reshape(b * h // rows, rows * w, c)
+  sums = jnp.ones((len(parts), 1, rows * w), x.dtype) @ parts
+  return sums.reshape(b, h // rows, 1, c).sum(1, keepdims=True)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def spread(v: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+  """Gives every pixel the same, so that the gradient is a `pixel_sum`.
+
+  Reverse mode only.
+
+  Args:
+    v: [B, 1, 1, C] or, for all images alike, [1, 1, 1, C].
+    shape: (B, H, W, C).
+
+  Returns:
+    [B, H, W, C].
+  """
+  return jnp.broadcast_to(v, shape)
+
+
+def _spread_bwd(shape, v, gy):
+  total = pixel_sum(gy)
+  return (total if len(v) == shape[0] else total.sum(0, keepdims=True),)
+
+
+spread.defvjp(lambda v, shape: (spread(v, shape), v), _spread_bwd)
+
+
+def add_bias(x: jax.Array, b: jax.Array) -> jax.Array:
+  """[B, H, W, C] plus [C]."""
+  return x + spread(b[None, None, None], x.shape)
+
+
+def pixel_norm(x: jax.Array) -> jax.Array:
+  """Scales the last axis to mean square 1."""
+  return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + EPSILON)
+
+
+@jax.custom_vjp
+def adain(x: jax.Array, style: jax.Array) -> jax.Array:
+  """Instance norm, then the style's scale (plus 1) and shift.
+
+  The gradient has two sums over the pixels, half of those that JAX would make.
+  Reverse mode only.
+
+  Args:
+    x: [B, H, W, C].
+    style: [B, 2C], scales first.
+
+  Returns:
+    [B, H, W, C], equal to `adain_reference` up to rounding.
+  """
+  return _adain_fwd(x, style)[0]
+
+
+def adain_reference(x: jax.Array, style: jax.Array) -> jax.Array:
+  """The slow twin of `adain`, Equation 1 of the StyleGAN paper."""
+  scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
+  x = x - x.mean((1, 2), keepdims=True)
+  var = jnp.square(x).mean((1, 2), keepdims=True)
+  return x * jax.lax.rsqrt(var + EPSILON) * (scale + 1) + shift
+
+
+def _moments(x):
+  """Mean, and 1 / deviation, over the pixels: [B, 1, 1, C] each."""
+  size = x.shape[1] * x.shape[2]
+  mean = pixel_sum(x) / size
+  var = pixel_sum(jnp.square(x - mean)) / size
+  return mean, jax.lax.rsqrt(var + EPSILON)
+
+
+def _adain_fwd(x, style):
+  scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
+  mean, rate = _moments(x)
+  return (x - mean) * (rate * (scale + 1)) + shift, (x, mean, rate, scale)
+
+
+def _adain_bwd(residual, gy):
+  x, mean, rate, scale = residual
+  x = x - mean
+  shift, slope = pixel_sum(gy), pixel_sum(gy * x) * rate
+  size = x.shape[1] * x.shape[2]
+  gx = gy - (shift + x * (rate * slope)) / size
+  style = jnp.concatenate([slope, shift], axis=-1)
+  return gx * (rate * (scale + 1)), style[:, 0, 0]
+
+
+adain.defvjp(_adain_fwd, _adain_bwd)
+
+
+def instance_norm(x: jax.Array) -> jax.Array:
+  """[B, H, W, C] with mean 0 and deviation 1 over H, W."""
+  mean, rate = _moments(x)
+  return (x - mean) * rate
+
+
+def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
+  """The style's scale (plus 1) and shift of what `instance_norm` gives."""
+  scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
+  return x * spread(scale + 1, x.shape) + spread(shift, x.shape)
+
+
+def minibatch_stddev(
+  x: jax.Array, group_size: int = 4, size: int | None = None
+) -> jax.Array:
+  """Appends the mean deviation over strided groups as one more channel.
+
+  Sample n of N belongs to group n mod (N / G), G = min(group_size, N).
+
+  Args:
+    x: [B, H, W, C].
+    group_size: the largest G.
+    size: N, the samples of all devices, without those that fill them up (see
+      parallel.py), which then count for nothing; None: all there are.
+
+  Returns:
+    [B, H, W, C + 1].
+
+  Raises:
+    ValueError: if N is not a multiple of G.
+  """
+  local, x = x, parallel.gather(x)[:size]
+  b, h, w, c = x.shape
+  g = min(group_size, b)
+  if b % g:
+    raise ValueError(f'batch of {b} is not a multiple of the group size {g}')
+  y = x.reshape(g, b // g, h, w, c)
+  y = y - y.mean(0, keepdims=True)
+  y = jnp.sqrt(jnp.square(y).mean(0) + EPSILON).mean((1, 2, 3))
+  y = parallel.rows(lambda n: jnp.resize(y, n), len(local))
+  y = jnp.broadcast_to(y[:, None, None, None], (len(local), h, w, 1))
+  return jnp.concatenate([local, y], axis=-1)

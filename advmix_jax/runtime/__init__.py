@@ -1,0 +1,1 @@
+"""Devices, processes, files, checkpoints and the command line."""

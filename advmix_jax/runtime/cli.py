@@ -1,0 +1,191 @@
+"""What every script does around its work: config lookup and one-line errors.
+
+  CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
+
+  if __name__ == '__main__':
+    cli.run(main)
+
+- A relative `--config` that doesn't exist is looked up beside the script, so
+  that `--config=configs/colored_mnist.py` works from the project's root and
+  from experiments/. A variant after a colon is kept.
+- Without `--config`, the default that `define_config` was given is taken.
+- Bad input (ValueError, OSError, a config field or flag that doesn't exist)
+  ends the program with one line on stderr and exit code 1.
+- SIGTERM saves what can be saved and ends it with exit code 143.
+
+Contents: define_config, find_config, check_fields, run.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import ml_collections
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from advmix_jax.runtime import compilation_cache, cpu, hosts, preemption
+
+_ADDRESS = flags.DEFINE_string(
+  'coordinator_address', '', 'Several processes: host:port of the first one.'
+)
+_COUNT = flags.DEFINE_integer(
+  'num_processes', 1, 'Several processes: how many; SLURM needs none of these.'
+)
+_INDEX = flags.DEFINE_integer('process_id', 0, 'Several processes: this one.')
+
+_CACHE = flags.DEFINE_string(
+  'compilation_cache',
+  '',
+  'Your own folder, from which later runs take what this one compiles; trusted '
+  'code, so nobody else should be able to write there. "": none.',
+)
+
+# What bad input raises.
+_ERRORS = (ValueError, OSError)
+_CONFIG = ('--config', '-config')
+
+
+def define_config(script: str, default: str) -> flags.FlagHolder:
+  """Defines `--config`; its value is a ConfigDict once `run` has parsed it.
+
+  Args:
+    script: The caller's `__file__`.
+    default: Path below the script's folder, e.g. 'configs/colored_mnist.py'.
+  """
+  path = pathlib.Path(script).resolve().parent / default
+  holder = config_flags.DEFINE_config_file(
+    'config', help_string=f'Config file; default: {default}'
+  )
+  # Not as absl's default, which would be read, and fail, at definition.
+  flags.FLAGS['config'].default_path = str(path)
+  return holder
+
+
+def find_config(
+  argv: Sequence[str], folder: pathlib.Path, *, default: str = ''
+) -> list[str]:
+  """Replaces a relative `--config` that doesn't exist by one in `folder`.
+
+  Args:
+    argv: The command line, with `--config=PATH` or `--config PATH`.
+    folder: Where else to look, usually the script's.
+    default: PATH where the command line has none; '' adds none.
+
+  Returns:
+    The command line with a path that exists.
+
+  Raises:
+    FileNotFoundError: The file is in neither folder.
+  """
+  argv, found = list(argv), False
+  for i, argument in enumerate(argv):
+    name, equals, value = argument.partition('=')
+    if name not in _CONFIG:
+      continue
+    found = True
+    if equals:
+      argv[i] = f'{name}={_find(value, folder)}'
+    elif i + 1 < len(argv):
+      argv[i + 1] = _find(argv[i + 1], folder)
+  if default and not found:
+    argv.insert(1, f'--config={_find(default, folder)}')
+  return argv
+
+
+def _find(value: str, folder: pathlib.Path) -> str:
+  """Resolves PATH[:variant] against the current folder, then `folder`."""
+  path, colon, variant = value.partition(':')
+  if os.path.isfile(path):
+    return value
+  beside = folder / path
+  if not beside.is_file():
+    raise FileNotFoundError(
+      f'--config={path}: no such file here or beside the script, in {folder}'
+    )
+  return f'{beside}{colon}{variant}'
+
+
+def check_fields(
+  argv: Sequence[str], config: ml_collections.ConfigDict
+) -> None:
+  """Raises ValueError on a `--config.a.b` that `config` doesn't have.
+
+  The error lists the fields that are there.
+  """
+  for argument in argv:
+    name = argument.partition('=')[0]
+    if not name.startswith('--config.'):
+      continue
+    node = config
+    for part in name.split('.')[1:]:
+      fields = list(node) if isinstance(node, ml_collections.ConfigDict) else []
+      if part not in fields:
+        valid = ', '.join(fields) or 'nothing below'
+        raise ValueError(f'{name}: no field {part!r}, expected {valid}')
+      node = node[part]
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+  """Reads all flags; ValueError or flags.Error on what is wrong with them."""
+  for i, argument in enumerate(argv):
+    name, equals, value = argument.partition('=')
+    if name in _CONFIG:
+      path = value if equals else argv[i + 1]
+      check_fields(argv, flags.FLAGS['config'].parser.parse(path))
+  rest = flags.FLAGS(argv)
+  if len(rest) > 1:
+    raise ValueError(f'unexpected argument {rest[1]!r}')
+  if not flags.FLAGS['verbosity'].present:
+    logging.set_verbosity(logging.WARNING)  # Orbax tells a lot otherwise.
+  return rest
+
+
+def _fail(error: BaseException) -> NoReturn:
+  """Prints the error as one line and exits with code 1."""
+  lines = str(error).strip().splitlines() or [type(error).__name__]
+  if any('Traceback (most recent call last)' in line for line in lines):
+    # What a config file raised, without where.
+    lines = [lines[-1].removeprefix('ValueError: ')]
+  text = ' '.join(' '.join(lines).split())
+  print(f'{pathlib.Path(sys.argv[0]).name}: error: {text}', file=sys.stderr)
+  sys.exit(1)
+
+
+def run(main: Callable[..., Any]) -> NoReturn:
+  """Parses the command line, calls `main(argv)` and exits; see above.
+
+  Args:
+    main: The script's work; its argument holds the script's name alone.
+  """
+
+  def parse(argv: Sequence[str]) -> list[str]:
+    try:
+      return _parse(argv)
+    except (flags.Error, TypeError, *_ERRORS) as error:
+      _fail(error)
+
+  def guarded(argv: list[str]) -> Any:
+    preemption.install()
+    cpu.configure()
+    try:
+      if _CACHE.value:
+        compilation_cache.use(_CACHE.value)
+      hosts.initialize(_ADDRESS.value, _COUNT.value, _INDEX.value)
+      return main(argv)
+    except _ERRORS as error:
+      _fail(error)
+
+  folder = pathlib.Path(sys.argv[0]).resolve().parent
+  if 'config' in flags.FLAGS:
+    default = getattr(flags.FLAGS['config'], 'default_path', '')
+    try:
+      # Config flags read sys.argv themselves.
+      sys.argv = find_config(sys.argv, folder, default=default)
+    except FileNotFoundError as error:
+      _fail(error)
+  app.run(guarded, flags_parser=parse)

@@ -1,0 +1,125 @@
+"""Records and progress of a run: JSON lines, TensorBoard, a progress bar.
+
+  with metrics.writer(workdir) as write:
+    for step in metrics.progress(range(1000), description='train'):
+      write(step, {'train/loss': loss})
+
+Every record is one line of WORKDIR/metrics.jsonl, `{"step": 3, "train/loss":
+0.1}`, and one point per name in WORKDIR/tensorboard. Tables and figures are
+made from the lines alone. A resumed run first drops the lines after the step
+it resumes from, so that no step is recorded twice.
+
+Contents: writer, truncate, read, progress.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import tqdm
+
+from advmix_jax.runtime import checkpoints, hosts
+
+# (step, {name: number}) -> None
+WriteFn = Callable[[int, Mapping[str, float]], None]
+
+_FILE = 'metrics.jsonl'
+
+
+@contextlib.contextmanager
+def writer(
+  workdir: str | os.PathLike, *, tensorboard: bool = True
+) -> Iterator[WriteFn]:
+  """Yields `write(step, values)`, which appends to both kinds of record.
+
+  Args:
+    workdir: The run's folder; made where it doesn't exist.
+    tensorboard: Whether to write event files too. Of several processes only
+      the first one writes.
+  """
+  if not hosts.is_first():
+    yield lambda step, values: None
+    return
+  workdir = pathlib.Path(workdir)
+  workdir.mkdir(parents=True, exist_ok=True)
+  with contextlib.ExitStack() as stack:
+    lines = stack.enter_context(open(workdir / _FILE, 'a', encoding='utf-8'))
+    events = None
+    if tensorboard:
+      import tensorboardX  # Pulls in protobuf; only writers need it.
+
+      events = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'))
+      stack.callback(events.close)
+
+    def write(step: int, values: Mapping[str, float]) -> None:
+      values = {name: float(value) for name, value in values.items()}
+      lines.write(json.dumps({'step': int(step), **values}) + '\n')
+      lines.flush()
+      if events is not None:
+        for name, value in values.items():
+          events.add_scalar(name, value, int(step))
+
+    yield write
+
+
+def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
+  """Returns the records of a run; a torn last line (a kill) is left out."""
+  path = pathlib.Path(workdir) / _FILE
+  if not path.is_file():
+    return []
+  records = []
+  for line in path.read_text(encoding='utf-8').splitlines():
+    with contextlib.suppress(json.JSONDecodeError):
+      records.append(json.loads(line))
+  return records
+
+
+def truncate(workdir: str | os.PathLike, step: int) -> None:
+  """Drops the records after `step`, where a resumed run starts again."""
+  kept = [r for r in read(workdir) if r['step'] <= step]
+  text = ''.join(json.dumps(r) + '\n' for r in kept)
+  checkpoints.write_atomically(
+    pathlib.Path(workdir) / _FILE, lambda f: f.write(text.encode())
+  )
+
+
+def progress(
+  iterable: Iterable[Any] | None = None,
+  *,
+  description: str,
+  total: int | None = None,
+  initial: int = 0,
+  unit: str = 'step',
+) -> tqdm.tqdm:
+  """Returns the project's progress bar: done, rate, and time left.
+
+  Use it as an iterable, or as a context manager with `bar.update(n)`. It goes
+  to stderr, redrawn twice a second on a terminal and every 15 seconds where
+  the output is a file, so that logs stay short.
+
+  Args:
+    iterable: What to iterate over, or None for manual updates.
+    description: The stage's name, shown at the left.
+    total: How many units there are; needed without a sized iterable.
+    initial: Units done before, by the run that this one resumes.
+    unit: What is counted, e.g. 'step', 'img', 'digit'.
+  """
+  terminal = sys.stderr.isatty()
+  return tqdm.tqdm(
+    iterable,
+    desc=description,
+    total=total,
+    initial=initial,
+    unit=unit,
+    dynamic_ncols=terminal,
+    ncols=None if terminal else 79,
+    disable=not hosts.is_first(),
+    mininterval=0.5 if terminal else 15.0,
+    maxinterval=10.0 if terminal else 60.0,
+  )

@@ -1,0 +1,113 @@
+"""The config of a run: as JSON, as a name, and as the owner of a folder.
+
+  configs.claim_workdir(config, workdir)    # writes WORKDIR/config.json
+  config = configs.load_workdir(workdir)    # reads it back
+
+Contents: plain, run_name, check_workdir, claim_workdir, load_workdir, commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+from typing import Any
+
+import ml_collections
+
+from advmix_jax.runtime import checkpoints
+
+
+def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """The config as JSON gives it back: tuples are lists."""
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def _flat(config: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+  """{'a': {'b': 1}} -> {'a.b': 1}."""
+  flat = {}
+  for name, value in config.items():
+    if isinstance(value, dict):
+      flat.update(_flat(value, f'{prefix}{name}.'))
+    else:
+      flat[prefix + name] = value
+  return flat
+
+
+def run_name(config: ml_collections.ConfigDict) -> str:
+  """A folder's name for the run: readable, and unique to its config."""
+  text = json.dumps(plain(config), sort_keys=True)
+  digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+  return f'{config.data.name}-{config.method}-seed{config.seed}-{digest}'
+
+
+def _read(workdir: pathlib.Path) -> dict[str, Any]:
+  """WORKDIR/config.json; ValueError where it isn't the config of a run."""
+  path = workdir / 'config.json'
+  try:
+    config = json.loads(path.read_text())
+  except (UnicodeDecodeError, json.JSONDecodeError) as e:
+    raise ValueError(f'{path}: not the config of a run ({e})') from e
+  if not isinstance(config, dict):
+    raise ValueError(f'{path}: not the config of a run ({config!r})')
+  return config
+
+
+def check_workdir(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> None:
+  """Raises ValueError where WORKDIR holds a run of another config."""
+  workdir = pathlib.Path(workdir)
+  if not (workdir / 'config.json').exists():
+    return
+  theirs, ours = _flat(_read(workdir)), _flat(plain(config))
+  differences = [
+    f'{name}={theirs.get(name)!r} (now {ours.get(name)!r})'
+    for name in sorted(set(ours) | set(theirs))
+    if ours.get(name) != theirs.get(name)
+  ]
+  if differences:
+    raise ValueError(
+      f'{workdir} holds a run of another config: {", ".join(differences)}; '
+      'give that config, or another --workdir'
+    )
+
+
+def claim_workdir(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> None:
+  """Writes WORKDIR/config.json; ValueError as `check_workdir`."""
+  check_workdir(config, workdir)
+  path = pathlib.Path(workdir) / 'config.json'
+  if not path.exists():
+    checkpoints.write_json(path, plain(config))
+
+
+def load_workdir(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
+  """Returns the config of the run in WORKDIR.
+
+  Raises:
+    FileNotFoundError: There is no run.
+    ValueError: Its config.json is corrupt.
+  """
+  workdir = pathlib.Path(workdir)
+  if not (workdir / 'config.json').is_file():
+    raise FileNotFoundError(f'{workdir}: no run here (no config.json)')
+  return ml_collections.ConfigDict(_read(workdir))
+
+
+def commit() -> str:
+  """The commit of the code, '-dirty' with local changes, or 'unknown'."""
+  command = ['git', 'describe', '--always', '--dirty', '--abbrev=40']
+  try:
+    return subprocess.run(
+      [*command, '--exclude=*'],
+      cwd=pathlib.Path(__file__).parent,
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout.strip()
+  except (OSError, subprocess.CalledProcessError):
+    return 'unknown'

@@ -1,0 +1,86 @@
+"""Claims about ascent.py: what is kept, and the next iterate."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from advmix_jax.attacks import iterate
+
+RIGHT, WRONG = [1.0, 0.0], [0.0, 1.0]  # Logits; the label is 0.
+
+
+def keep(kept, x, loss, logits, *, restart=1, step=0):
+  """`keep_worst` on lists, one number per example."""
+  return iterate.keep_worst(
+    kept,
+    jnp.array(x)[:, None],
+    jnp.array(loss),
+    jnp.array(logits),
+    labels=jnp.zeros(len(x), jnp.int32),
+    restart=restart,
+    step=step,
+  )
+
+
+def nothing(size):
+  like = jax.ShapeDtypeStruct((size, 1), jnp.float32)
+  return iterate.begin(like, jnp.zeros(size, jnp.int32), None)
+
+
+def test_the_highest_loss_is_kept_until_a_success():
+  kept = keep(nothing(3), [1.0] * 3, [2.0] * 3, [RIGHT] * 3)
+  kept = keep(kept, [2.0] * 3, [1.0, 3.0, 1.0], [RIGHT, RIGHT, WRONG], step=1)
+  np.testing.assert_array_equal(kept.x[:, 0], [1.0, 2.0, 2.0])
+  np.testing.assert_array_equal(kept.loss, [2.0, 3.0, 1.0])
+  np.testing.assert_array_equal(kept.success, [False, False, True])
+  np.testing.assert_array_equal(
+    kept.first_success, [[-1, -1], [-1, -1], [1, 1]]
+  )
+
+
+def test_a_success_is_never_replaced():
+  kept = keep(nothing(2), [1.0, 1.0], [2.0, 2.0], [WRONG, WRONG])
+  after = keep(kept, [9.0, 9.0], [9.0, 9.0], [WRONG, RIGHT], restart=2, step=5)
+  jax.tree.map(np.testing.assert_array_equal, kept, after)
+
+
+def test_a_clean_example_is_record_zero():
+  initial = iterate.Initial(
+    jnp.array([[7.0], [8.0]]), jnp.array([0.1, 0.2]), jnp.array([WRONG, RIGHT])
+  )
+  like = jax.ShapeDtypeStruct((2, 1), jnp.float32)
+  kept = iterate.begin(like, jnp.zeros(2, jnp.int32), initial)
+  np.testing.assert_array_equal(kept.x, initial.x)
+  np.testing.assert_array_equal(kept.loss, initial.loss)
+  np.testing.assert_array_equal(kept.first_success, [[0, 0], [-1, -1]])
+
+
+def test_a_gradient_is_that_of_each_examples_own_loss():
+  x = jnp.array([[1.0], [2.0], [3.0]])
+  loss, logits, gradient = iterate.with_gradient(
+    lambda x: (x[:, 0] ** 2, jnp.zeros((3, 2))), x
+  )
+  np.testing.assert_allclose(loss, [1.0, 4.0, 9.0])
+  np.testing.assert_allclose(gradient, 2 * x)
+  assert logits.shape == (3, 2)
+
+
+@pytest.mark.parametrize('direction, move', [('sign', 0.5), ('raw', 2.0)])
+def test_a_step_is_projected(direction, move):
+  seen = []
+
+  def project(x, center, eps):
+    seen.append((x, center, eps))
+    return x + 100
+
+  ascend = iterate.ascent_fn(0.5, 0.25, project, direction)
+  after = ascend(jnp.array([[1.0]]), jnp.array([[4.0]]), jnp.array([[3.0]]))
+  np.testing.assert_allclose(after, [[1.0 + move + 100]])
+  assert seen[0][1:] == (3.0, 0.25)
+
+
+def test_keys_of_more_restarts_extend_those_of_fewer():
+  few, many = (iterate.restart_keys(jax.random.key(1), n) for n in (3, 10))
+  assert (jax.random.key_data(few) == jax.random.key_data(many[:3])).all()
+  assert len(np.unique(jax.random.key_data(many), axis=0)) == 10

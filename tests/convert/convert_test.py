@@ -1,0 +1,503 @@
+"""The converter: the official arrays, laws on fixtures, refusals, commands."""
+
+import contextlib
+import hashlib
+import pathlib
+import subprocess
+import sys
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import nvlabs_fixture
+
+from advmix_jax.generators import stylegan, stylegan_modules
+from advmix_jax.runtime import checkpoints
+from checkpoints_convert import convert, nvlabs_pickle
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ORACLE = ROOT.parent / 'shared' / 'oracle'
+needs_oracle = pytest.mark.skipif(
+  not (ORACLE / 'r32-nosrc.pkl').exists(),
+  reason='needs the reference arrays in ../shared/oracle',
+)
+
+
+def _official(images):
+  return np.asarray(images * 2 - 1).transpose(0, 3, 1, 2)
+
+
+def _ours(images):
+  return (images.transpose(0, 2, 3, 1) + 1) / 2
+
+
+def _load(tmp_path, case, network):
+  """Converts one reference pickle and loads the file, as a user does."""
+  path = tmp_path / f'{case}-{network}.npz'
+  convert.convert_file(ORACLE / f'{case}-nosrc.pkl', path, network=network)
+  if network == 'D':
+    return stylegan.load_discriminator(path)
+  return stylegan.load(path)
+
+
+# Tolerances below are those of the reference arrays' own description.
+@needs_oracle
+@pytest.mark.parametrize('case', ['r32', 'r64'])
+def test_averaged_generator_equals_the_official_one(case, tmp_path):
+  generator, params = _load(tmp_path, case, 'Gs')
+  ref = np.load(ORACLE / f'{case}-ref.npz')
+  w = jax.jit(generator.map)(params, ref['z'])
+  synthesize = jax.jit(generator.synthesize)
+  np.testing.assert_allclose(w, ref['dlatents'], atol=5e-5)
+  for psi, cutoff, key in [
+    (1, 8, 'psi1'),
+    (0.7, 8, 'psi07'),
+    (0.5, 4, 'psi05_cutoff4'),
+  ]:
+    cut = stylegan.truncate(params, w, psi=psi, cutoff=cutoff)
+    if f'dlatents_{key}' in ref:
+      np.testing.assert_allclose(cut, ref[f'dlatents_{key}'], atol=5e-5)
+    image = _official(synthesize(params, cut))
+    np.testing.assert_allclose(image, ref[f'images_{key}'], atol=1e-4)
+    if f'mixed_dlatents_{key}' in ref:
+      mixed = jnp.concatenate([cut[:, :4], jnp.roll(cut, -1, 0)[:, 4:]], 1)
+      expected = ref[f'mixed_dlatents_{key}']
+      np.testing.assert_allclose(mixed, expected, atol=5e-5)
+      image = _official(synthesize(params, mixed))
+      np.testing.assert_allclose(image, ref[f'mixed_images_{key}'], atol=1e-4)
+  _check_uint8(ref)
+
+
+def _check_uint8(ref):
+  """floor(official * 127.5 + 128) is floor(ours * 255 + 0.5)."""
+  ours = _ours(ref['images_psi07'])
+  whole = np.clip(np.floor(ours * 255 + 0.5), 0, 255)
+  wrong = whole != ref['images_psi07_uint8_nhwc']
+  assert wrong.mean() < 1e-3  # Where rounding to float32 crosses a half.
+
+
+@needs_oracle
+@pytest.mark.parametrize('case', ['r32', 'r64'])
+def test_generator_in_training_equals_the_official_one(case, tmp_path):
+  generator, params = _load(tmp_path, case, 'G')
+  ref = np.load(ORACLE / f'{case}-ref.npz')
+
+  @jax.jit
+  def draw(params, z):
+    w = stylegan.truncate(params, generator.map(params, z))
+    return generator.synthesize(params, w)
+
+  image = _official(draw(params, ref['z']))
+  np.testing.assert_allclose(image, ref['G_images_psi07'], atol=1e-4)
+
+
+@needs_oracle
+@pytest.mark.parametrize('case', ['r32', 'r64'])
+def test_discriminator_equals_the_official_one(case, tmp_path):
+  discriminator, params = _load(tmp_path, case, 'D')
+  ref = np.load(ORACLE / f'{case}-ref.npz')
+  apply = jax.jit(discriminator.apply)
+  both = np.concatenate([ref['images_psi07'], ref['images_psi1']])
+  pairs = [
+    (ref['probe_images'], ref['D_probe_images']),
+  ]
+  if case == 'r32':  # Every batch size is compiled anew.
+    pairs += [(both[:n], ref[f'D_batch{n}']) for n in (1, 2, 8)]
+  keys = ['images_psi1', 'images_psi07', 'images_psi05_cutoff4']
+  keys += ['mixed_images_psi1', 'mixed_images_psi07', 'G_images_psi07']
+  pairs += [(ref[k], ref[f'D_{k}']) for k in keys if f'D_{k}' in ref]
+  assert len(pairs) >= 6
+  for images, scores in pairs:
+    ours = apply(params, _ours(images))
+    np.testing.assert_allclose(ours, scores[:, 0], atol=1e-5)
+
+
+@contextlib.contextmanager
+def _recorded():
+  """Yields a dict that collects what each Haiku module returns, by name."""
+  seen = {}
+
+  def keep(function, args, kwargs, context):
+    result = function(*args, **kwargs)
+    if context.method_name == '__call__':
+      seen[context.module.name] = result
+    return result
+
+  with hk.intercept_methods(keep):
+    yield seen
+
+
+@needs_oracle
+def test_layers_of_the_generator_equal_the_official_ones(tmp_path):
+  generator, params = _load(tmp_path, 'r32', 'Gs')
+  ref = np.load(ORACLE / 'r32-layers.npz')
+  z = np.load(ORACLE / 'r32-ref.npz')['z'][:2]
+  w = jax.jit(generator.map)(params, z)
+  w = stylegan.truncate(params, w)  # As for these reference arrays.
+
+  def run(params, w):
+    with _recorded() as seen:
+      images = [generator.synthesize(params, w)]
+    images += [generator.synthesize(params, w, level=k) for k in (1, 2, 3)]
+    return seen, images, generator.synthesize(params, w, level=1, blend=0.25)
+
+  seen, images, between = jax.jit(run)(params, w)
+  for i in range(8):
+    ours = seen[stylegan_modules.layer_name(i)].transpose(0, 3, 1, 2)
+    size = 2 ** (i // 2 + 2)
+    kind = ('Const', 'Conv')[i] if i < 2 else ('Conv0_up', 'Conv1')[i % 2]
+    expected = ref[f'G_synthesis/{size}x{size}/{kind}']
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
+  read = [ref[f'G_synthesis/ToRGB_lod{k}'] for k in range(4)]
+  big = [x.repeat(2**k, 2).repeat(2**k, 3) for k, x in enumerate(read)]
+  for image, expected in zip(images, big, strict=True):
+    np.testing.assert_allclose(_official(image), expected, atol=1e-4)
+  expected = big[1] + (big[2] - big[1]) * 0.25
+  np.testing.assert_allclose(_official(between), expected, atol=1e-4)
+
+
+@needs_oracle
+def test_layers_of_the_discriminator_equal_the_official_ones(tmp_path):
+  discriminator, params = _load(tmp_path, 'r32', 'D')
+  ref = np.load(ORACLE / 'r32-layers.npz')
+  images = _ours(np.load(ORACLE / 'r32-ref.npz')['images_psi07'])
+
+  def run(params, images):
+    with _recorded() as seen:
+      discriminator.apply(params, images)
+    return seen
+
+  found = jax.jit(run)(params, images)
+  compared = 0
+  for name, value in found.items():
+    size, _, kind = name.removeprefix('b').partition('_')
+    key = f'{size}x{size}/{kind.capitalize()}'
+    if f'D/{key}' in ref and value.ndim == 4:
+      ours = np.asarray(value).transpose(0, 3, 1, 2)
+      np.testing.assert_allclose(ours, ref[f'D/{key}'], atol=1e-4)
+      compared += 1
+  assert compared == 7  # Two convolutions a block above 4x4, and one there.
+  # Of these, our modules end before the leaky ReLU, if there is one.
+  for name, key, slope in [
+    ('from_rgb_lod0', 'FromRGB_lod0', 0.2),
+    ('b4_dense0', '4x4/Dense0', 0.2),
+    ('b4_dense1', '4x4/Dense1', 1.0),
+  ]:
+    value = np.asarray(found[name])
+    ours = np.maximum(value, slope * value)
+    ours = ours.transpose(0, 3, 1, 2) if ours.ndim == 4 else ours
+    np.testing.assert_allclose(ours, ref[f'D/{key}'], atol=1e-5)
+
+
+@needs_oracle
+@pytest.mark.parametrize('name', ['r32-protocol5-nosrc', 'r32-Gs-nosrc'])
+def test_other_files_hold_the_same_network(name):
+  first = nvlabs_pickle.load(ORACLE / 'r32-nosrc.pkl')['Gs']
+  other = nvlabs_pickle.load(ORACLE / f'{name}.pkl')['Gs']
+  jax.tree.map(np.testing.assert_array_equal, _params(first), _params(other))
+
+
+def _params(network):
+  return convert.convert(network)[2]
+
+
+def _read(made, protocol=4):
+  """What the reader makes of a fixture."""
+  (network,) = nvlabs_pickle.loads(
+    nvlabs_fixture.dumps(made, protocol)
+  ).values()
+  return network
+
+
+def _generator(**fields):
+  """(generator, params, config) of a converted fixture."""
+  _, config, params = convert.convert(_read(nvlabs_fixture.generator(**fields)))
+  return stylegan.make_generator(config), params, config
+
+
+def test_config_comes_from_the_shapes():
+  config = _generator(labels=3)[2]
+  assert config.resolution == 16 and tuple(config.fmaps) == (6, 5, 4)
+  assert (config.latent_size, config.dlatent_size) == (7, 8)
+  assert (config.mapping_fmaps, config.mapping_layers) == (9, 2)
+  assert config.label_size == 3 and config.lod == 0
+  critic = nvlabs_fixture.critic(labels=2, mbstd_group_size=2)
+  config = convert.convert(_read(critic))[1]
+  assert (config.dense_fmaps, config.label_size) == (10, 2)
+  assert config.mbstd_group_size == 2
+
+
+@pytest.mark.parametrize('make', ['generator', 'critic'])
+def test_every_number_is_used_exactly_once(make):
+  network = _read(getattr(nvlabs_fixture, make)())
+  parts = [network, *network.components.values()]
+  numbers = [
+    value.ravel()
+    for part in parts
+    for name, value in part.variables.items()
+    if name != 'lod'
+  ]
+  ours = [np.ravel(x) for x in jax.tree.leaves(_params(network))]
+  np.testing.assert_array_equal(
+    np.sort(np.concatenate(numbers)), np.sort(np.concatenate(ours))
+  )
+
+
+def test_a_conditional_mapping_wants_its_labels():
+  generator, params, _ = _generator(labels=3)
+  with pytest.raises(ValueError, match='7 columns and labels, or 7 \\+ 3'):
+    generator.map(params, np.ones((2, 7), 'f4'))
+
+
+def test_a_network_that_still_grows_draws_at_its_lod():
+  generator, params, config = _generator(lod=1.25)
+  full, same, _ = _generator()
+  assert config.lod == 1.25 and 0 < config.split <= 2
+  w = np.random.default_rng(0).normal(size=(1, 6, 8)).astype('f4')
+  found, one, two = jax.jit(
+    lambda p, q, w: [
+      generator.synthesize(p, w),
+      *(full.synthesize(q, w, level=level) for level in (1, 2)),
+    ]
+  )(params, same, w)
+  # Linear between the two read-outs; rounding apart.
+  np.testing.assert_allclose(found, one + (two - one) * 0.25, atol=1e-5)
+  with pytest.raises(ValueError, match='fine needs a network of lod 0'):
+    generator.fine(params, None, w)
+
+
+def test_the_lod_of_the_whole_network_overrides_that_of_its_part():
+  network = _changed('synthesis', 'lod', lambda x: np.ones((), 'f4'))
+  assert convert.convert(network)[1].lod == 0
+
+
+def test_a_conditional_discriminator_scores_all_classes():
+  _, config, params = convert.convert(_read(nvlabs_fixture.critic(labels=3)))
+  discriminator = stylegan.make_discriminator(config)
+  images, labels = np.full((2, 16, 16, 3), 0.25, 'f4'), np.eye(3)[[2, 1]]
+  scores, one = jax.jit(
+    lambda p, x: [discriminator.apply(p, x, y) for y in (None, labels)]
+  )(params, images)
+  assert scores.shape == (2, 3)
+  np.testing.assert_allclose(one, [scores[0, 2], scores[1, 1]], rtol=1e-5)
+
+
+def test_fused_layers_follow_their_definition():
+  """A transposed convolution, stride 2, of the kernel summed over shifts."""
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(1, 64, 64, 1)).astype('f4')
+  w = rng.normal(size=(3, 3, 1, 1)).astype('f4')
+  layer = hk.transform(
+    lambda x: stylegan_modules.StyleLayer(10, 1, 'layer')._source(x, 1)
+  )
+  ours = layer.apply({'layer': {'w': w}}, None, x)[0, :, :, 0]
+  k = np.zeros((4, 4))
+  for i, j in np.ndindex(2, 2):
+    k[i : i + 3, j : j + 3] += w[:, :, 0, 0] * (2 / 9) ** 0.5
+  y = np.zeros((130, 130))  # Position p is output pixel p - 1.
+  for i, j in np.ndindex(4, 4):
+    y[i : i + 128 : 2, j : j + 128 : 2] += x[0, :, :, 0] * k[i, j]
+  y = np.pad(y[1:129, 1:129], 1)
+  for _ in range(2):  # The [1, 2, 1] blur of one axis, then of the other.
+    y = (y[:-2] + 2 * y[1:-1] + y[2:]).T / 4
+  np.testing.assert_allclose(ours, y, atol=1e-5)
+
+
+@pytest.mark.parametrize('fused', [True, False, 'auto'])
+def test_an_explicit_fused_scale_is_honoured(fused):
+  fmaps = (2, 2, 2, 2, 2, 2)
+  _, params, _ = _generator(fmaps=fmaps, fused_scale=fused)
+  made = nvlabs_fixture.generator(fmaps=fmaps).state['components']['synthesis']
+  values = dict(made.state['variables'])
+  for size in (8, 64, 128):
+    ours = params[f'synthesis/~/b{size}_conv0_up']['w']
+    theirs = values[f'{size}x{size}/Conv0_up/weight']
+    # Our layer turns kernels from 128 pixels on; fused means turned.
+    if (size >= 128 if fused == 'auto' else fused) != (size >= 128):
+      theirs = theirs[::-1, ::-1]
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+  'kwargs',
+  [
+    {'blur_filter': None},
+    {'blur_filter': [1, 3, 3, 1]},
+    {'fused_scale': 1},
+    {'nonlinearity': 'relu'},
+    {'mapping_nonlinearity': 'relu'},
+    {'use_noise': False},
+    {'use_styles': False},
+    {'use_wscale': False},
+    {'use_pixel_norm': True},
+    {'use_instance_norm': False},
+    {'const_input_layer': False},
+    {'normalize_latents': False},
+    {'dtype': 'float16'},
+    {'structure': 'other'},
+    {'brightness': 2},
+    {'resolution': 32},
+    {'num_channels': 1},
+    {'latent_size': 8},
+    {'dlatent_size': 7},
+    {'mapping_layers': 8},
+    {'mapping_fmaps': 8},
+    {'mapping_lrmul': 'x'},
+    {'fmap_max': 4},
+    {'fmap_base': 'x'},
+  ],
+  ids=str,
+)
+def test_kwargs_that_do_not_fit_are_refused_by_name(kwargs):
+  network = _read(nvlabs_fixture.generator(**kwargs))
+  with pytest.raises(ValueError, match=next(iter(kwargs))) as caught:
+    convert.convert(network)
+  assert len(str(caught.value).splitlines()) == 1
+
+
+def test_kwargs_that_fit_are_taken():
+  config = _generator(
+    **{'mapping_lrmul': 0.5, 'blur_filter': [1, 2, 1], 'structure': 'fixed'},
+    **{'fmap_base': 12, 'fmap_max': 6, 'fmaps': (6, 3, 1), 'lod': 2.0},
+    **{'truncation_psi': 0.7, 'use_noise': True, 'nonlinearity': 'lrelu'},
+  )[2]
+  assert config.mapping_lrmul == 0.5
+  assert config.lod == 0  # A fixed structure does not look at it.
+
+
+def _changed(part, name, change):
+  """A fixture whose variable `name` of a part `change`d."""
+  network = _read(nvlabs_fixture.generator())
+  variables = network.components[part].variables
+  variables[name] = change(variables.get(name))
+  if variables[name] is None:
+    del variables[name]
+  return network
+
+
+@pytest.mark.parametrize(
+  ('part', 'name', 'change', 'message'),
+  [
+    ('mapping', 'Dense1/bias', lambda x: None, 'missing: mapping/dense1:b'),
+    ('synthesis', 'noise3', lambda x: None, 'b8_conv1:noise'),
+    ('synthesis', 'ToRGB_lod1/weight', lambda x: None, 'missing variable G_'),
+    ('mapping', 'Dense0/weight', lambda x: None, 'missing variable G_mapping'),
+    ('synthesis', 'lod', lambda x: np.ones(2, 'f4'), 'no scalar'),
+    ('synthesis', 'extra', lambda x: np.ones(2, 'f4'), 'G_synthesis/extra'),
+    ('synthesis', 'noise99', lambda x: np.ones(2, 'f4'), 'G_synthesis/noise99'),
+    ('mapping', 'Dense00/bias', lambda x: np.ones(9, 'f4'), 'Dense00/bias'),
+    ('synthesis', 'noise2', lambda x: x[:, :, :4], r'noise2 is \(1, 4, 8, 1\)'),
+    (
+      'synthesis',
+      '8x8/Conv1/bias',
+      lambda x: x[1:],
+      r'\(4,\), expected \(5,\)',
+    ),
+    ('mapping', 'Dense0/weight', lambda x: x[0], 'expected 2 axes'),
+    (
+      'mapping',
+      'Dense0/bias',
+      lambda x: x.astype('f8'),
+      'float64, not float32',
+    ),
+    (
+      'synthesis',
+      '24x24/Conv/bias',
+      lambda x: np.ones(2, 'f4'),
+      'power of two',
+    ),
+  ],
+)
+def test_variables_that_do_not_fit_are_refused(part, name, change, message):
+  network = _changed(part, name, change)
+  with pytest.raises(ValueError, match=message) as caught:
+    convert.convert(network)
+  assert len(str(caught.value).splitlines()) == 1
+
+
+def test_other_networks_are_refused():
+  made = nvlabs_fixture.network('D', 'D_stylegan2', {}, {})
+  with pytest.raises(ValueError, match="build function 'D_stylegan2'"):
+    convert.convert(_read(made))
+  made = nvlabs_fixture.generator()
+  del made.state['components']['mapping']
+  with pytest.raises(ValueError, match='components'):
+    convert.convert(_read(made))
+
+
+def test_conversion_and_export_load_as_the_same_network(tmp_path):
+  source, target = tmp_path / 'a.pkl', tmp_path / 'a.npz'
+  source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.generator()))
+  metadata = convert.convert_file(source, target)
+  digest = hashlib.sha256(source.read_bytes()).hexdigest()
+  stored = checkpoints.load_npz(target)[1]
+  assert stored['source']['sha256'] == digest
+  assert 'CC BY-NC 4.0' in stored['licence'] == metadata['licence']
+  generator, params, config = _generator()
+  loaded, again = stylegan.load(target)
+  copy = tmp_path / 'b.npz'
+  stylegan.save(copy, config, again)  # Our own export, read once more.
+  _, third = stylegan.load(copy)
+  assert loaded[5:] == generator[5:]  # Sizes and the split.
+  for other in (again, third):
+    jax.tree.map(np.testing.assert_array_equal, other, params)
+  with pytest.raises(ValueError, match='expected a stylegan_discriminator'):
+    stylegan.load_discriminator(target)
+  with pytest.raises(ValueError, match="no network 'D', expected one of 'Gs'"):
+    convert.convert_file(source, target, network='D')
+  with pytest.raises(ValueError, match='is the source itself'):
+    convert.convert_file(source, source)
+
+
+def _run(*command):
+  return subprocess.run(
+    [sys.executable, *command],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+    timeout=120,
+  )
+
+
+def test_commands(tmp_path):
+  source, target = tmp_path / 'a.pkl', tmp_path / 'a.npz'
+  source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.critic()))
+  module, script = (
+    ['-m', 'checkpoints_convert.convert'],
+    ROOT / 'checkpoints_convert',
+  )
+  result = _run(*module, f'--input={source}', '--inspect')
+  assert result.returncode == 0 and 'num_channels = 3' in result.stdout
+  assert '4x4/Dense0/weight                float32 [96, 10]' in result.stdout
+  assert sorted(tmp_path.iterdir()) == [source]
+  arguments = [f'--input={source}', f'--output={target}']
+  result = _run(script / 'convert.py', *arguments, '--network=D')
+  assert result.returncode == 0 and 'CC BY-NC 4.0' in result.stdout
+  discriminator, params = stylegan.load_discriminator(target)
+  images = np.zeros((1, 16, 16, 3), 'f4')
+  assert discriminator.apply(params, images).shape == (1,)
+  source.write_bytes(b'\x80\x02cos\nsystem\n.')
+  result = _run(*module, *arguments)
+  assert result.returncode == 1 and result.stderr.count('\n') == 1
+  assert "global 'os.system' is not allowed" in result.stderr
+
+
+def test_a_grid_is_drawn(tmp_path):
+  source, target = tmp_path / 'a.pkl', tmp_path / 'a.npz'
+  source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.generator(labels=2)))
+  convert.convert_file(source, target)
+  script = ROOT / 'experiments' / 'generate.py'
+  picture = tmp_path / 'grid.png'
+  code = f'import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); '
+  code += f'sys.argv = [{str(script)!r}, *sys.argv[1:]]; '
+  code += f'runpy.run_path({str(script)!r}, run_name="__main__")'
+  arguments = ['-c', code, f'--checkpoint={target}', f'--output={picture}']
+  for label in (1, -1):  # Given, and drawn by each seed.
+    result = _run(
+      *arguments, '--seeds=0,1', '--mix_seeds=5-7', f'--label={label}'
+    )
+    assert '64x48 pixels' in result.stdout, result.stderr
+  assert picture.read_bytes().startswith(b'\x89PNG')

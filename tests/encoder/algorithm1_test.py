@@ -1,0 +1,232 @@
+"""Claims about advmix_jax/encoder.py, on a generator that is easy to see.
+
+The toy decodes z_∥ [B, 2, 12] to ink at 4x4 pixels and z_⊥ [B, 1, 12] to a
+colour plus, faintly, ink: so content can hide in z_⊥, and the mixing loss has
+something to drive out.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from advmix_jax import types
+from advmix_jax.encoder import algorithm1
+
+S, D, LEAK = 2, 12, 0.5
+
+
+def _generator():
+  basis = np.random.default_rng(0).normal(size=(3, D, 16)) / 4
+  basis = jnp.asarray(basis, jnp.float32)
+
+  def coarse(params, z_par):
+    return jnp.einsum('bld,ldp->bp', z_par, params['basis'][:S])
+
+  def fine(params, x, z_perp):
+    leak = jnp.einsum('bld,ldp->bp', z_perp[:, :, 3:], params['basis'][S:, 3:])
+    ink = (0.5 + x + LEAK * leak).reshape(-1, 4, 4, 1)
+    return ink * (1 + 0.3 * jnp.tanh(z_perp[:, :1, None, :3]))
+
+  def synthesize(params, w, rng=None):
+    return fine(params, coarse(params, w[:, :S]), w[:, S:])
+
+  generator = types.Generator(
+    init=lambda rng: {'basis': basis},
+    map=lambda params, z: jnp.broadcast_to(z[:, None], (len(z), 3, D)),
+    synthesize=synthesize,
+    coarse=coarse,
+    fine=fine,
+    num_layers=3,
+    split=S,
+    latent_size=D,
+    dlatent_size=D,
+  )
+  return generator, {'basis': basis}
+
+
+def _features(images):
+  """Three levels, each a mean of neighbours and a slope."""
+  levels = []
+  for _ in range(3):
+    levels.append(images + jnp.roll(images, 1, axis=1))
+    images = levels[-1] * 0.5
+  return levels
+
+
+def _config(**changes):
+  config = algorithm1.default_config()
+  config.update(batch_size=8, learning_rate=0.1, steps=150, average_draws=50)
+  config.update(changes)
+  return config
+
+
+def _targets(n, seed=1, leak=True):
+  generator, params = _generator()
+  w = 0.3 * jax.random.normal(jax.random.key(seed), (n, 3, D))
+  w = w if leak else w.at[:, S:, 3:].set(0)
+  return np.asarray(jnp.clip(generator.synthesize(params, w), 0, 1))
+
+
+def _encode(images, config, start_fn=None, curve=False):
+  generator, params = _generator()
+  function = algorithm1.error_curve if curve else algorithm1.encode
+  return function(
+    images,
+    generator=generator,
+    generator_params=params,
+    features_fn=_features,
+    config=config,
+    start_fn=start_fn,
+    rng=jax.random.key(0),
+  )
+
+
+def test_losses_are_those_of_algorithm_1():
+  generator, params = _generator()
+  config = _config(mixing_draws=2)
+  target_fn, losses = algorithm1.make_losses(generator, config)
+  x = _targets(3)
+  w = jax.random.normal(jax.random.key(5), (3, 3, D)) * 0.2
+  fine = jax.random.normal(jax.random.key(6), (3, 2, 1, D)) * 0.2
+  target = target_fn(_features, x)
+  rec, mix, image, mixes = losses(params, _features, w, target, fine)
+
+  def levels(images):
+    return [np.asarray(a, np.float64) for a in (images, *_features(images))]
+
+  def grey(images):
+    light = np.asarray(images).max(-1, keepdims=True)
+    top = np.clip(light, 0, 1).max((1, 2, 3), keepdims=True)
+    return np.repeat(light / top, 3, axis=-1)
+
+  def distance(a, b):
+    pairs = zip(levels(a), levels(b), strict=True)
+    return sum(np.square(p - q).mean((1, 2, 3)) for p, q in pairs)
+
+  np.testing.assert_allclose(
+    image, generator.synthesize(params, w), rtol=1e-5, atol=1e-6
+  )
+  np.testing.assert_allclose(rec, distance(image, x), rtol=1e-4)
+  for draw in range(2):  # dec(ẑ_∥, map(z)_⊥)
+    both = jnp.concatenate([w[:, :S], fine[:, draw]], axis=1)
+    np.testing.assert_allclose(
+      mixes[:, draw], generator.synthesize(params, both), rtol=1e-5, atol=1e-6
+    )
+  expected = np.mean(
+    [0.2 * distance(grey(mixes[:, d]), grey(x)) for d in range(2)], axis=0
+  )
+  np.testing.assert_allclose(mix, expected, rtol=1e-4)
+
+
+def test_shape_view_is_blind_to_colour_and_brightness():
+  ink = np.random.default_rng(0).random((4, 5, 5, 1), np.float32)
+  ink[:, 2, 2] = 1
+  colors = np.float32([[1, 0, 0], [0, 0.4, 0.8], [1, 1, 1], [0.5, 0.2, 0.1]])
+  views = algorithm1.shape_view(ink * colors[:, None, None])
+  np.testing.assert_allclose(views, np.repeat(ink, 3, -1), atol=1e-6)
+  black = algorithm1.shape_view(jnp.zeros((1, 5, 5, 3)))
+  np.testing.assert_array_equal(black, 0)
+
+
+def test_no_steps_return_the_start_and_its_error():
+  generator, params = _generator()
+  images = _targets(5)
+  w, errors = _encode(images, _config(steps=0))
+  rng = jax.random.split(jax.random.key(0))[0]
+  z = jax.random.normal(rng, (50, D))
+  mean = generator.map(params, z).mean(0)
+  np.testing.assert_allclose(w, np.tile(mean, (5, 1, 1)), atol=1e-6)
+  decoded = np.clip(generator.synthesize(params, w), 0, 1)
+  expected = np.square(decoded - images).mean((1, 2, 3))
+  np.testing.assert_allclose(errors, expected, rtol=1e-5)
+
+
+def test_targets_that_can_be_decoded_are_found():
+  generator, params = _generator()
+  images = _targets(11)  # More than a batch, and no multiple of it.
+  _, start = _encode(images, _config(steps=0))
+  w, errors = _encode(images, _config(mixing_weight=0.0, steps=400))
+  # What is left is the last, still finite, step size.
+  assert errors.max() < 1e-3 and errors.mean() < 0.01 * start.mean()
+  decoded = np.clip(generator.synthesize(params, w), 0, 1)
+  np.testing.assert_allclose(decoded, images, atol=0.1)
+
+
+def test_mixing_loss_moves_content_out_of_the_fine_latents():
+  generator, params = _generator()
+  images = _targets(16)
+  rng = jax.random.key(9)
+  fine = jax.random.normal(rng, (16, 1, D)) * jnp.where(jnp.arange(D) < 3, 1, 0)
+
+  def mix_error(weight):
+    w, _ = _encode(images, _config(mixing_weight=weight, steps=300))
+    mixes = generator.synthesize(
+      params, jnp.concatenate([w[:, :S], fine], axis=1)
+    )
+    views = algorithm1.shape_view(mixes), algorithm1.shape_view(images)
+    return float(jnp.square(views[0] - views[1]).mean())
+
+  assert mix_error(1.0) < 0.7 * mix_error(0.0)
+
+
+def test_best_iterate_survives_a_wild_step_size():
+  images = _targets(5)
+  _, start = _encode(images, _config(steps=0))
+  _, errors = _encode(
+    images, _config(steps=5, learning_rate=1e3, mixing_weight=0.0)
+  )
+  np.testing.assert_allclose(errors, start, rtol=1e-5)
+
+
+def test_error_curve_begins_at_the_start_and_ends_at_the_result():
+  images = _targets(9)
+  config = _config(steps=30)
+  curve = _encode(images, config, curve=True)
+  assert curve.shape == (31,)
+  np.testing.assert_allclose(
+    [curve[0], curve[-1]],
+    [_encode(images, c)[1].mean() for c in (_config(steps=0), config)],
+    rtol=1e-4,
+  )
+  assert curve[-1] < 0.2 * curve[0]
+
+
+def test_without_mixing_images_are_encoded_one_by_one():
+  images = _targets(7)
+  one, three = (
+    _encode(images, _config(steps=20, mixing_weight=0.0, batch_size=b))[0]
+    for b in (1, 3)
+  )
+  # Adam divides by the root of squared gradients, which magnifies rounding.
+  np.testing.assert_allclose(one, three, atol=1e-3)
+
+
+def test_a_good_start_needs_fewer_steps():
+  images = _targets(6)
+  w, _ = _encode(images, _config(steps=300))
+  lookup = jax.tree_util.Partial(lambda w, x: w, jnp.asarray(w))
+  config = _config(steps=3, batch_size=6)
+  assert (
+    _encode(images, config, start_fn=lookup)[1].mean()
+    < 0.1 * _encode(images, config)[1].mean()
+  )
+
+
+@pytest.mark.parametrize(
+  ('field', 'value', 'message'),
+  [
+    ('start', 'zero', "encoder.start is 'zero', expected one of"),
+    ('mixing_view', 'ear', "encoder.mixing_view is 'ear', expected one of"),
+    ('batch_size', 0, 'encoder.batch_size is 0, expected >= 1'),
+    ('steps', -1, 'encoder.steps is -1, expected >= 0'),
+  ],
+)
+def test_bad_options_are_refused(field, value, message):
+  with pytest.raises(ValueError, match=message):
+    _encode(_targets(1), _config(**{field: value}))
+
+
+def test_no_images_are_refused():
+  with pytest.raises(ValueError, match='no images'):
+    _encode(_targets(1)[:0], _config())

@@ -1,0 +1,150 @@
+"""Claims about advmix_jax/encoding.py, with files of tiny networks."""
+
+import jax
+import ml_collections
+import numpy as np
+import pytest
+
+from advmix_jax.encoder import (
+  algorithm1,
+  latents_file,
+  learned_start,
+  perceptual,
+  pipeline,
+  shards,
+)
+from advmix_jax.generators import stylegan
+
+
+def _vgg_params():
+  rng, params, last = np.random.default_rng(0), {}, 3
+  for i in range(3):
+    for j in (1, 2):
+      w = rng.normal(size=(3, 3, last, 2)).astype(np.float32) / 4
+      params[f'vgg/conv{i + 1}_{j}'] = {'w': w, 'b': np.zeros(2, np.float32)}
+      last = 2
+  ones = np.ones(3, np.float32)
+  return params | {'vgg': {'mean': ones / 2, 'std': ones / 2, 'rms': ones}}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+  """A data folder with a generator, its learned start and features."""
+  monkeypatch.setattr(pipeline, 'DATA', tmp_path)
+  config = stylegan.default_config()
+  config.update(resolution=16, fmaps=(4, 4, 4), dlatent_size=4, split=4)
+  generator = stylegan.make_generator(config)
+  path = tmp_path / 'generator.npz'
+  stylegan.save(path, config, generator.init(jax.random.key(0)))
+  perceptual.save(tmp_path / 'features.npz', _vgg_params(), {})
+  _save_start(tmp_path / 'encoder.npz', pipeline.fingerprint(path))
+  return tmp_path
+
+
+def _save_start(path, generator_hash):
+  config = learned_start.default_config()
+  config.update(widths=(4, 4), hidden=4, sample_steps=0, steps=0, draws=50)
+  config.batch_size = 4
+  generator, params = stylegan.load(path.with_name('generator.npz'))
+  start = learned_start.train(
+    jax.random.key(0),
+    _images(),
+    generator=generator,
+    generator_params=params,
+    features_fn=perceptual.load(path.with_name('features.npz')),
+    config=config,
+    encoder_config=algorithm1.default_config(),
+  )
+  learned_start.save(path, start, {'generator': generator_hash})
+
+
+def _images():
+  return np.random.default_rng(1).random((5, 16, 16, 3), np.float32)
+
+
+def _config(**changes):
+  config = ml_collections.ConfigDict({'generator': {'path': ''}})
+  config.encoder = algorithm1.default_config()
+  config.encoder.update(steps=2, batch_size=4, average_draws=20)
+  config.encoder.update(changes)
+  return config
+
+
+def test_file_holds_what_was_found_and_how(folder):
+  setting = pipeline.load_setting(_config())
+  path = folder / 'out' / 'latents.npz'
+  found, errors = pipeline.encode_to_file(setting, _images(), path)
+  np.testing.assert_array_equal(latents_file.load(path, _images()), found)
+  decoded = setting.generator.synthesize(setting.params, found)
+  expected = algorithm1.pixel_error(decoded, _images())
+  np.testing.assert_allclose(errors, expected, atol=1e-2)  # 8-bit latents.
+  metadata = latents_file.load_metadata(path)
+  assert metadata['encoder']['steps'] == 2
+  assert metadata['generator'] == pipeline.fingerprint(folder / 'generator.npz')
+  np.testing.assert_allclose(metadata['mean_squared_error'], errors.mean())
+
+
+def test_an_encoding_that_was_killed_goes_on_to_the_same_bytes(folder):
+  setting = pipeline.load_setting(_config(start='average', batch_size=2))
+  pipeline.encode_to_file(setting, _images(), folder / 'whole.npz')
+  path, calls = folder / 'killed.npz', []
+
+  class Killed(Exception):
+    """As if the process died with one of three batches on disk."""
+
+  def kill(*args, make=shards.make_shards, **kwargs):
+    keep = make(*args, **kwargs)
+
+    def save(*parts):
+      keep.save(*parts)
+      calls.append(parts[0])
+      if len(calls) == 1:
+        raise Killed
+
+    return keep._replace(save=save)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(pipeline.shards, 'make_shards', kill)
+    with pytest.raises(Killed):
+      pipeline.encode_to_file(setting, _images(), path)
+    assert not path.exists()
+    pipeline.encode_to_file(setting, _images(), path)
+  assert calls == [0, 2, 4]  # The first batch was not made again.
+  assert path.read_bytes() == (folder / 'whole.npz').read_bytes()
+  assert not (folder / 'killed.npz.shards').exists()
+
+
+def test_provenance_tells_options_and_networks_apart(folder):
+  start = _config(start='average')
+  before = pipeline.provenance(start)
+  assert pipeline.provenance(_config(start='average', steps=3)) != before
+  moved = _config(start='average', path='latents.npz')
+  assert pipeline.provenance(moved) == before  # No option of the descent.
+  perceptual.save(folder / 'features.npz', _vgg_params(), {'other': 1})
+  assert pipeline.provenance(start) != before
+
+
+def test_both_starts_are_compared(folder):
+  setting = pipeline.load_setting(_config())
+  curves = pipeline.compare_starts(setting, _images())
+  assert {name: len(y) for name, y in curves.items()} == {
+    'average': 3,
+    'network': 3,
+  }
+  assert curves['average'][0] != curves['network'][0]
+  assert set(
+    pipeline.compare_starts(setting._replace(start_fn=None), _images())
+  ) == {'average'}
+
+
+def test_start_of_another_generator_is_refused(folder):
+  _save_start(folder / 'encoder.npz', 'f' * 64)
+  with pytest.raises(ValueError, match='inverts generator ffffffffffff'):
+    pipeline.load_setting(_config())
+  assert pipeline.load_setting(_config(start='average')).start_fn is None
+
+
+def test_missing_files_are_named(folder):
+  (folder / 'encoder.npz').unlink()
+  with pytest.raises(FileNotFoundError, match='encoder.npz'):
+    pipeline.load_setting(_config())

@@ -1,0 +1,197 @@
+"""Claims about StyleGAN's training: losses, schedule, resume."""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from advmix_jax import types
+from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.generators import gan, gan_training, stylegan
+
+
+@pytest.fixture(autouse=True)
+def compile_fast(monkeypatch):
+  """Steps are compared with each other here: they may be slow."""
+  options = {'xla_backend_optimization_level': 0}
+  fast = functools.partial(jax.jit, compiler_options=options)
+  monkeypatch.setattr(jax, 'jit', fast)
+
+
+def _gan_config(**fields):
+  config = gan.default_config()
+  config.update(fields)
+  return config
+
+
+def test_the_schedule_is_stable_then_fades_level_by_level():
+  config = _gan_config(start_resolution=8, phase_kimg=10.0)
+  expected = {0: 2.0, 9: 2.0, 15: 1.5, 20: 1.0, 29: 1.0, 38: 0.2, 50: 0.0}
+  for kimg, lod in expected.items():
+    level, blend = gan.level_at(config, 32, kimg)
+    assert level + blend == pytest.approx(lod)
+    assert level == int(lod)
+
+
+def test_without_growing_the_lod_is_always_zero():
+  assert gan.level_at(_gan_config(), 32, 0.0) == (0, 0.0)
+
+
+def test_the_rate_falls_linearly_to_zero_at_the_end():
+  config = _gan_config(kimg=1.0, decay_kimg=0.5, batch_size=10)
+  factors = [float(gan._decay(config, step)) for step in (0, 50, 75, 100)]
+  np.testing.assert_allclose(factors, [1, 1, 0.5, 0], atol=1e-6)
+
+
+def test_r1_of_a_linear_score_is_its_squared_norm_on_the_official_scale():
+  w = jnp.asarray(np.random.default_rng(0).normal(size=(4, 4, 3)), 'float32')
+  images = jnp.full((2, 4, 4, 3), 0.3)
+
+  def score(x):  # Linear in 2x - 1, the official scale, with slope w.
+    return ((2 * x - 1) * w).sum((1, 2, 3))
+
+  penalty = gan.r1_penalty(score, images)
+  np.testing.assert_allclose(penalty, (w**2).sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize('probability', [0.0, 1.0])
+def test_mixing_takes_a_tail_of_the_layers_with_its_probability(probability):
+  w, other = jnp.zeros((200, 8, 1)), jnp.ones((200, 8, 1))
+  mixed = gan.mix_styles(jax.random.key(0), w, other, probability)[..., 0]
+  assert (jnp.diff(mixed, axis=1) >= 0).all()
+  np.testing.assert_array_equal(mixed[:, 0], 0)
+  np.testing.assert_array_equal(mixed[:, -1], probability)
+  if probability:  # Cuts 1..7 all occur among 200 draws.
+    assert set(np.asarray(mixed.sum(1)).astype(int)) == set(range(1, 8))
+
+
+def test_a_recoloured_digit_has_no_mix_loss_and_a_wrong_colour_has():
+  digits = datasets.load_digits('embedded', 'train', limit=4)
+  test = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=False)
+  ink = test.image.max(-1, keepdims=True)
+  donors = jnp.roll(test.image, 1, 0)
+  right = ink * np.roll(test.color, 1, 0)[:, None, None]
+  assert float(gan.mix_loss(test.image, right, donors)) < 1e-8
+  assert float(gan.mix_loss(test.image, 0.5 * right, donors)) > 1
+
+
+def _tiny(kimg):
+  config = ml_collections.ConfigDict()
+  config.seed = 0
+  config.data = datasets.default_config()
+  config.data.num_train = 32
+  config.network = stylegan.default_config()
+  config.network.update(
+    fmaps=(8, 8, 4, 4), latent_size=8, dlatent_size=8, mapping_fmaps=8
+  )
+  config.gan = _gan_config(
+    batch_size=8, kimg=kimg, r1_interval=1, mix_consistency=0.1
+  )
+  config.parallel = 'pmap'
+  config.log_kimg = config.sample_kimg = config.checkpoint_kimg = 0.016
+  return config
+
+
+def _leaves(path):
+  with np.load(path) as f:
+    return {k: f[k] for k in f.files if not k.startswith('__')}
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
+  # One compilation for the three runs, whose steps are the same program.
+  step = gan.make_step(_tiny(1).network, _tiny(1).gan)
+  monkeypatch.setattr(gan, 'make_step', lambda *arguments: step)
+  gan_training.train(_tiny(0.032), tmp_path / 'whole')
+  gan_training.train(_tiny(0.016), tmp_path / 'parts')
+  gan_training.train(_tiny(0.032), tmp_path / 'parts')
+  with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
+    answers = iter([False, False, True])
+    patch.setattr(
+      gan_training.preemption, 'asked', lambda step, every: next(answers)
+    )
+    gan_training.train(_tiny(0.032), tmp_path / 'stopped')
+  assert e.value.code == 143
+  gan_training.train(_tiny(0.032), tmp_path / 'stopped')
+  whole = _leaves(tmp_path / 'whole' / 'generator.npz')
+  stopped = _leaves(tmp_path / 'stopped' / 'generator.npz')
+  parts = _leaves(tmp_path / 'parts' / 'generator.npz')
+  assert set(whole) == set(parts)
+  for name, value in whole.items():
+    np.testing.assert_array_equal(value, parts[name], err_msg=name)
+    np.testing.assert_array_equal(value, stopped[name], err_msg=name)
+  init = stylegan.make_generator(_tiny(1).network).init
+  shapes = jax.eval_shape(init, jax.random.key(0))
+  assert len(whole) == len(jax.tree.leaves(shapes))
+  assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()
+  config = json.loads((tmp_path / 'parts' / 'config.json').read_text())
+  assert config['gan']['kimg'] == 0.032
+
+
+def test_growing_a_level_leaves_finer_layers_alone():
+  config = _tiny(1.0)
+  config.gan.update(start_resolution=16, mix_consistency=0.0)
+  state = gan.init(jax.random.key(0, impl='rbg'), config.network, config.gan)
+  before = jax.tree.map(np.asarray, state.generator)
+  step = gan.make_step(config.network, config.gan)
+  batch = types.Batch(jnp.zeros((8, 32, 32, 3)), jnp.zeros(8, int))
+  state, record = step(
+    state,
+    batch,
+    jax.random.key(1),
+    jnp.float32(0.0),
+    level=1,
+    with_r1=False,
+    with_mix=False,
+  )
+  for module, arrays in state.generator.items():
+    fine = 'b32' in module or module.endswith('lod0')
+    moved = any(
+      not np.array_equal(arrays[k], before[module][k])
+      for k in arrays
+      if k not in ('noise', 'dlatent_avg')
+    )
+    if fine:
+      assert not moved, module
+  assert np.isfinite(float(record['gan/generator_loss']))
+  assert not np.array_equal(
+    state.generator['synthesis/~/b4_const']['const'],
+    before['synthesis/~/b4_const']['const'],
+  )
+
+
+@pytest.mark.parametrize('classes', [0, 3])
+def test_labels_of_real_images_count_where_the_network_has_classes(classes):
+  config = _tiny(1.0)
+  config.network.update(resolution=8, fmaps=(8, 4), split=2)
+  config.network.label_size = classes
+  step = gan.make_step(config.network, config.gan)
+  rng = jax.random.key(0)
+  images = jax.random.uniform(rng, (8, 8, 8, 3))
+
+  def scores(labels):
+    start = jax.random.key(0, impl='rbg')
+    state = gan.init(start, config.network, config.gan)
+    batch = types.Batch(images, jnp.asarray(labels))
+    static = {'level': 0, 'with_r1': False, 'with_mix': False}
+    _, record = step(state, batch, rng, jnp.float32(0), **static)
+    return float(record['gan/real_score']), float(record['gan/fake_score'])
+
+  (real, fake), (other, same) = scores([0] * 8), scores([2] * 8)
+  assert fake == same
+  assert (real != other) == bool(classes)
+
+
+def test_too_few_classes_for_the_images_are_refused(tmp_path):
+  config = _tiny(1.0)
+  config.network.label_size = 4
+  with pytest.raises(ValueError, match='label_size is 4, expected 0 .* 10'):
+    gan_training.train(config, tmp_path)
+
+
+def test_a_non_finite_loss_names_the_steps():
+  with pytest.raises(ValueError, match=r'gan/r1 is nan in steps 3\.\.4'):
+    gan_training._finite({'gan/r1': np.nan}, 3, 4)

@@ -1,0 +1,168 @@
+"""Laws of the networks; convert_test holds them against the official ones."""
+
+import functools
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from advmix_jax.generators import stylegan
+
+
+def _shapes(network):
+  return jax.eval_shape(network.init, jax.random.key(0))
+
+
+def _small(**fields):
+  config = stylegan.default_config()
+  config.update(
+    resolution=16,
+    fmaps=(8, 8, 4),
+    dlatent_size=8,
+    mapping_fmaps=8,
+    mapping_lrmul=1.0,
+    split=4,
+  )
+  config.update(fields)
+  return config
+
+
+def _random(network):
+  """Parameters without a zero or a one, drawn by numpy (quick to compile)."""
+  rng = np.random.default_rng(0)
+  return jax.tree.map(
+    lambda x: jnp.asarray(rng.normal(size=x.shape), 'float32'),
+    _shapes(network),
+  )
+
+
+@pytest.mark.parametrize('split', [1, 2, 3, 4, 5])
+def test_synthesis_is_fine_after_coarse_for_any_split(split):
+  generator = stylegan.make_generator(_small(split=split))
+  params = _random(generator)
+  w = generator.map(params, jax.random.normal(jax.random.key(1), (3, 64)))
+  w = w + jax.random.normal(jax.random.key(2), w.shape)
+  whole = jax.jit(generator.synthesize)(params, w)
+  coarse = jax.jit(generator.coarse)(params, w[:, :split])
+  parts = jax.jit(generator.fine)(params, coarse, w[:, split:])
+  # The same operations in the same order, in three programs.
+  np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+def test_fresh_noise_changes_the_image_and_stored_noise_does_not():
+  generator = stylegan.make_generator(_small())
+  params = _random(generator)
+  w = generator.map(params, jnp.ones((1, 64)))
+  synthesize = jax.jit(generator.synthesize)
+  stored = synthesize(params, w)
+  np.testing.assert_array_equal(stored, synthesize(params, w))
+  fresh = synthesize(params, w, jax.random.key(3))
+  assert float(jnp.abs(stored - fresh).max()) > 1e-2
+
+
+def test_truncation_pulls_early_layers_to_the_mean():
+  params = {'mapping': {'dlatent_avg': jnp.full((2,), 4.0)}}
+  w = jnp.zeros((1, 3, 2))
+  cut = stylegan.truncate(params, w, psi=0.25, cutoff=2)
+  np.testing.assert_array_equal(cut[0, :, 0], [3, 3, 0])
+  np.testing.assert_array_equal(stylegan.truncate(params, w, psi=None), w)
+  np.testing.assert_array_equal(stylegan.truncate(params, w, cutoff=None), w)
+
+
+def test_without_labels_z_draws_the_class():
+  config = _small(label_size=3)
+  generator = stylegan.make_generator(config)
+  assert generator.latent_size == 64 + 3
+  params = _random(generator)
+  z = jax.random.normal(jax.random.key(5), (3000, 67))
+  own, labels = stylegan.split_z(config, z)
+  np.testing.assert_array_equal(
+    generator.map(params, z[:9]), generator.map(params, own[:9], labels[:9])
+  )
+  # Three standard deviations of a share of 3,000 draws: 0.026.
+  np.testing.assert_allclose(labels.mean(0), 1 / 3, atol=0.026)
+
+
+def test_a_descent_brings_saturated_pixels_back_and_pushes_none_further():
+  config = _small()
+  raw = stylegan.make_generator(config)
+  generator = stylegan.clipped(raw, towards=True)
+  params = _random(raw)
+  w = 3 * jax.random.normal(jax.random.key(2), (1, raw.num_layers, 8))
+  s = raw.split
+  for synthesize in (
+    lambda g, p: g.synthesize(p, w),
+    lambda g, p: g.fine(p, g.coarse(p, w[:, :s]), w[:, s:]),
+  ):
+    image = jax.jit(functools.partial(synthesize, raw))(params)
+    assert float(image.min()) < 0 and float(image.max()) > 1
+    run = functools.partial(synthesize, generator)
+    pulled = jax.jit(lambda p, g, run=run: jax.vjp(run, p)[1](g)[0])
+    clipped = jax.jit(run)(params)
+    np.testing.assert_allclose(clipped, np.clip(image, 0, 1), atol=1e-6)
+    outward = jnp.where(image < 0, 1.0, jnp.where(image > 1, -1.0, 0.0))
+    for pull, moves in ((outward, False), (-outward, True)):
+      leaves = jax.tree.leaves(pulled(params, pull))
+      assert any(bool((leaf != 0).any()) for leaf in leaves) is moves
+
+
+def test_labels_choose_the_score_and_change_the_latents():
+  config = _small(label_size=3)
+  generator = stylegan.make_generator(config)
+  params = _random(generator)
+  z = jnp.ones((2, 64))
+  w = generator.map(params, z, jnp.eye(3)[:2])
+  assert float(jnp.abs(w[0] - w[1]).max()) > 1e-3
+  discriminator = stylegan.make_discriminator(config)
+  params = _random(discriminator)
+  images = jnp.ones((2, 16, 16, 3)) * 0.5
+  apply = jax.jit(discriminator.apply)
+  scores = [apply(params, images, np.eye(3)[[k, k]]) for k in range(3)]
+  both = apply(params, images, jnp.asarray([[1.0, 1, 0]] * 2))
+  np.testing.assert_allclose(both, scores[0] + scores[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('fields', 'message'),
+  [
+    ({'resolution': 24}, 'power of two >= 4, got 24'),
+    ({'fmaps': (8, 8)}, 'fmaps must list 4 widths'),
+    ({'split': 8}, 'split must be in 1..7, got 8'),
+  ],
+)
+def test_an_impossible_architecture_is_refused(fields, message):
+  config = stylegan.default_config()
+  config.update(fields)
+  with pytest.raises(ValueError, match=message):
+    stylegan.make_generator(config)
+
+
+def test_a_saved_generator_draws_the_same_images(tmp_path):
+  config = _small()
+  generator = stylegan.make_generator(config)
+  params = _random(generator)
+  stylegan.save(tmp_path / 'g.npz', config, params)
+  loaded, again = stylegan.load(tmp_path / 'g.npz')
+  w = generator.map(params, jnp.ones((1, 64)))
+  np.testing.assert_array_equal(
+    jax.jit(generator.synthesize)(params, w),
+    jax.jit(loaded.synthesize)(again, w),
+  )
+
+
+def test_names_and_shapes_of_parameters_are_golden():
+  config = stylegan.default_config()
+  found = {}
+  for network in (
+    stylegan.make_generator(config),
+    stylegan.make_discriminator(config),
+  ):
+    shapes = jax.eval_shape(network.init, jax.random.key(0))
+    found |= {
+      f'{m}:{n}': list(x.shape) for m, p in shapes.items() for n, x in p.items()
+    }
+  golden = pathlib.Path(__file__).parent / 'golden' / 'stylegan.json'
+  assert found == json.loads(golden.read_text())

@@ -1,0 +1,146 @@
+"""The main command, as typed, on the real config made small."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SMALL = (
+  '--config.data.num_train=64',
+  '--config.data.num_test=20',
+  '--config.optimizer.batch_size=16',
+  '--config.optimizer.epochs=1',
+  '--config.classifier.name=linear',
+  '--config.attack.restarts=2',
+  '--config.attack.steps=1',
+  '--config.eval.num_examples=10',
+  '--config.eval.batch_size=10',
+  '--config.eval.attack.restarts=2',
+  '--config.eval.attack.steps=1',
+)
+FIELDS = {
+  'method',
+  'dataset',
+  'data_source',
+  'num_train',
+  'num_test',
+  'sigma',
+  'seed',
+  'clean_accuracy',
+  'perturbed_accuracy',
+  'perturbed_attack',
+  'ci95',
+  'wall_seconds',
+  'commit',
+  'config',
+}
+
+
+def _run(folder, *arguments, script='train.py'):
+  """Runs the script in a folder; returns what it printed and its exit code."""
+  script = 'experiments/' + script if folder == ROOT else script
+  path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
+  return subprocess.run(
+    [sys.executable, script, *arguments],
+    cwd=folder,
+    env=os.environ | {'PYTHONPATH': path},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  """(workdir, process) of one run of AdvMix from the project's root."""
+  workdir = tmp_path_factory.mktemp('run') / 'advmix'
+  process = _run(
+    ROOT,
+    '--config=configs/colored_mnist.py:ideal',
+    f'--workdir={workdir}',
+    *SMALL,
+  )
+  assert process.returncode == 0, process.stderr
+  return workdir, process
+
+
+def test_the_command_ends_with_one_line_and_the_results(finished):
+  workdir, process = finished
+  results = json.loads((workdir / 'results.json').read_text())
+  assert set(results) >= FIELDS
+  assert results['method'] == 'advmix' and results['num_train'] == 64
+  assert results['config']['generator']['name'] == 'ideal'  # The variant.
+  assert {'N_r', 'K', 'alpha', 'eps'} <= set(results['perturbed_attack'])
+  for name in ('clean', 'perturbed'):
+    low, high = results['ci95'][name]
+    assert 0 <= low <= results[f'{name}_accuracy'] <= high <= 1
+  line = process.stdout.splitlines()[-1]
+  assert line.startswith('advmix: clean') and 'results.json' in line
+  assert f'{100 * results["clean_accuracy"]:.1f}%' in line
+
+
+def test_the_run_leaves_config_checkpoints_and_records(finished):
+  workdir, _ = finished
+  names = {path.name for path in workdir.iterdir()}
+  assert names >= {
+    'config.json',
+    'checkpoints',
+    'classifier.npz',
+    'metrics.jsonl',
+    'tensorboard',
+    'results.json',
+    'per_example.csv',
+  }
+  config = json.loads((workdir / 'config.json').read_text())
+  results = json.loads((workdir / 'results.json').read_text())
+  assert config == results['config']
+
+
+def test_it_shows_progress_and_nothing_else(finished):
+  _, process = finished
+  bars = process.stderr.replace('\r', '\n').splitlines()
+  assert any('train advmix: 100%' in bar for bar in bars)
+  assert 'Traceback' not in process.stderr
+  assert not [b for b in bars if b.startswith('I')]  # Log lines of libraries.
+
+
+def test_the_same_command_from_experiments_finds_the_finished_run(finished):
+  workdir, first = finished
+  before = (workdir / 'results.json').read_bytes()
+  process = _run(
+    ROOT / 'experiments',
+    '--config=configs/colored_mnist.py:ideal',
+    f'--workdir={workdir}',
+    *SMALL,
+  )
+  assert process.returncode == 0, process.stderr
+  assert process.stdout.splitlines()[-1].startswith('advmix: clean')
+  assert (workdir / 'results.json').read_bytes() == before
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--config.methd=nominal'], "--config.methd: no field 'methd', expected"),
+    (['--config.method=magic'], "method is 'magic', expected one of"),
+    (['--config=configs/celebb.py'], '--config=configs/celebb.py: no such'),
+    (['--config=configs/colored_mnist.py:idol'], "variant is 'idol', expected"),
+    (['--config.seed=1'], 'holds a run of another config: '),
+  ],
+)
+def test_bad_input_is_one_line_and_exit_code_1(finished, arguments, message):
+  workdir, _ = finished
+  before = {p: p.stat().st_mtime_ns for p in workdir.rglob('*')}
+  if not any(a.startswith('--config=') for a in arguments):
+    arguments = ['--config=configs/colored_mnist.py:ideal', *arguments]
+  process = _run(
+    ROOT / 'experiments', *arguments, f'--workdir={workdir}', *SMALL
+  )
+  assert process.returncode == 1
+  (line,) = process.stderr.splitlines()
+  assert line.startswith('train.py: error: ') and message in line
+  assert {p: p.stat().st_mtime_ns for p in workdir.rglob('*')} == before

@@ -1,0 +1,202 @@
+"""Kills each command at random moments; it must end as if nothing happened.
+
+  python tests/processes/soak.py        # 50 kills of each; `make soak`
+  python tests/processes/soak.py --kills=5 --only=train
+
+For each of train, gan, encode and evaluate: runs a small command to its end,
+then the same command elsewhere, sent SIGKILL at a random moment and started
+again until it ends, and so on until `kills` have met a command at work. What
+all of them leave must agree byte for byte, but for times.
+
+Contents: COMMANDS, soak.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+EXPERIMENTS = pathlib.Path(__file__).resolve().parents[2] / 'experiments'
+_TRAIN = (
+  '--config=configs/colored_mnist.py:ideal',
+  '--config.data.num_train=64',
+  '--config.data.num_test=24',
+  '--config.classifier.name=linear',
+  '--config.optimizer.batch_size=8',
+  '--config.optimizer.epochs=4',
+  '--config.checkpoint_every=4',
+  '--config.attack.restarts=2',
+  '--config.attack.steps=1',
+  '--config.eval.num_examples=24',
+  '--config.eval.batch_size=8',
+  '--config.eval.attack.restarts=2',
+  '--config.eval.attack.steps=1',
+)
+_GAN = (
+  '--config.data.num_train=64',
+  '--config.network.resolution=32',
+  '--config.network.fmaps=(4, 4, 4, 4)',
+  '--config.network.latent_size=8',
+  '--config.network.dlatent_size=8',
+  '--config.network.mapping_fmaps=8',
+  '--config.gan.batch_size=8',
+  '--config.gan.r1_interval=1',
+  '--config.gan.kimg=0.24',
+  '--config.gan.decay_kimg=0.12',
+  '--config.log_kimg=0.016',
+  '--config.sample_kimg=0.24',
+  '--config.checkpoint_kimg=0.032',
+)
+_ENCODE = (
+  '--split=test',
+  '--config.data.num_test=40',
+  '--config.encoder.batch_size=4',
+  '--config.encoder.steps=6',
+  '--config.encoder.start=average',
+  '--config.encoder.average_draws=100',
+)
+# Name -> (arguments for a folder, files to compare in it).
+COMMANDS = {
+  'train': (
+    lambda folder: ['train.py', *_TRAIN, f'--workdir={folder}'],
+    ('results.json', 'classifier.npz', 'metrics.jsonl', 'pictures.npz'),
+  ),
+  'gan': (
+    lambda folder: ['train_stylegan.py', *_GAN, f'--workdir={folder}'],
+    ('generator.npz', 'metrics.jsonl', 'samples/000000k.png'),
+  ),
+  'encode': (
+    lambda folder: ['encode.py', *_ENCODE, f'--output={folder}/latents.npz'],
+    ('latents.npz', 'latents.csv', 'latents.png'),
+  ),
+  'evaluate': (
+    lambda folder: ['evaluate.py', f'--workdir={folder}', '--restarts=3'],
+    ('evaluations/*/results.json', 'evaluations/*/per_example.csv'),
+  ),
+}
+
+
+def _start(name, folder, cache):
+  script, *options = COMMANDS[name][0](folder)
+  env = dict(
+    os.environ,
+    # Runs are compared with each other: they may be slow, and compile fast.
+    XLA_FLAGS='--xla_backend_optimization_level=0',
+    JAX_COMPILATION_CACHE_DIR=str(cache),
+    JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
+  )
+  return subprocess.Popen(
+    [sys.executable, str(EXPERIMENTS / script), *options],
+    env=env,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+
+
+def _run(name, folder, cache):
+  """Runs a command to its end; returns its seconds."""
+  started = time.monotonic()
+  _kill(name, folder, cache, None)
+  return time.monotonic() - started
+
+
+def _kill(name, folder, cache, seconds):
+  """Runs a command, killed after `seconds`; returns whether it had ended.
+
+  Without `seconds` it may take all the time it needs.
+  """
+  process = _start(name, folder, cache)
+  try:
+    error = process.communicate(timeout=seconds)[1]
+  except subprocess.TimeoutExpired:
+    process.kill()
+    process.communicate()
+    return False
+  if process.returncode:
+    raise AssertionError(f'{name}: {error[-2000:]}')
+  return True
+
+
+def _timeless(value):
+  """Drops every field that speaks of time, at any depth."""
+  if isinstance(value, dict):
+    kept = {k: v for k, v in value.items() if 'seconds' not in k}
+    return {k: _timeless(v) for k, v in kept.items()}
+  return value
+
+
+def _content(path):
+  """What has to agree: bytes, or for JSON all but times."""
+  if path.suffix in ('.json', '.jsonl'):
+    lines = path.read_text().splitlines()
+    lines = lines if path.suffix == '.jsonl' else [''.join(lines)]
+    return [_timeless(json.loads(line)) for line in lines]
+  return path.read_bytes()
+
+
+def _compare(name, whole, killed):
+  for pattern in COMMANDS[name][1]:
+    paths = sorted(whole.glob(pattern))
+    if not paths:
+      raise AssertionError(f'{name}: no {pattern} in {whole}')
+    for path in paths:
+      other = killed / path.relative_to(whole)
+      if _content(path) != _content(other):
+        raise AssertionError(f'{name}: {path} and {other} differ')
+
+
+def soak(name, kills, folder, *, seed=0):
+  """Kills one command at work `kills` times; AssertionError where that shows.
+
+  Once a run has ended, it is compared with the uninterrupted one, and the next
+  begins in a folder of its own.
+
+  Returns:
+    Text: how many runs were killed how many times.
+  """
+  rng, cache = random.Random(f'{seed} {name}'), folder / 'cache'
+  template = folder / 'template'
+  template.mkdir(parents=True)
+  if name == 'evaluate':
+    _run('train', template, cache)
+
+  def place(label):
+    return shutil.copytree(template, folder / name / label)
+
+  whole = place('whole')
+  _run(name, whole, cache)
+  seconds = _run(name, place('timed'), cache)  # Finds its programs compiled.
+  runs, met, ended = 0, 0, True
+  while met < kills or not ended:
+    if ended:
+      killed, runs = place(f'killed{runs}'), runs + 1
+    limit = rng.uniform(0.3, 0.9) * seconds if met < kills else None
+    ended = _kill(name, killed, cache, limit)
+    met += not ended
+    if ended:
+      _compare(name, whole, killed)
+  return f'{name}: {kills} kills of {runs} runs, which take {seconds:.0f} s'
+
+
+def main():
+  """Soaks the commands that are asked for."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--kills', type=int, default=50)
+  parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--only', choices=list(COMMANDS), action='append')
+  args = parser.parse_args()
+  for name in args.only or COMMANDS:
+    with tempfile.TemporaryDirectory() as folder:
+      path = pathlib.Path(folder)
+      print(soak(name, args.kills, path, seed=args.seed), flush=True)
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,101 @@
+"""Pages and listings of runs, from fixed records."""
+
+import io
+import re
+
+import numpy as np
+from matplotlib import image as mpl_image
+
+from advmix_jax.report import pages
+
+NAMES = ('clean', 'reconstruction', 'random_mix', 'worst_random', 'perturbed')
+
+RECORD = {
+  'method': 'advmix',
+  'seed': 1,
+  **{f'{name}_accuracy': 0.9 - 0.1 * i for i, name in enumerate(NAMES)},
+  'ci95': {
+    name: [0.88 - 0.1 * i, 0.92 - 0.1 * i] for i, name in enumerate(NAMES)
+  },
+  'num_attacked': 500,
+  'num_random_draws': 30,
+  'perturbed_attack': {'N_r': 10, 'K': 2, 'alpha': 0.015, 'eps': 0.03},
+  'accuracy_by_restarts': [0.9, 0.6, 0.5],
+  'accuracy_by_draws': [0.9, 0.7, 0.6],
+  'converged': True,
+  'gates': {'random_below_gradient': True, 'gradients_alive': False},
+}
+
+LISTING = """\
+AdvMix, seed 1: accuracy in % [Wilson 95% interval], 500 test images but for \
+the first line
+  Test images                      90.0 [88.0, 92.0]
+  Reconstructed                    80.0 [78.0, 82.0]
+  One random mix                   70.0 [68.0, 72.0]
+  Worst of 30 random mixes         60.0 [58.0, 62.0]
+  Algorithm 2                      50.0 [48.0, 52.0]
+  N_r=10, K=2, alpha=0.015, eps=0.03
+  random_below_gradient: yes
+  gradients_alive: NO
+  converged: yes"""
+
+
+def pictures():
+  kinds = ('image', 'reconstruction', 'random_mix', 'adversarial')
+  sure, fooled = np.eye(10)[[7, 2]], np.eye(10)[[7, 3]]
+  return {
+    'label': np.array([7, 2]),
+    'images': {kind: np.full((2, 8, 8, 3), 99, np.uint8) for kind in kinds},
+    'probabilities': {
+      kind: fooled if kind == 'adversarial' else sure for kind in kinds
+    },
+  }
+
+
+def test_listing_byte_for_byte():
+  assert pages.listing(RECORD) == LISTING
+
+
+def test_page_names_every_run_and_loads_nothing():
+  records = [dict(RECORD, method='nominal'), RECORD]
+  grid = pages.digits(np.zeros((20, 8, 8, 3)), np.arange(20) % 10)
+  page = pages.comparison(
+    records, [pictures()] * 2, digits={'Training digits': grid}
+  )
+  headings = re.findall('<h2>(.*)</h2>', page)
+  assert headings == [
+    'Results',
+    'Training digits',
+    'Reconstructions and random mixes',
+    'Adversarial mixes: Nominal, seed 1',
+    'Adversarial mixes: AdvMix, seed 1',
+    'All measures',
+    'Accuracy by budget',
+    'Checks of the evaluation',
+  ]
+  assert page.count('<td>NO</td>') == 2 and 'Worst of 30 random mixes' in page
+  assert not re.search(r'https?:|<script|<link|@import|url\(', page)
+  assert set(re.findall('src="([^,]*),', page)) == {'data:image/png;base64'}
+
+
+def test_digits_have_one_column_per_class():
+  images = np.zeros((6, 4, 4, 3))
+  images[::2, ..., 0] = 1  # Class 0 is red, class 1 is green.
+  images[1::2, ..., 1] = 1
+  png = pages.digits(images, np.array([0, 1] * 3), num_classes=3)
+  pixels = mpl_image.imread(io.BytesIO(png))[..., :3]
+  middle = pixels.shape[1] // 2
+  left, right = pixels[:, :middle], pixels[:, middle:]
+  assert (left == [1, 0, 0]).all(-1).any() and (right == [0, 1, 0]).all(
+    -1
+  ).any()
+  assert not (left == [0, 1, 0]).all(-1).any()
+
+
+def test_captions_mark_what_is_wrong():
+  shown = pictures()
+  says = [
+    pages._says(shown['probabilities'][kind], shown['label'])
+    for kind in ('image', 'adversarial')
+  ]
+  assert says == [['7: 100%', '2: 100%'], ['7: 100%', '✗ 3: 100%']]
