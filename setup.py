@@ -41,6 +41,7 @@ setuptools.setup(
     'chex>=0.1.90',
     'dm-haiku>=0.0.16',
     'filelock>=3.12',
+    'jinja2>=3.1',
     'jax>=0.10',
     'jaxlib>=0.10',
     'matplotlib>=3.9',
@@ -57,6 +58,7 @@ setuptools.setup(
     'dev': [
       'h5py>=3.10',
       'hypothesis>=6.100',
+      'import-linter>=2.0',
       'pytest>=8.0',
       'pytest-xdist>=3.6',
       'ruff>=0.8',

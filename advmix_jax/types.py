@@ -19,19 +19,37 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 Params = Any  # Nested dict {module: {name: array}}, as Haiku returns it.
+
+
+class Dataset(NamedTuple):
+  """Labelled images on the host, in a fixed order.
+
+  `groups` maps the name of a grouping to each image's group, for instance
+  {'color': [3, 3, 7, ...]}: evaluations report by it, and methods that need
+  environments (IRM) read one of them.
+  """
+
+  image: np.ndarray  # [N, H, W, C] uint8
+  label: np.ndarray  # [N] int32 in [0, K)
+  num_classes: int  # K
+  groups: dict[str, np.ndarray]  # {name: [N] int32}
+  source: str  # Where the images come from, for records.
 
 
 class Batch(NamedTuple):
   """Labelled images with the latents that encode them.
 
-  `latents` may be None for methods that need no generator.
+  `latents` is None for methods that need no generator, `environment` for those
+  that need no environments.
   """
 
   image: jax.Array  # [B, H, W, C] float32 in [0, 1]
   label: jax.Array  # [B] int32 in [0, K)
   latents: jax.Array | None = None  # [B, L, D] float32
+  environment: jax.Array | None = None  # [B] int32
 
 
 class Examples(NamedTuple):
@@ -39,6 +57,23 @@ class Examples(NamedTuple):
 
   image: jax.Array  # [M, H, W, C] float32 in [0, 1]
   target: jax.Array  # [M, K] float32, rows sum to 1
+  environment: jax.Array | None = None  # [M] int32
+
+
+LogitsFn = Callable[[jax.Array], jax.Array]  # [B, H, W, C] -> [B, K]
+
+
+class Method(NamedTuple):
+  """A training method: what to train on, and what to add to the loss.
+
+  The loss is the mean cross-entropy on the examples, plus the penalty where
+  there is one. Both functions are pure and can be traced by jax.jit.
+  """
+
+  # (rng, logits_fn, batch, generator_params) -> Examples
+  examples_fn: Callable[..., Examples]
+  # (logits_fn, examples) -> scalar; None: no penalty
+  penalty_fn: Callable[..., jax.Array] | None = None
 
 
 class Generator(NamedTuple):

@@ -1,13 +1,22 @@
-"""The house rules, by reading the source: floors, lengths, docstrings."""
+"""The house rules, by reading the source: imports, lengths, docstrings."""
 
 import ast
 import pathlib
 import re
 
 import pytest
+from importlinter import cli as importlinter
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ('advmix_jax', 'checkpoints_convert')
+
+
+def test_imports_go_down():
+  """The floors and who may not know a model: contracts in pyproject.toml."""
+  code = importlinter.lint_imports(
+    config_filename=str(ROOT / 'pyproject.toml'), no_cache=True
+  )
+  assert code == importlinter.EXIT_STATUS_SUCCESS
 
 
 def sources(*folders):

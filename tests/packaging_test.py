@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
   'PIL': 'pillow',
   'absl': 'absl-py',
   'haiku': 'dm-haiku',
+  'importlinter': 'import-linter',
   'ml_collections': 'ml-collections',
   'orbax': 'orbax-checkpoint',
   'tensorflow_datasets': 'tensorflow-datasets',
