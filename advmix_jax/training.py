@@ -21,7 +21,7 @@ import math
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -30,18 +30,18 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, types
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.encoder import inputs
+from advmix_jax import classifiers, datasets, generators, types
+from advmix_jax.encoder import lookup
 from advmix_jax.methods import methods
 from advmix_jax.runtime import (
   checkpoints,
   locks,
-  metrics,
+  loop,
   parallel,
-  preemption,
   run_folder,
 )
+
+_NAME = 'train'  # Prefix of the metrics' names.
 
 # (state, batch, rng, generator_params) -> (state, {name: scalar})
 TrainStep = Callable[..., tuple[types.TrainState, dict[str, jax.Array]]]
@@ -126,25 +126,29 @@ def make_train_step(
   )
 
 
-def _batches(
-  config: ml_collections.ConfigDict, data: types.Batch, first: int, last: int
-) -> Iterator[types.Batch]:
-  """Yields the batches of steps first..last-1; see datasets.batches."""
-  epoch, order = -1, np.zeros((1, 0))
-  for step in range(first, last):
-    new, position = divmod(step, _steps_per_epoch(config, data))
-    if new != epoch:
-      epoch = new
-      order = datasets.batches(
-        (config.seed, epoch), len(data.label), config.optimizer.batch_size
-      )
-    yield jax.tree.map(lambda a, i=order[position]: a[i], data)
-
-
 def _steps_per_epoch(
   config: ml_collections.ConfigDict, data: types.Batch
 ) -> int:
   return math.ceil(len(data.label) / config.optimizer.batch_size)
+
+
+def _batch_fn(
+  config: ml_collections.ConfigDict, data: types.Batch
+) -> Callable[[int], types.Batch]:
+  """Returns step -> batch; the order of an epoch is made once."""
+  per_epoch = _steps_per_epoch(config, data)
+
+  @functools.lru_cache(maxsize=1)
+  def order(epoch):
+    return datasets.epoch_batches(
+      (config.seed, epoch), len(data.label), config.optimizer.batch_size
+    )
+
+  def batch(step):
+    epoch, place = divmod(step, per_epoch)
+    return datasets.take(data, order(epoch)[place])
+
+  return batch
 
 
 def _train(
@@ -168,67 +172,24 @@ def _train(
   Raises:
     ValueError: The loss isn't finite; the checkpoints before it are kept.
   """
-  manager = checkpoints.make_manager(workdir)
-  first, state = checkpoints.restore(manager, state) or (0, state)
-  per_epoch = _steps_per_epoch(config, data)
-  last = per_epoch * config.optimizer.epochs
-  save_every = config.checkpoint_every or per_epoch
   rng = jax.random.fold_in(jax.random.key(config.seed), 1)
-  metrics.truncate(workdir, first)
-  before = _seconds_so_far(workdir)
-  started = time.monotonic()
-  pending = []
-  bar = metrics.progress(
-    description=f'train {config.method}', total=last, initial=first
+  batch = _batch_fn(config, data)
+  per_epoch = _steps_per_epoch(config, data)
+  rate = config.optimizer.learning_rate
+  plan = loop.Plan(
+    name=_NAME,
+    description=f'train {config.method}',
+    steps=per_epoch * config.optimizer.epochs,
+    log_every=config.log_every,
+    save_every=config.checkpoint_every or per_epoch,
+    hint=f'a smaller optimizer.learning_rate than {rate:g} may help',
   )
-  with metrics.writer(workdir) as write, bar, preemption.saving():
-    for step, batch in enumerate(
-      _batches(config, data, first, last), first + 1
-    ):
-      state, record = train_step(state, batch, rng, generator_params)
-      pending.append(record)
-      stop_now = preemption.asked(step, every=config.log_every)
-      save_now = step % save_every == 0 or step == last or stop_now
-      if save_now or step % config.log_every == 0:
-        values = _finite_means(config, pending, step, manager)
-        values['wall_seconds'] = before + time.monotonic() - started
-        write(step, {f'train/{name}': v for name, v in values.items()})
-        bar.update(len(pending))
-        bar.set_postfix_str(f'loss {values["loss"]:.3f}', refresh=False)
-        pending = []
-      if save_now:
-        checkpoints.save(manager, step, state)
-      if stop_now:
-        preemption.stop()
-  return state
-
-
-def _finite_means(
-  config: ml_collections.ConfigDict,
-  records: list[dict[str, jax.Array]],
-  step: int,
-  manager: Any,
-) -> dict[str, float]:
-  """Means over the steps up to `step`; ValueError where they aren't finite."""
-  means = {
-    name: float(np.mean([record[name] for record in records]))
-    for name in records[0]
-  }
-  if not np.isfinite(means['loss']):
-    good = manager.latest_step()
-    raise ValueError(
-      f'the loss is {means["loss"]} in steps {step - len(records) + 1}..{step} '
-      f'with optimizer.learning_rate={config.optimizer.learning_rate}; the '
-      f'last good checkpoint, {"none yet" if good is None else f"step {good}"},'
-      f' is kept in {manager.directory}'
-    )
-  return means
-
-
-def _seconds_so_far(workdir: pathlib.Path) -> float:
-  """Training seconds of the processes that this one resumes."""
-  records = metrics.read(workdir)
-  return records[-1].get('train/wall_seconds', 0.0) if records else 0.0
+  return loop.run(
+    workdir,
+    state,
+    lambda step, state: train_step(state, batch(step), rng, generator_params),
+    plan,
+  )
 
 
 def train_and_evaluate(
@@ -244,9 +205,10 @@ def train_and_evaluate(
     workdir: The run's folder, of this very config or new.
 
   Returns:
-    What results.json holds: method, dataset, data_source, num_train, num_test,
-    sigma, seed, clean_accuracy, perturbed_accuracy, perturbed_attack, ci95,
-    wall_seconds, commit, config, and further fields of the evaluation.
+    What results.json holds: method, the fields of `datasets.describe`,
+    data_source, num_train, num_test, seed, clean_accuracy, perturbed_accuracy,
+    perturbed_attack, ci95, wall_seconds, commit, config, and further fields of
+    the evaluation.
 
   Raises:
     ValueError: A bad option, a workdir of another config or that another
@@ -269,9 +231,9 @@ def _train_and_evaluate(config, workdir):
   train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
   print(
     f'{config.data.name}: {len(train.label)} training and {len(test.label)} '
-    f'test digits, source {train.source}, sigma {config.data.sigma:g}'
+    f'test images, source {train.source}'
   )
-  earlier = _seconds_so_far(workdir)
+  earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(
     config,
@@ -282,11 +244,10 @@ def _train_and_evaluate(config, workdir):
   )
   results = {
     'method': config.method,
-    'dataset': config.data.name,
+    **datasets.describe(config.data),
     'data_source': train.source,
     'num_train': len(train.label),
     'num_test': len(test.label),
-    'sigma': config.data.sigma,
     'seed': config.seed,
     **values,
     'wall_seconds': earlier + time.monotonic() - started,
@@ -300,7 +261,7 @@ def _train_and_evaluate(config, workdir):
 def train_classifier(
   config: ml_collections.ConfigDict,
   workdir: str | os.PathLike,
-  dataset: datasets.Dataset,
+  dataset: types.Dataset,
 ) -> types.Params:
   """Trains on `dataset`, resuming what WORKDIR holds; saves classifier.npz.
 
@@ -311,39 +272,55 @@ def train_classifier(
     ValueError, FileNotFoundError: As `train_and_evaluate`.
   """
   workdir = pathlib.Path(workdir)
-  generator, generator_params, latents = None, None, None
   _optimizer(config)  # Bad options fail before anything long.
+  environment = _environment(config, dataset)
+  generator, generator_params, latents = None, None, None
   if config.method in methods.NEEDS_LATENTS:
-    generator, generator_params = inputs.load_generator(config.generator)
+    generator, generator_params = generators.load(config.generator)
   method = methods.make_method(
     config.method,
     config,
-    num_classes=datasets.NUM_CLASSES,
+    num_classes=dataset.num_classes,
     generator=generator,
   )
   classifier = classifiers.make_classifier(
-    config.classifier, datasets.NUM_CLASSES
+    config.classifier, dataset.num_classes
   )
   run_folder.claim_workdir(config, workdir)
   if generator is not None:
-    latents = inputs.load_latents(
+    latents = lookup.load_latents(
       config, dataset, generator, generator_params, workdir
     )
   state = _train(
     config,
     workdir,
     make_train_step(config, classifier, method),
-    create_train_state(config, classifier, dataset.image[:1]),
-    types.Batch(dataset.image, dataset.label, latents),
+    create_train_state(
+      config, classifier, datasets.to_float(dataset.image[:1])
+    ),
+    types.Batch(dataset.image, dataset.label, latents, environment),
     generator_params,
   )
   classifiers.save(
     workdir / 'classifier.npz',
     config.classifier,
     state.params,
-    num_classes=datasets.NUM_CLASSES,
+    num_classes=dataset.num_classes,
   )
   return state.params
+
+
+def _environment(
+  config: ml_collections.ConfigDict, dataset: types.Dataset
+) -> np.ndarray | None:
+  """The environment of each example, a grouping of the data set; or None."""
+  name = config.environment
+  if name and name not in dataset.groups:
+    raise ValueError(
+      f'environment is {name!r}, expected "" (none) or one of '
+      f'{tuple(dataset.groups)}, the groupings of this data set'
+    )
+  return dataset.groups[name] if name else None
 
 
 def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:

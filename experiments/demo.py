@@ -16,8 +16,7 @@ import time
 from absl import flags
 
 try:
-  from advmix_jax import training
-  from advmix_jax.datasets import colored_mnist as datasets
+  from advmix_jax import datasets, training
   from advmix_jax.methods import methods
   from advmix_jax.report import pages, report
   from advmix_jax.runtime import checkpoints, cli
@@ -74,7 +73,9 @@ def _digits():
   grids = {}
   for split, name in (('train', 'Training'), ('test', 'Unbiased test')):
     data = datasets.load(CONFIG.value.data, split)
-    grids[f'{name} digits'] = pages.digits(data.image, data.label)
+    grids[f'{name} digits'] = pages.digits(
+      datasets.to_float(data.image), data.label
+    )
   return grids
 
 

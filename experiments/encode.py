@@ -17,7 +17,7 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax.datasets import colored_mnist as datasets
+  from advmix_jax import datasets
   from advmix_jax.encoder import pipeline
   from advmix_jax.report import fit, report
   from advmix_jax.runtime import checkpoints, cli
@@ -47,7 +47,9 @@ def _encode(setting, images, output) -> bytes:
   if MAX_ERROR.value:
     print(fit.flagged(errors, MAX_ERROR.value))
   decoded = setting.generator.synthesize(setting.params, latents[worst])
-  return fit.worst_grid(errors[worst], images[worst], decoded)
+  return fit.worst_grid(
+    errors[worst], datasets.to_float(images[worst]), decoded
+  )
 
 
 def main(argv: list[str]) -> None:

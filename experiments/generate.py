@@ -12,13 +12,12 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from advmix_jax.encoder import pipeline
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import checkpoints, cli
+from advmix_jax.runtime import checkpoints, cli, shipped
 
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
-  str(pipeline.DATA / 'generator.npz'),
+  str(shipped.DATA / 'generator.npz'),
   'Which generator, an .npz.',
 )
 SEEDS = flags.DEFINE_string('seeds', '0-15', 'Such as 0-15 or 3,5,8-10.')

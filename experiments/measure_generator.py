@@ -14,15 +14,15 @@ import json
 import jax
 from absl import flags
 
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.encoder import pipeline
+from advmix_jax import datasets
+from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import disentanglement, judge
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import cli
+from advmix_jax.runtime import cli, shipped
 
 GENERATOR = flags.DEFINE_string(
   'generator',
-  str(pipeline.DATA / 'generator.npz'),
+  str(shipped.DATA / 'generator.npz'),
   'Which generator, an .npz file.',
 )
 NUM_MIXES = flags.DEFINE_integer('num_mixes', 2000, 'How many mixes.')
@@ -33,16 +33,22 @@ def main(argv: list[str]) -> None:
   """Prints the measures."""
   del argv  # cli.run has refused any.
   generator, params = stylegan.load(GENERATOR.value)
-  judge_params = judge.load()
+  digits_judge = judge.load(view_fn=colored_mnist.brightness)
+  colors = disentanglement.Style(
+    measure_fn=colored_mnist.ink_color,
+    tolerance=0.15,
+    prototypes=colored_mnist.COLOR_MEANS,
+  )
   record = disentanglement.measure(
     jax.random.key(SEED.value),
     generator,
     params,
-    judge_params,
+    digits_judge,
+    colors,
     num_mixes=NUM_MIXES.value,
   )
   test = datasets.load(datasets.default_config(), 'test')
-  record['judge_accuracy'] = judge.accuracy(judge_params, test)
+  record['judge_accuracy'] = judge.accuracy(digits_judge, test)
   print(json.dumps(record, indent=2))
 
 

@@ -1,11 +1,12 @@
-"""Trains what Algorithm 1 leans on: perceptual network and learned start.
+"""Trains what Algorithm 1 needs beside a generator: the learned start.
 
-  python experiments/train_encoder.py --generator=generator.npz \
-    --output_dir=advmix_jax/data
+  python experiments/train_encoder.py --generator=runs/stylegan/generator.npz \
+    --output_dir=runs/stylegan
 
-Writes features.npz and judge.npz, unless the folder or the project has them,
-and encoder.npz, which belongs to the generator, so it is always made anew. For
-a generator of one's own the output folder is that of the generator.
+Writes encoder.npz, which belongs to this very generator, to --output_dir: the
+generator's own folder is where every other script looks for it. Also trains
+the perceptual network (features.npz) and the judge (judge.npz) where neither
+the folder nor the package has them. The same command resumes what was stopped.
 """
 
 import pathlib
@@ -14,11 +15,13 @@ import jax
 from absl import flags
 
 try:
-  from advmix_jax.datasets import colored_mnist as datasets
+  from advmix_jax import datasets
+  from advmix_jax.datasets import colored_mnist
+  from advmix_jax.datasets.digits import load_digits
   from advmix_jax.encoder import learned_start, perceptual, pipeline
   from advmix_jax.evaluation import judge
   from advmix_jax.generators import stylegan
-  from advmix_jax.runtime import cli
+  from advmix_jax.runtime import cli, locks, run_folder, shipped
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'train_encoder.py: error: {error}; run `make install` or `pip install -e '
@@ -27,43 +30,77 @@ except ModuleNotFoundError as error:
 
 CONFIG = cli.define_config(__file__, 'configs/encoder.py')
 GENERATOR = flags.DEFINE_string(
-  'generator', str(pipeline.DATA / 'generator.npz'), 'The generator to invert.'
+  'generator', str(shipped.DATA / 'generator.npz'), 'The generator to invert.'
 )
 OUTPUT_DIR = flags.DEFINE_string(
-  'output_dir', str(pipeline.DATA), 'Where the three files go.'
+  'output_dir', str(shipped.DATA), 'Where encoder.npz goes.'
+)
+WORKDIR = flags.DEFINE_string(
+  'workdir',
+  '',
+  "The run's folder; default: runs/encoder-<the generator's hash>.",
 )
 
 
-def main(argv: list[str]) -> None:
-  """Makes the files that are missing, and the learned start."""
-  del argv  # cli.run has refused any.
-  config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
+def _perceptual(rng, workdir, output, config):
+  """Trains the perceptual network, unless there is one."""
+  if pipeline.features_path(output).exists():
+    return
+  data = config.data
+  ink = load_digits(
+    data.source, 'train', data_dir=data.data_dir, limit=data.num_train
+  )
+  trunk = perceptual.train(
+    rng, ink, workdir / 'perceptual', config=config.features
+  )
+  metadata = {'config': config.to_dict()}
+  perceptual.save(output / 'features.npz', trunk, metadata)
+
+
+def _judge(workdir, output, config, dataset):
+  """Trains the judge, unless there is one."""
+  if judge.SHIPPED.exists():
+    return
+  trained = judge.train(
+    dataset, workdir / 'judge', view_fn=colored_mnist.brightness
+  )
+  judge.save(output / 'judge.npz', trained, {'config': config.to_dict()})
+
+
+def _start(rng, workdir, output, config, dataset):
+  """Trains the learned start of the generator."""
   generator, params = stylegan.load(GENERATOR.value)
-  provenance = {'config': config.to_dict()}
-  train = datasets.load(config.data, 'train')
-  rngs = jax.random.split(jax.random.key(config.seed))
-  if not pipeline.features_path(output).exists():
-    digits = datasets.load_digits(
-      config.data.source,
-      'train',
-      data_dir=config.data.data_dir,
-      limit=config.data.num_train,
-    )
-    trunk = perceptual.train(rngs[0], digits, config=config.features)
-    perceptual.save(output / 'features.npz', trunk, provenance)
-  if not judge.SHIPPED.exists():
-    judge.save(output / 'judge.npz', judge.train(train), provenance)
   start = learned_start.train(
-    rngs[1],
-    train.image,
+    rng,
+    dataset.image,
+    workdir / 'start',
     generator=stylegan.clipped(generator, towards=True),
     generator_params=params,
     features_fn=perceptual.load(pipeline.features_path(output)),
     config=config.inversion,
     encoder_config=config.encoder,
   )
-  provenance['generator'] = pipeline.fingerprint(GENERATOR.value)
-  learned_start.save(output / 'encoder.npz', start, provenance)
+  metadata = {
+    'config': config.to_dict(),
+    'generator': pipeline.fingerprint(GENERATOR.value),
+  }
+  learned_start.save(output / 'encoder.npz', start, metadata)
+
+
+def main(argv: list[str]) -> None:
+  """Makes the files that are missing, and the learned start."""
+  del argv  # cli.run has refused any.
+  config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
+  name = f'encoder-{pipeline.fingerprint(GENERATOR.value)[:8]}'
+  root = pathlib.Path(__file__).resolve().parent.parent
+  workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
+  dataset = datasets.load(config.data, 'train')
+  rngs = jax.random.split(jax.random.key(config.seed))
+  with locks.hold(workdir):
+    run_folder.claim_workdir(config, workdir)
+    _perceptual(rngs[0], workdir, output, config)
+    _judge(workdir, output, config, dataset)
+    _start(rngs[1], workdir, output, config, dataset)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
 
 

@@ -13,11 +13,10 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import classifiers, training, types
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.encoder import inputs
+from advmix_jax import classifiers, datasets, generators, training, types
+from advmix_jax.encoder import lookup
 from advmix_jax.methods import methods
-from advmix_jax.runtime import checkpoints, cli, metrics, run_folder
+from advmix_jax.runtime import checkpoints, cli, metrics, preemption, run_folder
 
 EXPERIMENTS = pathlib.Path(__file__).parent.parent / 'experiments'
 
@@ -64,15 +63,16 @@ def _steps(workdir):
 
 def _step_fn(config):
   """A train step, its state, its batch and the generator's parameters."""
-  generator, params = inputs.load_generator(config.generator)
+  generator, params = generators.load(config.generator)
   method = methods.make_method(
     config.method, config, num_classes=10, generator=generator
   )
   classifier = classifiers.make_classifier(config.classifier, 10)
   data = _dataset()
-  latents = inputs.load_latents(config, data, generator, params, '/nowhere')
-  batch = types.Batch(data.image[:8], data.label[:8], latents[:8])
-  state = training.create_train_state(config, classifier, data.image[:1])
+  latents = lookup.load_latents(config, data, generator, params, '/nowhere')
+  image = datasets.to_float(data.image[:8])
+  batch = types.Batch(image, data.label[:8], latents[:8])
+  state = training.create_train_state(config, classifier, image[:1])
   step = training.make_train_step(config, classifier, method)
   return step, state, batch, params
 
@@ -110,7 +110,8 @@ def test_three_steps_of_every_method_on_every_dataset(method, name):
   config.optimizer.learning_rate = 1e-2
   step, state, batch, params = _step_fn(config)
   data = _dataset(name)
-  batch = batch._replace(image=data.image[:8], label=data.label[:8])
+  image = datasets.to_float(data.image[:8])
+  batch = batch._replace(image=image, label=data.label[:8])
   before = jax.tree.map(np.array, state.params)
   losses = []
   for _ in range(3):
@@ -140,12 +141,14 @@ def test_every_epoch_shows_every_digit_once_in_another_order():
   config = _config()
   n = 20
   data = types.Batch(np.arange(n), np.arange(n), None)
-  steps = [b.label for b in training._batches(config, data, 0, 6)]
+  batch = training._batch_fn(config, data)
+  steps = [batch(i).label for i in range(6)]
   first, second = np.concatenate(steps[:3]), np.concatenate(steps[3:])
   assert set(first) == set(second) == set(range(n))
   assert not np.array_equal(first, second)
   # Starting in the middle gives the same batches as passing by.
-  middle = [b.label for b in training._batches(config, data, 4, 6)]
+  batch = training._batch_fn(config, data)
+  middle = [batch(i).label for i in (4, 5)]
   np.testing.assert_array_equal(middle, steps[4:])
 
 
@@ -163,7 +166,7 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path, method):
       raise Killed
 
   with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-    patch.setattr(training.checkpoints, 'save', kill)
+    patch.setattr(checkpoints, 'save', kill)
     _train(config, tmp_path / 'killed')
   assert _steps(tmp_path / 'killed') == [4]
   resumed = _train(config, tmp_path / 'killed')
@@ -180,9 +183,7 @@ def test_sigterm_saves_the_step_and_the_next_call_goes_on(tmp_path):
   whole = _train(config, tmp_path / 'whole')
   answers = iter([False] * 5 + [True])
   with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
-    patch.setattr(
-      training.preemption, 'asked', lambda step, every: next(answers)
-    )
+    patch.setattr(preemption, 'asked', lambda step, every: next(answers))
     _train(config, tmp_path / 'stopped')
   assert e.value.code == 143
   assert _steps(tmp_path / 'stopped') == [4, 6]
@@ -223,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(tmp_path):
   config.optimizer.epochs = 2
   (tmp_path / 'good' / 'config.json').unlink()
   data = _dataset()
-  broken = data._replace(image=np.full_like(data.image, np.nan))
+  broken = data._replace(image=np.full(data.image.shape, np.nan))
   with pytest.raises(ValueError, match='loss is nan in steps 4..4') as error:
     training.train_classifier(config, tmp_path / 'good', broken)
   text = str(error.value)

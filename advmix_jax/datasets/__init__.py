@@ -1,1 +1,68 @@
-"""Images and labels: one file per source."""
+"""Data sets: labelled images, one file per source.
+
+  train = datasets.load(config.data, 'train')  # a types.Dataset
+  order = datasets.epoch_batches((seed, epoch), len(train.label), 64)
+
+Images are uint8 on the host; `take` makes a batch of them floats.
+
+Public here: NAMES, default_config, load, describe; epoch_batches,
+endless_batch, first, take; to_float, to_uint8.
+"""
+
+import ml_collections
+
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.batches import (
+  endless_batch,
+  epoch_batches,
+  first,
+  take,
+)
+from advmix_jax.datasets.colored_mnist import default_config
+from advmix_jax.datasets.pixels import to_float, to_uint8
+from advmix_jax.types import Dataset
+
+# Which file makes the data set of a name.
+_MODULES = {'colored_mnist': colored_mnist, 'rgb_mnist': colored_mnist}
+NAMES = tuple(_MODULES)
+
+__all__ = [
+  'NAMES',
+  'default_config',
+  'describe',
+  'endless_batch',
+  'epoch_batches',
+  'first',
+  'load',
+  'take',
+  'to_float',
+  'to_uint8',
+]
+
+
+def _module(name: str):
+  if name not in _MODULES:
+    raise ValueError(
+      f'data.name is {name!r}, expected {" or ".join(map(repr, NAMES))}'
+    )
+  return _MODULES[name]
+
+
+def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
+  """Returns the training or test set that `config.data` describes.
+
+  Args:
+    config: `name`, one of NAMES, and the fields of that data set's
+      `default_config`.
+    split: 'train' or 'test'.
+
+  Raises:
+    ValueError: unknown name or split, or a bad option.
+    FileNotFoundError: the files of the source are not there.
+  """
+  return _module(config.name).load(config, split)
+
+
+def describe(config: ml_collections.ConfigDict) -> dict[str, object]:
+  """What a record of results says about its data set: JSON values."""
+  return _module(config.name).describe(config)

@@ -9,32 +9,36 @@ Every variant is one table P(colour | label) and one list of mean colours:
 
 A digit's colour is N(mean, sigma), per channel, clipped to [0, 1], and
 
-  image = digit / 255 * colour, on black, padded from 28x28 to 32x32.
+  image = digit * colour in 8 bits, on black, padded from 28x28 to 32x32.
 
 The skewed sets (more and less biased) are there to train generators on.
-`rgb_mnist` has three colours in given fractions, independent of the label.
+`make_rgb` has three colours in given fractions, independent of the label.
 
-    from advmix_jax import datasets
-    test = datasets.load(datasets.default_config(), 'test')
-    digits = datasets.load_digits('embedded', 'train')
-    train = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=True)
-    train.image  # [10000, 32, 32, 3]
+    from advmix_jax.datasets import colored_mnist, digits
+    ink = digits.load_digits('embedded', 'train')
+    train = colored_mnist.make(ink, sigma=0.0, seed=0, biased=True)
+    train.image  # [10000, 32, 32, 3] uint8
+    train.groups['color']  # [10000], which mean colour each digit drew
 
 Colours are a pure function of (seed, split, position): no global state, and
-neither `limit` nor sigma moves the mean that a digit draws.
+neither `limit` nor sigma changes the mean that a digit draws.
 
-Contents: COLOR_MEANS, RGB_MEANS, Dataset, colored_mnist, skewed_colored_mnist,
-rgb_mnist, default_config, load, image_hash, batches.
+Contents: COLOR_MEANS, RGB_MEANS; make, make_skewed, make_rgb, skewed_table,
+draw_colors, paint, brightness, ink_color; default_config, load, describe.
 """
 
 import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from advmix_jax.datasets import pixels
 from advmix_jax.datasets.digits import NUM_CLASSES, SPLITS, Digits, load_digits
+from advmix_jax.types import Dataset
 
 # Mean colour of each class (Figure 6): at least 0.5 apart, bright on black.
 COLOR_MEANS = np.array(
@@ -59,18 +63,14 @@ NAMES = ('colored_mnist', 'rgb_mnist')
 _PAD = 2  # 28 + 2 * 2 = 32.
 
 
-class Dataset(NamedTuple):
-  """Coloured digits, in the order of the digits they were made of."""
+class Colors(NamedTuple):
+  """The colours that N digits drew."""
 
-  image: np.ndarray  # [N, 32, 32, 3] float32 in [0, 1]
-  label: np.ndarray  # [N] int32 in [0, 10)
-  color: np.ndarray  # [N, 3] float32 in [0, 1], the colour of full ink
-  source: str  # where the digits come from: 'embedded', 'idx' or 'tfds'
+  mean: np.ndarray  # [N] int32, index of the mean colour
+  value: np.ndarray  # [N, 3] float32 in [0, 1], the colour of full ink
 
 
-def colored_mnist(
-  digits: Digits, *, sigma: float, seed: int, biased: bool
-) -> Dataset:
+def make(digits: Digits, *, sigma: float, seed: int, biased: bool) -> Dataset:
   """Paints digits: by their class if biased, else independently of it.
 
   Args:
@@ -87,10 +87,10 @@ def colored_mnist(
     ValueError: sigma or seed is negative, or sigma not finite.
   """
   fraction = 1.0 if biased else 1 / NUM_CLASSES
-  return skewed_colored_mnist(digits, sigma=sigma, seed=seed, fraction=fraction)
+  return make_skewed(digits, sigma=sigma, seed=seed, fraction=fraction)
 
 
-def skewed_colored_mnist(
+def make_skewed(
   digits: Digits, *, sigma: float, seed: int, fraction: float
 ) -> Dataset:
   """Paints a fraction of the digits by their class, the rest by another's.
@@ -110,15 +110,25 @@ def skewed_colored_mnist(
   Raises:
     ValueError: fraction outside [0, 1], or bad sigma or seed.
   """
+  table = skewed_table(fraction)
+  return _dataset(digits, COLOR_MEANS, table, sigma=sigma, seed=seed)
+
+
+def skewed_table(fraction: float) -> np.ndarray:
+  """P(colour | label) [10, 10] with `fraction` on the diagonal.
+
+  Raises:
+    ValueError: fraction outside [0, 1].
+  """
   if not 0 <= fraction <= 1:
     raise ValueError(f'fraction is {fraction}, expected a number in [0, 1]')
   other = (1 - fraction) / (NUM_CLASSES - 1)
   table = np.full((NUM_CLASSES, NUM_CLASSES), other)
   np.fill_diagonal(table, fraction)
-  return _paint(digits, COLOR_MEANS, table, sigma=sigma, seed=seed)
+  return table
 
 
-def rgb_mnist(
+def make_rgb(
   digits: Digits, *, sigma: float, seed: int, fractions: Sequence[float]
 ) -> Dataset:
   """Paints digits red, green or blue, independently of the label (Table 2).
@@ -142,27 +152,64 @@ def rgb_mnist(
       ' green, blue) with sum 1'
     )
   table = np.tile(row, (NUM_CLASSES, 1))
-  return _paint(digits, RGB_MEANS, table, sigma=sigma, seed=seed)
+  return _dataset(digits, RGB_MEANS, table, sigma=sigma, seed=seed)
 
 
-def _paint(
+def _dataset(
   digits: Digits,
   means: np.ndarray,  # [C, 3]
-  table: np.ndarray,  # [K, C], P(colour | label), rows sum to 1
+  table: np.ndarray,  # [K, C]
   *,
   sigma: float,
   seed: int,
 ) -> Dataset:
-  """Draws a colour for each digit and multiplies."""
+  """Draws a colour for each digit and paints it."""
+  colors = draw_colors(digits, means, table, sigma=sigma, seed=seed)
+  return Dataset(
+    image=paint(digits.image, colors.value),
+    label=digits.label,
+    num_classes=NUM_CLASSES,
+    groups={'color': colors.mean},
+    source=digits.source,
+  )
+
+
+def draw_colors(
+  digits: Digits,
+  means: np.ndarray,  # [C, 3] in [0, 1]
+  table: np.ndarray,  # [K, C], P(colour | label), rows sum to 1
+  *,
+  sigma: float,
+  seed: int,
+) -> Colors:
+  """Draws a mean colour for each digit by its label, and adds noise.
+
+  Args:
+    digits: N digits, whose labels and split are read.
+    means: mean colours.
+    table: probability of each mean colour, given the label.
+    sigma: standard deviation of each colour channel before clipping, >= 0.
+    seed: of the draws.
+
+  Raises:
+    ValueError: sigma or seed is negative, or sigma not finite.
+  """
   if not 0 <= sigma < np.inf:
     raise ValueError(f'sigma is {sigma}, expected a finite number >= 0')
   choice = _draw(table[digits.label], _stream(seed, digits.split, 0))
   noise = _stream(seed, digits.split, 1).standard_normal((len(choice), 3))
-  color = np.clip(means[choice] + sigma * noise, 0, 1).astype(np.float32)
-  ink = np.pad(digits.image, ((0, 0), (_PAD, _PAD), (_PAD, _PAD)))
+  value = np.clip(means[choice] + sigma * noise, 0, 1).astype(np.float32)
+  return Colors(choice.astype(np.int32), value)
+
+
+def paint(
+  ink: np.ndarray,  # [N, 28, 28] uint8
+  color: np.ndarray,  # [N, 3] float32 in [0, 1]
+) -> np.ndarray:
+  """Grey digits in one colour each, on black: [N, 32, 32, 3] uint8."""
+  ink = np.pad(ink, ((0, 0), (_PAD, _PAD), (_PAD, _PAD)))
   ink = ink.astype(np.float32) / 255
-  image = ink[..., None] * color[:, None, None, :]
-  return Dataset(image, digits.label, color, digits.source)
+  return pixels.to_uint8(ink[..., None] * color[:, None, None, :])
 
 
 def _draw(probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -178,6 +225,33 @@ def _stream(seed: int, split: str, purpose: int) -> np.random.Generator:
   key = (SPLITS.index(split), purpose)
   sequence = np.random.SeedSequence(seed, spawn_key=key)
   return np.random.Generator(np.random.Philox(sequence))
+
+
+def brightness(images: jax.Array) -> jax.Array:
+  """What is left of coloured digits without their colour, for judges.
+
+  The largest channel of each pixel, scaled so that the brightest pixel of the
+  image is 1: a digit of any colour and its grey original look the same.
+
+  Args:
+    images: [B, H, W, 3] in [0, 1], or a little outside.
+
+  Returns:
+    [B, H, W, 1] in [0, 1].
+  """
+  light = jnp.clip(images, 0, 1).max(-1, keepdims=True)
+  return light / jnp.maximum(light.max((1, 2, 3), keepdims=True), 1e-3)
+
+
+def ink_color(images: np.ndarray) -> np.ndarray:
+  """Mean RGB over the digit's pixels: [B, H, W, 3] in [0, 1] -> [B, 3].
+
+  A pixel belongs to the digit where its largest channel is at least half of
+  the image's largest value, which holds for any colour.
+  """
+  light = images.max(-1, keepdims=True)
+  ink = light >= 0.5 * light.max((1, 2, 3), keepdims=True)
+  return (images * ink).sum((1, 2)) / ink.sum((1, 2))
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -231,9 +305,14 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   )
   noise = {'sigma': config.sigma, 'seed': config.seed}
   if config.name == 'colored_mnist':
-    return skewed_colored_mnist(digits, fraction=fraction, **noise)
+    return make_skewed(digits, fraction=fraction, **noise)
   other = (1 - fraction) / 2
-  return rgb_mnist(digits, fractions=(fraction, other, other), **noise)
+  return make_rgb(digits, fractions=(fraction, other, other), **noise)
+
+
+def describe(config: ml_collections.ConfigDict) -> dict[str, object]:
+  """What a record of results says about the data: its name and sigma."""
+  return {'dataset': config.name, 'sigma': config.sigma}
 
 
 def _fraction(config: ml_collections.ConfigDict, variant: str) -> float:
@@ -276,35 +355,3 @@ def image_hash(images: np.ndarray) -> str:
       chunk = np.floor(255 * chunk + np.float32(0.49)).astype(np.uint8)
     digest.update(np.ascontiguousarray(chunk))
   return digest.hexdigest()
-
-
-def batches(
-  seed: int | Sequence[int], num_examples: int, batch_size: int
-) -> np.ndarray:
-  """Shuffled indices of one epoch, in batches of equal size, none dropped.
-
-  The last batch is filled up from the beginning of the same permutation, so at
-  most batch_size - 1 examples come twice (more often if N < batch_size).
-
-  Args:
-    seed: of the order; a sequence such as (seed, epoch) also does.
-    num_examples: N >= 1.
-    batch_size: B >= 1.
-
-  Returns:
-    [ceil(N / B), B] int32 in [0, N), a pure function of the arguments.
-
-  Raises:
-    ValueError: num_examples or batch_size below 1.
-  """
-  if min(num_examples, batch_size) < 1:
-    raise ValueError(
-      f'num_examples is {num_examples} and batch_size {batch_size}, expected'
-      ' both >= 1'
-    )
-  sequence = np.random.SeedSequence(seed)
-  order = np.random.Generator(np.random.Philox(sequence)).permutation(
-    num_examples
-  )
-  steps = -(-num_examples // batch_size)
-  return np.resize(order, (steps, batch_size)).astype(np.int32)

@@ -45,7 +45,7 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import types
+from advmix_jax import datasets, types
 from advmix_jax.encoder import shards
 from advmix_jax.generators import mixing
 from advmix_jax.runtime import metrics, parallel
@@ -264,7 +264,7 @@ def _run(
     description='Algorithm 1', total=len(images), unit='img'
   ) as bar:
     for first in range(0, len(images), batch):
-      x = np.asarray(images[first : first + batch], np.float32)
+      x = datasets.to_float(images[first : first + batch])
       parts = keep.load(first, x) if keep else None
       if parts is None:
         # Fills up the batch; cut off below.
@@ -303,7 +303,7 @@ def encode(
   """Encodes images by Algorithm 1.
 
   Args:
-    images: [N, H, W, 3] in [0, 1].
+    images: [N, H, W, 3], uint8 or floats in [0, 1].
     generator, generator_params: the decoder.
     features_fn: images [B, H, W, 3] -> activations; see vgg.py.
     config: as `default_config` returns.

@@ -30,12 +30,11 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, types
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax import classifiers, datasets, types
 from advmix_jax.encoder import algorithm1
 from advmix_jax.generators import mixing
 from advmix_jax.ops import conv as ops
-from advmix_jax.runtime import checkpoints, metrics
+from advmix_jax.runtime import checkpoints, loop
 
 _KIND = 'learned_start'
 
@@ -51,7 +50,8 @@ def default_config() -> ml_collections.ConfigDict:
     latent_weight: of the squared error of latents, in units of their standard
     deviation, beside the losses of Algorithm 1. mixed: share of samples with
     another's fine latents. draws: of latents, for their mean and deviation.
-    mixing_weight: as in Algorithm 1, for training.
+    mixing_weight: as in Algorithm 1, for training. log_every,
+    checkpoint_every: steps.
   """
   return ml_collections.ConfigDict(
     {
@@ -65,6 +65,8 @@ def default_config() -> ml_collections.ConfigDict:
       'mixing_weight': 1.0,
       'mixed': 0.5,
       'draws': 4000,
+      'log_every': 50,
+      'checkpoint_every': 200,
     }
   )
 
@@ -220,6 +222,7 @@ def _init(rng, generator, decoder, images, config) -> _State:
 def train(
   rng: jax.Array,
   images: np.ndarray,
+  workdir: str | os.PathLike,
   *,
   generator: types.Generator,
   generator_params: types.Params,
@@ -227,44 +230,64 @@ def train(
   config: ml_collections.ConfigDict,
   encoder_config: ml_collections.ConfigDict,
 ) -> types.Params:
-  """Trains a learned start.
+  """Trains a learned start; the same call resumes what WORKDIR holds.
 
   Args:
     rng: key of the weights, the samples and the order.
-    images: [N, H, W, C] in [0, 1], training images.
-    generator, generator_params: the decoder to invert.
-    features_fn: the perceptual network; see vgg.py.
+    images: [N, H, W, C], uint8 or floats in [0, 1], training images.
+    workdir: where checkpoints and metrics go.
+    generator: the decoder to invert.
+    generator_params: its parameters.
+    features_fn: the perceptual network; see perceptual.py.
     config: as `default_config` returns.
-    encoder_config: as `encoder.default_config` returns; weights of the losses.
+    encoder_config: as `algorithm1.default_config` returns; weights of the
+      losses.
 
   Returns:
     Parameters for `apply`.
+
+  Raises:
+    ValueError: a metric is not finite, or a checkpoint doesn't fit.
   """
   encoder_config = encoder_config.copy_and_resolve_references()
   encoder_config.update(mixing_weight=config.mixing_weight, mixing_draws=1)
-  step = _make_step(generator, config, encoder_config)
+  update = _make_step(generator, config, encoder_config)
   features_fn = algorithm1.as_pytree(features_fn)
   init_rng, rng = jax.random.split(rng)
-  state = _init(init_rng, generator, generator_params, images, config)
-  seed = int(jax.random.randint(init_rng, (), 0, 2**31 - 1))
-  order = np.concatenate(
-    [
-      datasets.batches((seed, epoch), len(images), config.batch_size)
-      for epoch in range(1 + config.steps * config.batch_size // len(images))
-    ]
+  batch = _batch_fn(init_rng, images, config)
+
+  def step_fn(step, state):
+    key = jax.random.fold_in(rng, step)
+    return update(state, key, generator_params, features_fn, batch(step))
+
+  first = datasets.to_float(images[:1])
+  state = _init(init_rng, generator, generator_params, first, config)
+  plan = loop.Plan(
+    name='start',
+    description='learned start',
+    steps=config.sample_steps + config.steps,
+    log_every=config.log_every,
+    save_every=config.checkpoint_every,
   )
-  total = config.sample_steps + config.steps
-  with metrics.progress(description='learned start', total=total) as bar:
-    for i in range(total):
-      real = i - config.sample_steps
-      batch = images[order[real]] if real >= 0 else None
-      state, record = step(
-        state, jax.random.fold_in(rng, i), generator_params, features_fn, batch
-      )
-      if i % 50 == 49:
-        bar.set_postfix({k: f'{float(v):.4f}' for k, v in record.items()})
-      bar.update(1)
-  return state.params
+  return loop.run(workdir, state, step_fn, plan).params
+
+
+def _batch_fn(rng, images, config):
+  """Returns step -> real images [B, H, W, C]; None for steps on samples."""
+  seed = int(jax.random.randint(rng, (), 0, 2**31 - 1))
+  per_epoch = -(-len(images) // config.batch_size)
+
+  def batch(step):
+    step -= config.sample_steps
+    if step < 0:
+      return None
+    epoch, place = divmod(step, per_epoch)
+    order = datasets.epoch_batches(
+      (seed, epoch), len(images), config.batch_size
+    )
+    return datasets.to_float(images[order[place]])
+
+  return batch
 
 
 def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:

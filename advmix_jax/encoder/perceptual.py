@@ -32,10 +32,10 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, types
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax import classifiers, datasets, types
+from advmix_jax.datasets.digits import NUM_CLASSES, Digits
 from advmix_jax.ops import conv as ops
-from advmix_jax.runtime import checkpoints, metrics
+from advmix_jax.runtime import checkpoints, loop
 
 BLOCKS = 3
 _KIND = 'perceptual_network'
@@ -120,7 +120,7 @@ def _paint(ink: jax.Array, color: jax.Array) -> jax.Array:
   return ink * color[:, None, None]
 
 
-def _ink(digits: datasets.Digits) -> np.ndarray:
+def _ink(digits: Digits) -> np.ndarray:
   """Grey digits as [N, 32, 32, 1] in [0, 1]."""
   ink = np.pad(digits.image, ((0, 0), (2, 2), (2, 2)))
   return ink[..., None].astype(np.float32) / 255
@@ -131,7 +131,7 @@ def _network(widths):
 
   def build(images):
     x = ops.max_pool2d(Trunk(widths)(images)[-1])
-    out = hk.Linear(datasets.NUM_CLASSES + 3, name='head')(hk.Flatten()(x))
+    out = hk.Linear(NUM_CLASSES + 3, name='head')(hk.Flatten()(x))
     return out[:, :-3], out[:, -3:]
 
   return hk.without_apply_rng(hk.transform(build))
@@ -153,22 +153,28 @@ def _make_step(config, steps):
     params = network.init(rng, _paint(ink, jnp.ones((len(ink), 3))))
     return params, adam.init(params)
 
-  def step(params, state, rng, ink, label):
-    grads = jax.grad(loss_fn)(params, rng, ink, label)
-    updates, state = adam.update(grads, state)
-    return optax.apply_updates(params, updates), state
+  def step(state, rng, ink, label):
+    params, opt_state = state
+    loss, grads = jax.value_and_grad(loss_fn)(params, rng, ink, label)
+    updates, opt_state = adam.update(grads, opt_state)
+    return (optax.apply_updates(params, updates), opt_state), {'loss': loss}
 
-  return init, jax.jit(step, donate_argnums=(0, 1))
+  return init, jax.jit(step, donate_argnums=0)
 
 
 def train(
-  rng: jax.Array, digits: datasets.Digits, *, config: ml_collections.ConfigDict
+  rng: jax.Array,
+  digits: Digits,
+  workdir: str | os.PathLike,
+  *,
+  config: ml_collections.ConfigDict,
 ) -> types.Params:
-  """Trains the small perceptual network.
+  """Trains the small perceptual network; resumes what WORKDIR holds.
 
   Args:
     rng: key of the weights, the colours and the order.
     digits: grey training digits with labels.
+    workdir: where checkpoints and metrics go.
     config: as `default_config` returns.
 
   Returns:
@@ -177,17 +183,24 @@ def train(
   ink = _ink(digits)
   batch, size = min(config.batch_size, len(ink)), len(ink)
   seed = int(jax.random.randint(rng, (), 0, 2**31 - 1))
-  steps = config.epochs * -(-size // batch)
-  init, step = _make_step(config, steps)
-  params, state = init(rng, ink[:1])
-  with metrics.progress(description='perceptual network', total=steps) as bar:
-    for i in range(steps):
-      if i % (steps // config.epochs) == 0:
-        order = datasets.batches((seed, i), size, batch)
-      index = order[i % len(order)]
-      key = jax.random.fold_in(rng, i)
-      params, state = step(params, state, key, ink[index], digits.label[index])
-      bar.update(1)
+  per_epoch = -(-size // batch)
+  init, update = _make_step(config, config.epochs * per_epoch)
+
+  def step_fn(step, state):
+    place = step % per_epoch
+    order = datasets.epoch_batches((seed, step - place), size, batch)
+    index = order[place]
+    key = jax.random.fold_in(rng, step)
+    return update(state, key, ink[index], digits.label[index])
+
+  plan = loop.Plan(
+    name='perceptual',
+    description='perceptual network',
+    steps=config.epochs * per_epoch,
+    log_every=50,
+    save_every=per_epoch,
+  )
+  params, _ = loop.run(workdir, init(rng, ink[:1]), step_fn, plan)
   params = {k: v for k, v in params.items() if k != 'head'}
   return _normalised(params, rng, ink[:1000])
 

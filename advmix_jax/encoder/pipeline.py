@@ -1,8 +1,8 @@
 """From a config and a set of images to a file of latents, by Algorithm 1.
 
-  setting = encoding.load_setting(config)
-  w, errors = encoding.encode_to_file(setting, images, 'latents.npz')
-  curves = encoding.compare_starts(setting, images[:100])
+  setting = pipeline.load_setting(config)
+  w, errors = pipeline.encode_to_file(setting, images, 'latents.npz')
+  curves = pipeline.compare_starts(setting, images[:100])
 
 A setting holds what `encoder.encode` needs: the generator of
 `config.generator.path` ('' = the shipped one), the learned start that lies
@@ -10,7 +10,7 @@ beside it, and a perceptual network: the one beside it if there is one, else the
 shipped one. What they and the options are goes to the file as provenance, which
 tells whether a file of latents is what a config would make today.
 
-Contents: Setting, fingerprint, generator_path, features_path, provenance,
+Contents: Setting, fingerprint, features_path, provenance,
 load_setting, encode_to_file, compare_starts.
 """
 
@@ -27,7 +27,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import types
+from advmix_jax import generators, types
 from advmix_jax.encoder import (
   algorithm1,
   latents_file,
@@ -36,9 +36,7 @@ from advmix_jax.encoder import (
   shards,
 )
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import hosts, locks
-
-DATA = pathlib.Path(__file__).parent.parent / 'data'
+from advmix_jax.runtime import hosts, locks, shipped
 
 
 class Setting(NamedTuple):
@@ -61,7 +59,7 @@ def fingerprint(path: str | os.PathLike) -> str:
 def features_path(folder: str | os.PathLike) -> pathlib.Path:
   """The perceptual network of a folder, or else the one that ships."""
   path = pathlib.Path(folder) / 'features.npz'
-  return path if path.exists() else DATA / 'features.npz'
+  return path if path.exists() else shipped.DATA / 'features.npz'
 
 
 def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   Raises:
     FileNotFoundError: a file is missing.
   """
-  options, path = config.encoder.to_dict(), generator_path(config.generator)
+  options, path = config.encoder.to_dict(), generators.path(config.generator)
   del options['path']  # Of finished latents, which are not made.
   start = None
   if config.encoder.start == 'network':
@@ -90,20 +88,15 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   }
 
 
-def generator_path(config: ml_collections.ConfigDict) -> pathlib.Path:
-  """Where the StyleGAN is whose `path` a config has, '' being the shipped."""
-  return pathlib.Path(config.path or DATA / 'generator.npz')
-
-
 def _start_path(config):
-  return generator_path(config.generator).with_name('encoder.npz')
+  return generators.path(config.generator).with_name('encoder.npz')
 
 
 def load_setting(config: ml_collections.ConfigDict) -> Setting:
   """Reads the networks that a config names.
 
   Args:
-    config: reads `generator.path`, `encoder`, and `parallel` if it is there.
+    config: reads `generator.path`, `encoder` and `parallel`.
 
   Raises:
     FileNotFoundError: a file is missing.
@@ -111,7 +104,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
       another generator, or the options are bad.
   """
   algorithm1.check(config.encoder)
-  path, start_fn = generator_path(config.generator), None
+  path, start_fn = generators.path(config.generator), None
   generator, params = stylegan.load(path)
   known = provenance(config)
   if config.encoder.start == 'network':
@@ -125,7 +118,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
     start_fn=start_fn,
     config=config.encoder,
     provenance=known,
-    parallel=config.get('parallel', 'pmap'),
+    parallel=config.parallel,
   )
 
 
@@ -148,7 +141,7 @@ def encode_to_file(
 
   Args:
     setting: from `load_setting`.
-    images: [N, H, W, 3] in [0, 1].
+    images: [N, H, W, 3], uint8 or floats in [0, 1].
     path: the file to write, atomically.
 
   Returns:

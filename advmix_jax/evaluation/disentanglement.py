@@ -1,91 +1,102 @@
-"""How well a generator of coloured digits separates shape from colour.
+"""How well a generator separates its coarse latents from its fine ones.
 
-A mix dec(w_∥ of i, w_⊥ of j) should have the shape of i and the colour of j:
+A mix dec(w_∥ of i, w_⊥ of j) should show what i shows, in the style of j:
 
-  colour follows  mean RGB of the mix's ink within 0.15 (every channel) of that
-                  of the donor's image
-  shape follows   a colour-blind judge names the same digit before and after
+  label follows  a judge names the same class before and after
+  style follows  the style of the mix, as a few numbers such as the colour, is
+                 within a tolerance of that of the donor's image
 
-and the samples themselves should show all ten digits and all ten colours.
+and the samples themselves should show every class and every style.
 
-Contents: ink_color, measure.
+Contents: Style, measure.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from advmix_jax import types
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.evaluation import judge, outcomes
+from advmix_jax.evaluation import judge as judges
+from advmix_jax.evaluation import outcomes
 
-COLOR_TOLERANCE = 0.15
+_CONFIDENT = 0.9  # Probability above which a judge is called confident.
 
 
-def ink_color(images: jax.Array) -> jax.Array:
-  """Mean RGB over the digit's pixels: [B, H, W, 3] -> [B, 3].
+class Style(NamedTuple):
+  """What the fine latents should carry, as F numbers per image."""
 
-  A pixel belongs to the digit where its largest channel is at least half of
-  the image's largest value, which holds for any colour.
-  """
-  light = images.max(-1, keepdims=True)
-  ink = light >= 0.5 * light.max((1, 2, 3), keepdims=True)
-  return (images * ink).sum((1, 2)) / ink.sum((1, 2))
+  measure_fn: Callable[[np.ndarray], np.ndarray]  # [B, H, W, C] -> [B, F]
+  tolerance: float  # Largest difference, in any number, that counts as equal.
+  prototypes: np.ndarray  # [G, F], what styles are counted by.
 
 
 def measure(
   rng: jax.Array,
   generator: types.Generator,
   params: types.Params,
-  judge_params: types.Params,
+  judge: judges.Judge,
+  style: Style,
   *,
   num_mixes: int = 2000,
   batch_size: int = 250,
-) -> dict:
+) -> dict[str, Any]:
   """Measures `num_mixes` mixes of independent samples, without truncation.
 
   Args:
     rng: key.
-    generator, params: images of 32x32x3.
-    judge_params: of advmix_jax/judge.py.
+    generator: what decodes latents.
+    params: its parameters.
+    judge: names what an image shows.
+    style: measures the style of an image.
     num_mixes: mixes, each of two fresh samples.
     batch_size: mixes at a time.
 
   Returns:
-    color_follows, shape_follows: (share, [low, high]) with Wilson's 95%
-    interval; digits, colors: shares of the ten among the samples;
-    confident: share of samples that the judge names with probability > 0.9.
+    label_follows, style_follows: (share, [low, high]) with Wilson's 95%
+    interval; labels, styles: shares of the classes and of the prototypes among
+    the samples; confident: share of samples that the judge names with a
+    probability above 0.9.
   """
+  images, donors, mixes = (
+    np.concatenate(part)[:num_mixes]
+    for part in zip(
+      *_triples(rng, generator, params, num_mixes, batch_size), strict=True
+    )
+  )
+  before, confidence = judges.name(judge, images)
+  after, _ = judges.name(judge, mixes)
+  shown, given, taken = map(style.measure_fn, (images, donors, mixes))
+  distance = np.abs(taken - given).max(-1)
+  nearest = np.square(shown[:, None] - style.prototypes).sum(-1).argmin(-1)
+  num_classes = len(judge.params['vgg/logits']['b'])
+  return {
+    'style_follows': _share(distance <= style.tolerance),
+    'label_follows': _share(before == after),
+    'labels': _histogram(before, num_classes),
+    'styles': _histogram(nearest, len(style.prototypes)),
+    'confident': float((confidence > _CONFIDENT).mean()),
+  }
+
+
+def _triples(rng, generator, params, num_mixes, batch_size):
+  """Yields (images, donors, mixes), each [B, H, W, C] in [0, 1]."""
   decode = jax.jit(generator.synthesize)
-  images, donors, mixes = [], [], []
+  split = generator.split
   for start in range(0, num_mixes, batch_size):
     z = jax.random.normal(
       jax.random.fold_in(rng, start), (2 * batch_size, generator.latent_size)
     )
     w = generator.map(params, z)
     own, other = w[:batch_size], w[batch_size:]
-    s = generator.split
-    mix = jnp.concatenate([own[:, :s], other[:, s:]], axis=1)
-    for kept, latents in ((images, own), (donors, other), (mixes, mix)):
-      kept.append(np.clip(decode(params, latents), 0, 1))
-  images, donors, mixes = (
-    np.concatenate(x)[:num_mixes] for x in (images, donors, mixes)
-  )
-  return _summary(judge_params, images, donors, mixes)
-
-
-def _summary(judge_params, images, donors, mixes):
-  before, confidence = judge.name(judge_params, images)
-  after, _ = judge.name(judge_params, mixes)
-  distance = np.abs(ink_color(mixes) - ink_color(donors)).max(-1)
-  nearest = ((ink_color(images)[:, None] - datasets.COLOR_MEANS) ** 2).sum(-1)
-  return {
-    'color_follows': _share(distance <= COLOR_TOLERANCE),
-    'shape_follows': _share(before == after),
-    'digits': _histogram(before),
-    'colors': _histogram(nearest.argmin(-1)),
-    'confident': float((confidence > 0.9).mean()),
-  }
+    mix = jnp.concatenate([own[:, :split], other[:, split:]], axis=1)
+    yield tuple(
+      np.clip(decode(params, latents), 0, 1) for latents in (own, other, mix)
+    )
 
 
 def _share(hits):
@@ -93,6 +104,6 @@ def _share(hits):
   return float(hits.mean()), [low, high]
 
 
-def _histogram(labels):
-  counts = np.bincount(labels, minlength=datasets.NUM_CLASSES)
+def _histogram(labels, size):
+  counts = np.bincount(labels, minlength=size)
   return [round(float(c), 4) for c in counts / len(labels)]

@@ -1,59 +1,69 @@
-"""A colour-blind judge: which digit is it, whatever its colour?
+"""A judge: a classifier that says what an image shows, for audits alone.
 
-The judge sees the largest channel of each pixel, scaled so that the brightest
-pixel of the image is 1. A digit of any colour and its grey original look the
-same to it, so it can say whether a mix changed the *label*. It audits
-generators, encoders and attacks; it is never trained on generated images and
-no method trains on it.
+A judge tells whether a mix has changed the *label*. It audits generators,
+encoders and attacks. No method trains on it, and it is never trained on
+generated images.
 
-  params = judge.load()
-  digit, confidence = judge.name(params, images)
+It sees images through `view_fn`, which takes away what must not count. The
+judge that ships sees coloured digits through `colored_mnist.brightness`: a
+digit of any colour and its grey original look the same to it.
 
-Contents: grey, train, name, accuracy, load, save.
+  digits = judge.load(view_fn=colored_mnist.brightness)
+  label, confidence = judge.name(digits, images)
+
+Contents: Judge, name, accuracy, train, save, load.
 """
 
+from __future__ import annotations
+
 import functools
-import pathlib
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, types
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.runtime import checkpoints, metrics
+from advmix_jax import classifiers, datasets, types
+from advmix_jax.runtime import checkpoints, loop, shipped
 
-SHIPPED = pathlib.Path(__file__).parent.parent / 'data' / 'judge.npz'
+SHIPPED = shipped.DATA / 'judge.npz'
 _KIND = 'judge'
+_BATCH = 64  # Of its training.
+
+ViewFn = Callable[[jax.Array], jax.Array]  # [B, H, W, C] -> [B, H, W, C']
 
 
-def grey(images: jax.Array) -> jax.Array:
-  """[B, H, W, 3] in any colour -> [B, H, W, 1] with maximum 1."""
-  light = jnp.clip(images, 0, 1).max(-1, keepdims=True)
-  return light / jnp.maximum(light.max((1, 2, 3), keepdims=True), 1e-3)
+class Judge(NamedTuple):
+  """A trained network, and how it sees images."""
+
+  params: types.Params
+  view_fn: ViewFn
 
 
-def _network() -> classifiers.Classifier:
-  import ml_collections
-
+def _network(num_classes: int) -> classifiers.Classifier:
   config = ml_collections.ConfigDict({'name': 'vgg', 'width': 16})
-  return classifiers.make_classifier(config, datasets.NUM_CLASSES)
+  return classifiers.make_classifier(config, num_classes)
 
 
-@jax.jit
-def _logits(params, images):
-  return _network().apply(params, grey(images))
+@functools.partial(jax.jit, static_argnames='view_fn')
+def _probabilities(params, images, view_fn):
+  num_classes = len(params['vgg/logits']['b'])
+  logits = _network(num_classes).apply(params, view_fn(images))
+  return jax.nn.softmax(logits)
 
 
 def name(
-  params: types.Params, images: jax.Array, *, batch_size: int = 500
+  judge: Judge, images: np.ndarray, *, batch_size: int = 500
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Names the digit in each image.
+  """Names what each image shows.
 
   Args:
-    params: of the judge.
-    images: [N, 32, 32, 3].
+    judge: from `load` or `train`.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
     batch_size: images at a time.
 
   Returns:
@@ -61,18 +71,18 @@ def name(
   """
   labels, confidence = [], []
   for start in range(0, len(images), batch_size):
-    chunk = np.asarray(images[start : start + batch_size])
-    pad = batch_size - len(chunk)
-    full = np.pad(chunk, ((0, pad), (0, 0), (0, 0), (0, 0)))
-    p = np.asarray(jax.nn.softmax(_logits(params, full)))[: len(chunk)]
+    chunk = datasets.to_float(images[start : start + batch_size])
+    full = np.resize(chunk, (batch_size, *chunk.shape[1:]))
+    p = _probabilities(judge.params, full, judge.view_fn)
+    p = np.asarray(p)[: len(chunk)]
     labels.append(p.argmax(-1))
     confidence.append(p.max(-1))
   return np.concatenate(labels).astype(np.int32), np.concatenate(confidence)
 
 
-def accuracy(params: types.Params, dataset: datasets.Dataset) -> float:
+def accuracy(judge: Judge, dataset: types.Dataset) -> float:
   """Share of the dataset's images that the judge names rightly."""
-  return float((name(params, dataset.image)[0] == dataset.label).mean())
+  return float((name(judge, dataset.image)[0] == dataset.label).mean())
 
 
 def _shift(images, rng, *, reach=2):
@@ -86,49 +96,81 @@ def _shift(images, rng, *, reach=2):
 
 
 def train(
-  dataset: datasets.Dataset, *, seed: int = 0, epochs: int = 12
-) -> types.Params:
-  """Trains a judge with Adam on shifted grey digits, cosine schedule.
+  dataset: types.Dataset,
+  workdir: str | os.PathLike,
+  *,
+  view_fn: ViewFn,
+  seed: int = 0,
+  epochs: int = 12,
+) -> Judge:
+  """Trains a judge with Adam on shifted images, cosine schedule.
+
+  The same call resumes what WORKDIR holds.
 
   Args:
-    dataset: coloured digits and labels; the colours are discarded.
+    dataset: real images and labels.
+    workdir: where checkpoints and metrics go.
+    view_fn: how the judge sees images.
     seed: of the start, the order and the shifts.
     epochs: passes over the dataset.
   """
-  network, batch = _network(), 64
-  steps = epochs * -(-len(dataset.label) // batch)
+  per_epoch = -(-len(dataset.label) // _BATCH)
+  steps = epochs * per_epoch
+  network = _network(dataset.num_classes)
   adam = optax.adam(optax.cosine_decay_schedule(2e-3, steps))
-  params = network.init(jax.random.key(seed), jnp.zeros((1, 32, 32, 1)))
-  state = adam.init(params)
+  image = view_fn(datasets.to_float(dataset.image[:1]))
+  params = network.init(jax.random.key(seed), jnp.asarray(image))
+  update = _make_update(network, adam, view_fn)
 
-  @functools.partial(jax.jit, donate_argnums=(0, 1))
-  def step(params, state, images, labels):
-    def loss_fn(p):
-      logits = network.apply(p, grey(images))
-      return optax.softmax_cross_entropy_with_integer_labels(
-        logits, labels
-      ).mean()
+  def step_fn(step, state):
+    epoch, place = divmod(step, per_epoch)
+    order = datasets.epoch_batches((seed, epoch), len(dataset.label), _BATCH)
+    images = datasets.to_float(dataset.image[order[place]])
+    images = _shift(images, np.random.default_rng((seed, step)))
+    return update(state, images, dataset.label[order[place]])
 
-    updates, state = adam.update(jax.grad(loss_fn)(params), state)
-    return optax.apply_updates(params, updates), state
-
-  rng = np.random.default_rng(seed)
-  with metrics.progress(description='judge', total=steps) as bar:
-    for epoch in range(epochs):
-      for index in datasets.batches((seed, epoch), len(dataset.label), batch):
-        images = _shift(dataset.image[index], rng)
-        params, state = step(params, state, images, dataset.label[index])
-        bar.update(1)
-  return params
+  plan = loop.Plan(
+    name='judge',
+    description='judge',
+    steps=steps,
+    log_every=50,
+    save_every=per_epoch,
+  )
+  state = loop.run(workdir, (params, adam.init(params)), step_fn, plan)
+  return Judge(state[0], view_fn)
 
 
-def save(path, params: types.Params, metadata: dict) -> None:
-  """Writes a judge as a portable `.npz`."""
-  checkpoints.save_npz(path, params, {'kind': _KIND, **metadata})
+def _make_update(network, adam, view_fn):
+  """Returns the compiled (state, images, labels) -> (state, record)."""
+
+  def loss_fn(params, images, labels):
+    logits = network.apply(params, view_fn(images))
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return loss.mean()
+
+  @functools.partial(jax.jit, donate_argnums=0)
+  def update(state, images, labels):
+    params, opt_state = state
+    loss, grads = jax.value_and_grad(loss_fn)(params, images, labels)
+    updates, opt_state = adam.update(grads, opt_state)
+    return (optax.apply_updates(params, updates), opt_state), {'loss': loss}
+
+  return update
 
 
-def load(path=SHIPPED) -> types.Params:
+def save(
+  path: str | os.PathLike, judge: Judge, metadata: Mapping[str, Any]
+) -> None:
+  """Writes a judge's network as a portable `.npz`."""
+  checkpoints.save_npz(path, judge.params, {'kind': _KIND, **metadata})
+
+
+def load(path: str | os.PathLike = SHIPPED, *, view_fn: ViewFn) -> Judge:
   """Reads a judge; the default is the one that ships with the package.
+
+  Args:
+    path: the file.
+    view_fn: what the judge was trained with.
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
@@ -136,4 +178,4 @@ def load(path=SHIPPED) -> types.Params:
   params, metadata = checkpoints.load_npz(path)
   if metadata.get('kind') != _KIND:
     raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected a judge')
-  return params
+  return Judge(params, view_fn)

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import types
+from advmix_jax import datasets, types
 from advmix_jax.attacks import iterate
 from advmix_jax.generators import mixing
 from advmix_jax.methods import methods
@@ -80,7 +80,7 @@ def _map_batches(fn, subject, params, x, batch_size: int) -> np.ndarray:
   """Applies fn(params, .) to [N, ...] in padded batches; returns NumPy."""
   run = _compiled(fn, subject.parallel, 1, 1)
   outputs = [
-    np.asarray(run(params, x[index]))[:count]
+    np.asarray(run(params, datasets.to_float(x[index])))[:count]
     for index, count in _chunks(np.arange(len(x)), batch_size)
   ]
   return np.concatenate(outputs)
@@ -89,7 +89,7 @@ def _map_batches(fn, subject, params, x, batch_size: int) -> np.ndarray:
 def predict(
   subject: Subject, images: np.ndarray, *, batch_size: int = 100
 ) -> np.ndarray:
-  """Logits [N, K] of images [N, H, W, C] in [0, 1]."""
+  """Logits [N, K] of images [N, H, W, C], uint8 or floats in [0, 1]."""
   fn, params = subject.logits_fn, subject.params
   return _map_batches(fn, subject, params, images, batch_size)
 
@@ -261,7 +261,7 @@ def algorithm2(
     description='Algorithm 2', total=len(batch.label), unit='img'
   ) as bar:
     for index, count in _chunks(np.arange(len(batch.label)), batch_size):
-      x = jax.tree.map(lambda a, i=index: a[i], batch)
+      x = datasets.take(batch, index)
       part = run(params, rng, x, index.astype(np.int32))
       parts.append(jax.tree.map(lambda a, n=count: np.asarray(a)[:n], part))
       bar.update(count)
@@ -287,5 +287,7 @@ def adversarial_images(
   mixed = np.asarray(mixing.merge_latents(z_par, attacked.z_perp))
   decoded = decode(subject, mixed, batch_size=batch_size)
   return np.where(
-    attacked.kept_clean[:, None, None, None], batch.image, decoded
+    attacked.kept_clean[:, None, None, None],
+    datasets.to_float(batch.image),
+    decoded,
   )

@@ -35,9 +35,8 @@ import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import classifiers, types
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.encoder import inputs
+from advmix_jax import classifiers, datasets, generators, types
+from advmix_jax.encoder import lookup
 from advmix_jax.evaluation.measures import (
   Subject,
   adversarial_images,
@@ -146,7 +145,7 @@ def load_examples(
   classifier_params: types.Params,
   *,
   num_examples: int,
-) -> tuple[Subject, datasets.Dataset, types.Batch]:
+) -> tuple[Subject, types.Dataset, types.Batch]:
   """What a run is evaluated with; arguments are those of `evaluate_run`.
 
   Returns:
@@ -155,20 +154,19 @@ def load_examples(
   """
   if num_examples < 0:
     raise ValueError(f'eval.num_examples is {num_examples}, expected >= 0')
-  classifier = classifiers.make_classifier(
-    config.classifier, datasets.NUM_CLASSES
-  )
-  generator, params = inputs.load_generator(config.generator)
   test = datasets.load(config.data, 'test')
+  classifier = classifiers.make_classifier(config.classifier, test.num_classes)
+  generator, params = generators.load(config.generator)
   count = num_examples or len(test.label)
-  some = test._replace(
-    image=test.image[:count], label=test.label[:count], color=test.color[:count]
-  )
-  latents = inputs.load_latents(config, some, generator, params, workdir)
+  some = datasets.first(test, count)
+  latents = lookup.load_latents(config, some, generator, params, workdir)
   batch = types.Batch(some.image, some.label, np.asarray(latents))
   subject = Subject(
-    *(classifier.apply, classifier_params, generator, params),
-    parallel=config.get('parallel', 'pmap'),
+    logits_fn=classifier.apply,
+    params=classifier_params,
+    generator=generator,
+    generator_params=params,
+    parallel=config.parallel,
   )
   return subject, test, batch
 
@@ -264,7 +262,7 @@ def _pictures(subject, batch, outcomes, seed):
   rng = jax.random.split(jax.random.key(seed))[0]
   mixes = random_mixes(subject, rng, batch.latents)
   shown = {
-    'image': batch.image,
+    'image': datasets.to_float(batch.image),
     'reconstruction': decode(subject, batch.latents, batch_size=n),
     'random_mix': decode(subject, mixes, batch_size=n),
     'adversarial': adversarial_images(subject, batch, attacked, batch_size=n),

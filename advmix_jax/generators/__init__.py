@@ -1,1 +1,14 @@
-"""Generators: StyleGAN v1, exact ones, mixing of latents, GAN training."""
+"""Generators: what decodes latents to images, and how they are trained.
+
+  generator, params = generators.load(config.generator)
+
+stylegan: StyleGAN v1 (its modules are in stylegan_modules). ideal: exact
+generators with a known worst case. mixing: z_∥ and z_⊥. gan: losses and one
+step of training; gan_training: the loop around it.
+
+Public here: NAMES, load, path.
+"""
+
+from advmix_jax.generators.load import NAMES, load, path
+
+__all__ = ['NAMES', 'load', 'path']

@@ -257,13 +257,13 @@ def _discriminator_loss_fn(discriminator, config):
     loss = parallel.mean(jax.nn.softplus(fake_score), size)
     loss += parallel.mean(jax.nn.softplus(-real_score), size)
     metrics = {
-      'gan/real_score': parallel.mean(real_score, size),
-      'gan/fake_score': parallel.mean(fake_score, size),
+      'real_score': parallel.mean(real_score, size),
+      'fake_score': parallel.mean(fake_score, size),
     }
     if with_r1:
-      metrics['gan/r1'] = r1_penalty(score, real, size)
-      loss += config.r1_gamma / 2 * config.r1_interval * metrics['gan/r1']
-    return loss, metrics | {'gan/discriminator_loss': loss}
+      metrics['r1'] = r1_penalty(score, real, size)
+      loss += config.r1_gamma / 2 * config.r1_interval * metrics['r1']
+    return loss, metrics | {'discriminator_loss': loss}
 
   return loss_fn
 
@@ -342,7 +342,7 @@ def _step_fn(network_config, config):
     g_params = _apply(updates, state.generator, factor)
     average = _average(state.average, g_params, mean, ema, config)
     state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
-    return state, metrics | {'gan/generator_loss': g_loss, 'gan/mix_loss': mix}
+    return state, metrics | {'generator_loss': g_loss, 'mix_loss': mix}
 
   return step
 

@@ -1,4 +1,4 @@
-"""The loop around advmix_jax/gan.py: data, resume, records, pictures.
+"""Training a StyleGAN: what runtime/loop.py needs around gan.py.
 
 A run folder holds config.json (of the last call: options may change between
 calls, as in docs/generator.md), checkpoints/, metrics.jsonl, tensorboard/,
@@ -17,11 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from advmix_jax import types
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax import datasets, types
 from advmix_jax.generators import gan, stylegan
 from advmix_jax.ops import conv as ops
-from advmix_jax.runtime import checkpoints, locks, metrics, preemption
+from advmix_jax.runtime import checkpoints, locks, loop
 
 
 def train(config, workdir: str) -> dict:
@@ -50,26 +49,21 @@ def _train(config, workdir):
   _check_classes(config.network, data.label)
   # Threefry compiles for a second per shape, rbg for a tenth.
   rng = jax.random.key(config.seed, impl='rbg')
-  state = gan.init(rng, config.network, config.gan)
-  manager = checkpoints.make_manager(workdir)
-  restored = checkpoints.restore(manager, state)
-  state = restored[1] if restored else state
-  first = restored[0] if restored else 0
-  metrics.truncate(workdir, first)
   started = time.monotonic()
-  with metrics.writer(workdir) as write, preemption.saving():
-    state = _loop(config, workdir, state, first, data, manager, write)
+  state = loop.run(
+    workdir,
+    gan.init(rng, config.network, config.gan),
+    _step_fn(config, data),
+    _plan(config),
+    after_fn=_picture_fn(config, workdir),
+  )
   path = workdir / 'generator.npz'
-  stylegan.save(path, config.network, state.average, **_provenance(config))
+  stylegan.save(path, config.network, state.average, training=config.to_dict())
   return {
     'kimg': config.gan.kimg,
     'wall_seconds': time.monotonic() - started,
     'generator': str(path),
   }
-
-
-def _provenance(config) -> dict:
-  return {'training': config.to_dict()}
 
 
 def _check_classes(network, labels):
@@ -81,49 +75,54 @@ def _check_classes(network, labels):
     )
 
 
-def _loop(config, workdir, state, first, data, manager, write):
-  """Runs steps first..last; checkpoints and pictures at round numbers."""
-  step_fn = gan.make_step(config.network, config.gan, config.parallel)
+def _steps(config, kimg):
+  """Steps of `kimg` thousand images, at least one."""
+  return max(1, int(kimg * 1000) // config.gan.batch_size)
+
+
+def _plan(config):
   batch = config.gan.batch_size
-  last = int(config.gan.kimg * 1000) // batch
-  log_every = max(1, int(config.log_kimg * 1000) // batch)
-  picture_every = max(1, int(config.sample_kimg * 1000) // batch)
-  save_every = max(1, int(config.checkpoint_kimg * 1000) // batch)
-  rng = jax.random.key(config.seed + 1)
-  bar = metrics.progress(
+  return loop.Plan(
+    name='gan',
     description='StyleGAN',
-    total=last * batch,
-    initial=first * batch,
+    steps=int(config.gan.kimg * 1000) // batch,
+    log_every=_steps(config, config.log_kimg),
+    save_every=_steps(config, config.checkpoint_kimg),
     unit='img',
+    per_step=batch,
+    hint='a lower gan.learning_rate or a higher gan.r1_gamma may help',
   )
-  for step in range(first, last):
+
+
+def _step_fn(config, data):
+  """Returns (step, state) -> (state, record)."""
+  update = gan.make_step(config.network, config.gan, config.parallel)
+  rng = jax.random.key(config.seed + 1)
+
+  def step_fn(step, state):
     level, blend = _level(config, step)
     if level != _level(config, max(step - 1, 0))[0]:
       state = gan.reset_optimizers(state, config.gan)
-    index = _batch_index(len(data.label), config, step)
-    real = _at_level(data.image[index], level, blend)
-    state, record = step_fn(
+    batch = _batch(config, data, step)
+    batch = batch._replace(image=_at_level(batch.image, level, blend))
+    return update(
       state,
-      types.Batch(real, data.label[index]),
+      batch,
       jax.random.fold_in(rng, step),
       jnp.float32(blend),
       level=level,
       with_r1=step % config.gan.r1_interval == 0,
       with_mix=_mixes(config.gan, level, step),
     )
-    bar.update(batch)
-    done = step + 1
-    if done % log_every == 0 or done == last:
-      write(done, _finite(record, step - log_every + 1, done))
-    if done % picture_every == 0 or done == last:
-      _picture(config, workdir, state, done * batch)
-    stop_now = preemption.asked(done, every=log_every)
-    if done % save_every == 0 or done == last or stop_now:
-      checkpoints.save(manager, done, state)
-    if stop_now:
-      preemption.stop()
-  bar.close()
-  return state
+
+  return step_fn
+
+
+def _batch(config, data, step):
+  index = datasets.endless_batch(
+    config.seed, len(data.label), config.gan.batch_size, step
+  )
+  return datasets.take(types.Batch(data.image, data.label), index)
 
 
 def _level(config, step):
@@ -137,18 +136,6 @@ def _mixes(config, level, step) -> bool:
   return bool(config.mix_consistency) and level == 0 and started
 
 
-def _batch_index(size, config, step):
-  """Batch `step` of an endless sequence of shuffled epochs of `size`."""
-  batch = config.gan.batch_size
-  epoch, offset = divmod(step * batch, size)
-  order = np.random.default_rng([config.seed, epoch]).permutation(size)
-  index = order[offset : offset + batch]
-  if len(index) < batch:
-    order = np.random.default_rng([config.seed, epoch + 1]).permutation(size)
-    index = np.concatenate([index, order[: batch - len(index)]])
-  return index
-
-
 def _at_level(images, level, blend):
   """Averages real images down to what the generator can draw at this lod."""
   if level:
@@ -160,20 +147,8 @@ def _at_level(images, level, blend):
   return images
 
 
-def _finite(record, first, last):
-  """The record as numbers; refuses to go on after a NaN or infinity."""
-  values = {name: float(value) for name, value in record.items()}
-  for name, value in values.items():
-    if not np.isfinite(value):
-      raise ValueError(
-        f'{name} is {value} in steps {first}..{last}; the last checkpoint is '
-        'kept. A lower gan.learning_rate or a higher gan.r1_gamma may help.'
-      )
-  return values
-
-
 def mixing_grid(generator, params, rng, *, rows=10, columns=10) -> jax.Array:
-  """Style-mixing grid: shapes by row, colours by column.
+  """Style-mixing grid: coarse latents by row, fine ones by column.
 
   Returns:
     [rows + 1, columns + 1, H, W, C] in [0, 1]: the first column holds the
@@ -207,6 +182,17 @@ def save_grid(path, grid) -> None:
 @functools.lru_cache(maxsize=8)  # The same function is compiled once.
 def _grid_fn(generator):
   return jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))
+
+
+def _picture_fn(config, workdir):
+  """Returns after_fn: mixing grids every config.sample_kimg and at the end."""
+  every, last = _steps(config, config.sample_kimg), _plan(config).steps
+
+  def after(done, state):
+    if done % every == 0 or done == last:
+      _picture(config, workdir, state, done * config.gan.batch_size)
+
+  return after
 
 
 def _picture(config, workdir, state, images):

@@ -26,6 +26,8 @@ Contents: make_generator, encode, legible, color_grid, grid_worst_case;
 two_gaussians, sample_two_gaussians, encode_points.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,9 @@ from jax import lax
 from jax.scipy.stats import norm
 
 from advmix_jax.attacks import iterate
-from advmix_jax.types import AttackResult, Generator, LossFn
+from advmix_jax.datasets import colored_mnist, pixels
+from advmix_jax.datasets.digits import load_digits
+from advmix_jax.types import AttackResult, Generator, LossFn, Params
 
 RESOLUTION = 32  # Pixels on a side.
 MIN_BRIGHTNESS = 0.5  # Of the brightest channel of a legible colour.
@@ -111,6 +115,18 @@ def _fine(params, grey, z_perp):
   """Grey digit [B, 32, 32, 1], z_⊥ [B, 1, 3] -> image [B, 32, 32, 3]."""
   del params
   return grey * _legible_straight_through(z_perp)[:, None]
+
+
+@functools.cache  # The same functions, so that jit compiles them once.
+def default_generator() -> tuple[Generator, Params]:
+  """The generator of `generator.name='ideal'`, and its parameters.
+
+  Its bank holds ten digits; it draws colours uniformly from all legible ones.
+  """
+  ink = load_digits('embedded', 'train', limit=10)
+  bank = colored_mnist.make(ink, sigma=0.0, seed=0, biased=True)
+  generator = make_generator(pixels.to_float(bank.image))
+  return generator, generator.init(None)
 
 
 def encode(

@@ -23,6 +23,7 @@ import numpy as np
 from absl import app, flags
 
 from advmix_jax.datasets import digits
+from advmix_jax.datasets.digits import load_digits
 
 DATA_DIR = flags.DEFINE_string('data_dir', 'mnist', 'Folder of the IDX files.')
 OUTPUT = flags.DEFINE_string('output', str(digits.EMBEDDED_PATH), 'File made.')
@@ -34,7 +35,7 @@ def bundle(data_dir: str, output: str, num_train: int, num_test: int) -> None:
   """Writes the digits to a temporary file, then renames it to `output`."""
   arrays = {}
   for split, limit in (('train', num_train), ('test', num_test)):
-    data = digits.load_digits('idx', split, data_dir=data_dir, limit=limit)
+    data = load_digits('idx', split, data_dir=data_dir, limit=limit)
     arrays[f'{split}_image'] = data.image
     arrays[f'{split}_label'] = data.label.astype(np.uint8)
   temporary = f'{output}.{os.getpid()}.tmp'

@@ -16,10 +16,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import classifiers, training, types
+from advmix_jax import classifiers, datasets, generators, training, types
 from advmix_jax.attacks import pgd as attacks
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.encoder import algorithm1, inputs, pipeline
+from advmix_jax.encoder import algorithm1, lookup, pipeline
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import gan, stylegan
 from advmix_jax.methods import methods
@@ -264,11 +263,12 @@ def _evaluate(options):
 
 def _subject(config, folder):
   """A trained classifier, and 100 test digits."""
-  generator, params = inputs.load_generator(config.generator)
+  generator, params = generators.load(config.generator)
   classifier, weights = classifiers.load(folder / 'classifier.npz')
   test = datasets.load(config.data, 'test')
-  latents = inputs.load_latents(config, test, generator, params, folder)
-  batch = types.Batch(test.image[:100], test.label[:100], latents[:100])
+  latents = lookup.load_latents(config, test, generator, params, folder)
+  images = datasets.to_float(test.image[:100])
+  batch = types.Batch(images, test.label[:100], latents[:100])
   return measures.Subject(classifier.apply, weights, generator, params), batch
 
 

@@ -24,6 +24,8 @@ def get_config(variant: str = '') -> ml_collections.ConfigDict:
   # nominal | mixup | adversarial_training | randmix | advmix
   config.method = 'advmix'
   config.seed = 0  # Of initial weights, order, and every draw in training.
+  # Grouping of the data set that gives each example's environment; '': none.
+  config.environment = ''
   config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_every = 10  # Steps per line of metrics.jsonl.
   config.checkpoint_every = 0  # Steps; 0 is once per epoch.

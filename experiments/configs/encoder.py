@@ -9,7 +9,7 @@ learned start or for Algorithm 1.
 
 import ml_collections
 
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax import datasets
 from advmix_jax.encoder import algorithm1, learned_start, perceptual
 
 

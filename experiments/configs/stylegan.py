@@ -16,7 +16,8 @@ the data, and the discriminator would punish them) and no progressive growing
 
 import ml_collections
 
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax import datasets
+from advmix_jax.datasets.digits import NUM_CLASSES
 from advmix_jax.generators import gan, stylegan
 
 
@@ -26,7 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.seed = 0
   config.data = datasets.default_config()
   config.network = stylegan.default_config()
-  config.network.label_size = datasets.NUM_CLASSES  # 0: not conditional.
+  config.network.label_size = NUM_CLASSES  # 0: not conditional.
   config.gan = gan.default_config()
   config.gan.kimg = 300.0
   config.gan.decay_kimg = 50.0

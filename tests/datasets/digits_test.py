@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from advmix_jax.datasets import digits
+from advmix_jax.datasets.digits import load_digits
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OFFICIAL = ROOT.parent / 'shared' / 'data' / 'mnist'
@@ -54,7 +55,7 @@ def error_of(function, *args, **kwargs):
 @needs_official
 @pytest.mark.parametrize(('split', 'num'), [('train', 10_000), ('test', 2_000)])
 def test_embedded_digits_are_the_first_of_the_official_files(split, num):
-  embedded = digits.load_digits('embedded', split)
+  embedded = load_digits('embedded', split)
   # Oracle: header lengths from the format, 16 bytes for images, 8 for labels.
   images, labels = (
     gzip.decompress((OFFICIAL / f'{name}.gz').read_bytes())
@@ -67,7 +68,7 @@ def test_embedded_digits_are_the_first_of_the_official_files(split, num):
 
 @needs_official
 def test_idx_reads_all_of_official_mnist():
-  test = digits.load_digits('idx', 'test', data_dir=OFFICIAL)
+  test = load_digits('idx', 'test', data_dir=OFFICIAL)
   assert test.image.shape == (10_000, 28, 28) and test.source == 'idx'
   # Published counts of the test labels 0 to 9.
   published = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -77,7 +78,7 @@ def test_idx_reads_all_of_official_mnist():
 def test_embedded_digits_hold_all_classes_in_under_two_mib():
   assert digits.EMBEDDED_PATH.stat().st_size < 2 * 2**20
   for split in digits.SPLITS:
-    data = digits.load_digits('embedded', split)
+    data = load_digits('embedded', split)
     share = np.bincount(data.label) / len(data.label)
     assert share.shape == (10,) and share.min() > 0.08 and share.max() < 0.12
     assert data.image.dtype == np.uint8 and data.label.dtype == np.int32
@@ -85,10 +86,10 @@ def test_embedded_digits_hold_all_classes_in_under_two_mib():
 
 
 def test_limit_keeps_the_first_digits():
-  few = digits.load_digits('embedded', 'train', limit=3)
+  few = load_digits('embedded', 'train', limit=3)
   assert few.label.tolist() == [5, 0, 4]  # MNIST begins so.
-  assert len(digits.load_digits('embedded', 'test', limit=0).label) == 2_000
-  message = error_of(digits.load_digits, 'embedded', 'test', limit=2001)
+  assert len(load_digits('embedded', 'test', limit=0).label) == 2_000
+  message = error_of(load_digits, 'embedded', 'test', limit=2001)
   assert 'limit is 2001' in message and '2000' in message
 
 
@@ -98,7 +99,7 @@ def test_idx_gives_the_same_digits_gzipped_or_not(tmp_path, split):
     folder = tmp_path / str(zipped)
     folder.mkdir()
     image, label = write_folder(folder, split, zipped=zipped)
-    data = digits.load_digits('idx', split, data_dir=folder)
+    data = load_digits('idx', split, data_dir=folder)
     np.testing.assert_array_equal(data.image, image)
     np.testing.assert_array_equal(data.label, label)
 
@@ -110,12 +111,12 @@ def test_idx_files_with_a_dot_in_the_name_or_unpacked_under_gz_are_read(
   images, labels = (tmp_path / name for name in NAMES['train'])
   images.rename(tmp_path / 'train-images.idx3-ubyte')
   labels.rename(tmp_path / f'{labels.name}.gz')
-  data = digits.load_digits('idx', 'train', data_dir=tmp_path)
+  data = load_digits('idx', 'train', data_dir=tmp_path)
   np.testing.assert_array_equal(data.image, image)
 
 
 def test_a_missing_folder_or_file_is_named(tmp_path):
-  load = digits.load_digits
+  load = load_digits
   assert 'needs data_dir' in error_of(load, 'idx', 'train')
   assert 'needs data_dir' in error_of(load, 'idx', 'train', data_dir='')
   message = error_of(load, 'idx', 'train', data_dir=tmp_path / 'nowhere')
@@ -151,7 +152,7 @@ def test_a_truncated_official_file_is_refused(tmp_path):
   data = images.read_bytes()
   for length in (0, 5, 1000, len(data) // 2, len(data) - 1):
     images.write_bytes(data[:length])
-    message = error_of(digits.load_digits, 'idx', 'test', data_dir=tmp_path)
+    message = error_of(load_digits, 'idx', 'test', data_dir=tmp_path)
     assert images.name in message and 'truncated' in message
 
 
@@ -173,7 +174,7 @@ def test_foreign_or_oversized_files_are_refused(tmp_path):
 
 def test_counts_sizes_and_labels_must_fit(tmp_path):
   def load():
-    return error_of(digits.load_digits, 'idx', 'train', data_dir=tmp_path)
+    return error_of(load_digits, 'idx', 'train', data_dir=tmp_path)
 
   image, label = write_folder(tmp_path)
   images, labels = (tmp_path / name for name in NAMES['train'])
@@ -190,9 +191,9 @@ def test_counts_sizes_and_labels_must_fit(tmp_path):
 
 
 def test_unknown_names_list_the_valid_ones():
-  message = error_of(digits.load_digits, 'mnist', 'train')
+  message = error_of(load_digits, 'mnist', 'train')
   assert "'mnist', expected 'embedded', 'idx' or 'tfds'" in message
-  message = error_of(digits.load_digits, 'embedded', 'valid')
+  message = error_of(load_digits, 'embedded', 'valid')
   assert "'valid', expected 'train' or 'test'" in message
 
 
@@ -200,13 +201,13 @@ def test_a_damaged_package_file_is_named(tmp_path, monkeypatch):
   data = digits.EMBEDDED_PATH.read_bytes()
   path = tmp_path / 'digits.npz'
   monkeypatch.setattr(digits, 'EMBEDDED_PATH', path)
-  assert str(path) in error_of(digits.load_digits, 'embedded', 'train')
+  assert str(path) in error_of(load_digits, 'embedded', 'train')
   for damaged in (b'', b'no zip', data[:1000], data[: len(data) - 10]):
     path.write_bytes(damaged)
-    message = error_of(digits.load_digits, 'embedded', 'train')
+    message = error_of(load_digits, 'embedded', 'train')
     assert f'{path}: damaged' in message
   np.savez(path, other=np.zeros(3))
-  assert 'damaged' in error_of(digits.load_digits, 'embedded', 'train')
+  assert 'damaged' in error_of(load_digits, 'embedded', 'train')
 
 
 def test_tfds_asks_for_mnist_and_drops_the_channel_axis(monkeypatch):
@@ -220,7 +221,7 @@ def test_tfds_asks_for_mnist_and_drops_the_channel_axis(monkeypatch):
 
   fake = types.SimpleNamespace(load=load, as_numpy=lambda data: data)
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', fake)
-  data = digits.load_digits('tfds', 'test', data_dir='there', limit=3)
+  data = load_digits('tfds', 'test', data_dir='there', limit=3)
   np.testing.assert_array_equal(data.image, image[:3, :, :, 0])
   np.testing.assert_array_equal(data.label, label[:3])
   assert calls == [
@@ -230,7 +231,7 @@ def test_tfds_asks_for_mnist_and_drops_the_channel_axis(monkeypatch):
 
 def test_tfds_missing_or_failing_is_one_clear_line(monkeypatch):
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', None)
-  message = error_of(digits.load_digits, 'tfds', 'train')
+  message = error_of(load_digits, 'tfds', 'train')
   assert 'not installed' in message and 'pip install' in message
 
   def load(*_, **__):
@@ -238,7 +239,7 @@ def test_tfds_missing_or_failing_is_one_clear_line(monkeypatch):
 
   fake = types.SimpleNamespace(load=load)
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', fake)
-  message = error_of(digits.load_digits, 'tfds', 'train', data_dir='there')
+  message = error_of(load_digits, 'tfds', 'train', data_dir='there')
   assert "'there'" in message and 'OSError: no route to host' in message
 
 
@@ -264,7 +265,7 @@ def test_bundle_digits_writes_a_file_that_embedded_reads(tmp_path, monkeypatch):
   done = run_bundle(*flags, '--num_train=5')
   assert done.returncode == 0, done.stderr
   monkeypatch.setattr(digits, 'EMBEDDED_PATH', output)
-  train = digits.load_digits('embedded', 'train')
+  train = load_digits('embedded', 'train')
   np.testing.assert_array_equal(train.image, image[:5])
   np.testing.assert_array_equal(train.label, label[:5])
   before = output.read_bytes()

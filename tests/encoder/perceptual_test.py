@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import load_digits
 from advmix_jax.encoder import perceptual
 from advmix_jax.runtime import checkpoints
 
@@ -88,7 +89,7 @@ def test_features_fn_brings_no_constants_into_a_compiled_program():
 
 
 def test_trained_network_knows_digits_and_levels_weigh_alike(tmp_path):
-  digits = datasets.load_digits('embedded', 'train', limit=800)
+  digits = load_digits('embedded', 'train', limit=800)
   config = perceptual.default_config()
   config.update(widths=(4, 8, 8), epochs=1, batch_size=32)
   params = perceptual.train(jax.random.key(0), digits, config=config)
@@ -96,8 +97,8 @@ def test_trained_network_knows_digits_and_levels_weigh_alike(tmp_path):
     tmp_path / 'features.npz', params, {'config': config.to_dict()}
   )
   features_fn = jax.jit(perceptual.load(tmp_path / 'features.npz'))
-  test = datasets.load_digits('embedded', 'train', limit=500)
-  images = datasets.colored_mnist(test, sigma=0.0, seed=3, biased=False).image
+  test = load_digits('embedded', 'train', limit=500)
+  images = colored_mnist.make(test, sigma=0.0, seed=3, biased=False).image
   levels = features_fn(images)
   for level in levels:
     # Normalised on uniform colours; these ten are brighter.

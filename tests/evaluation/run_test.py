@@ -22,11 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advmix_jax import classifiers, types
-from advmix_jax.encoder import pipeline
 from advmix_jax.evaluation import measures, outcomes
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.generators import stylegan
 from advmix_jax.report import pages
+from advmix_jax.runtime import shipped
 
 N = 23  # No multiple of any batch size below.
 SIZE = {'batch_size': 8}  # Attacks of at most 8 compile a single loop.
@@ -150,7 +150,7 @@ def test_random_failures_ignore_how_they_are_batched():
 
 def test_a_second_run_of_the_same_networks_compiles_nothing():
   """What two runs of a comparison do: each loads its own networks."""
-  path = pipeline.DATA / 'generator.npz'
+  path = shipped.DATA / 'generator.npz'
   config = ml_collections.ConfigDict({'name': 'vgg', 'width': 2})
   made = [
     (
@@ -314,12 +314,10 @@ def test_summary_of_fixed_outcomes():
 def fixture_toy_run(monkeypatch):
   """A config whose data, generator and classifier are the toy's."""
   batch = toy_batch()
-  test = evaluation.datasets.Dataset(
-    batch.image, batch.label, np.zeros((N, 3), np.float32), 'toy'
-  )
+  test = types.Dataset(batch.image, batch.label, 2, {}, 'toy')
   replacements = {
-    (evaluation.inputs, 'load_generator'): lambda c: (toy_generator(), {}),
-    (evaluation.inputs, 'load_latents'): lambda c, data, *_: batch.latents[
+    (evaluation.generators, 'load'): lambda c: (toy_generator(), {}),
+    (evaluation.lookup, 'load_latents'): lambda c, data, *_: batch.latents[
       : len(data.label)
     ],
     (evaluation.datasets, 'load'): lambda c, split: test,
@@ -333,6 +331,7 @@ def fixture_toy_run(monkeypatch):
   config = {
     'method': 'advmix',
     'seed': 0,
+    'parallel': 'pmap',
     'data': {},
     'generator': {},
     'classifier': {},

@@ -9,9 +9,11 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import types
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax import datasets, types
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import load_digits
 from advmix_jax.generators import gan, gan_training, stylegan
+from advmix_jax.runtime import preemption
 
 
 @pytest.fixture(autouse=True)
@@ -70,13 +72,12 @@ def test_mixing_takes_a_tail_of_the_layers_with_its_probability(probability):
 
 
 def test_a_recoloured_digit_has_no_mix_loss_and_a_wrong_colour_has():
-  digits = datasets.load_digits('embedded', 'train', limit=4)
-  test = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=False)
-  ink = test.image.max(-1, keepdims=True)
-  donors = jnp.roll(test.image, 1, 0)
-  right = ink * np.roll(test.color, 1, 0)[:, None, None]
-  assert float(gan.mix_loss(test.image, right, donors)) < 1e-8
-  assert float(gan.mix_loss(test.image, 0.5 * right, donors)) > 1
+  ink = load_digits('embedded', 'train', limit=4).image[..., None] / 255
+  color = colored_mnist.COLOR_MEANS[:4, None, None]
+  images, donors = ink * color, np.roll(ink * color, 1, 0)
+  right = ink * np.roll(color, 1, 0)
+  assert float(gan.mix_loss(images, right, donors)) < 1e-8
+  assert float(gan.mix_loss(images, 0.5 * right, donors)) > 1
 
 
 def _tiny(kimg):
@@ -110,9 +111,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
   gan_training.train(_tiny(0.032), tmp_path / 'parts')
   with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
     answers = iter([False, False, True])
-    patch.setattr(
-      gan_training.preemption, 'asked', lambda step, every: next(answers)
-    )
+    patch.setattr(preemption, 'asked', lambda step, every: next(answers))
     gan_training.train(_tiny(0.032), tmp_path / 'stopped')
   assert e.value.code == 143
   gan_training.train(_tiny(0.032), tmp_path / 'stopped')
@@ -156,7 +155,7 @@ def test_growing_a_level_leaves_finer_layers_alone():
     )
     if fine:
       assert not moved, module
-  assert np.isfinite(float(record['gan/generator_loss']))
+  assert np.isfinite(float(record['generator_loss']))
   assert not np.array_equal(
     state.generator['synthesis/~/b4_const']['const'],
     before['synthesis/~/b4_const']['const'],
@@ -178,7 +177,7 @@ def test_labels_of_real_images_count_where_the_network_has_classes(classes):
     batch = types.Batch(images, jnp.asarray(labels))
     static = {'level': 0, 'with_r1': False, 'with_mix': False}
     _, record = step(state, batch, rng, jnp.float32(0), **static)
-    return float(record['gan/real_score']), float(record['gan/fake_score'])
+    return float(record['real_score']), float(record['fake_score'])
 
   (real, fake), (other, same) = scores([0] * 8), scores([2] * 8)
   assert fake == same
@@ -190,8 +189,3 @@ def test_too_few_classes_for_the_images_are_refused(tmp_path):
   config.network.label_size = 4
   with pytest.raises(ValueError, match='label_size is 4, expected 0 .* 10'):
     gan_training.train(config, tmp_path)
-
-
-def test_a_non_finite_loss_names_the_steps():
-  with pytest.raises(ValueError, match=r'gan/r1 is nan in steps 3\.\.4'):
-    gan_training._finite({'gan/r1': np.nan}, 3, 4)

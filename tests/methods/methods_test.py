@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from advmix_jax import classifiers, types
-from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import NUM_CLASSES, load_digits
 from advmix_jax.generators import ideal
 from advmix_jax.methods import methods
 
-K = datasets.NUM_CLASSES
+K = NUM_CLASSES
 
 
 def _config(**attack):
@@ -42,8 +43,8 @@ def _config(**attack):
 @functools.cache
 def _setting():
   """(generator, its params, batch of 6 digits, classifier, its params)."""
-  digits = datasets.load_digits('embedded', 'train', limit=6)
-  data = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=True)
+  digits = load_digits('embedded', 'train', limit=6)
+  data = colored_mnist.make(digits, sigma=0.0, seed=0, biased=True)
   generator = ideal.make_generator(data.image)
   batch = types.Batch(
     jnp.asarray(data.image),

@@ -1,16 +1,18 @@
-"""Claims about advmix_jax/inputs.py."""
+"""Claims about advmix_jax/encoder/lookup.py."""
 
 import hashlib
-import pathlib
 
 import jax
 import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.encoder import algorithm1, inputs, latents_file, pipeline
+from advmix_jax import datasets, generators, types
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import load_digits
+from advmix_jax.encoder import algorithm1, latents_file, lookup, pipeline
 from advmix_jax.generators import ideal, stylegan
+from advmix_jax.runtime import shipped
 
 
 def _network():
@@ -42,7 +44,7 @@ def _config(path, latents_path='', **options):
 def _dataset(n=5):
   image = np.random.default_rng(0).uniform(size=(n, 8, 8, 3))
   zeros = np.zeros(n, np.int32)
-  return datasets.Dataset(image.astype(np.float32), zeros, None, 'test')
+  return types.Dataset(datasets.to_uint8(image), zeros, 10, {}, 'test')
 
 
 def _latents(n=5, size=32):
@@ -50,34 +52,22 @@ def _latents(n=5, size=32):
 
 
 def _load(config, workdir, data=None):
-  generator, params = inputs.load_generator(config.generator)
+  generator, params = generators.load(config.generator)
   data = data or _dataset()
-  return inputs.load_latents(config, data, generator, params, workdir)
-
-
-def test_a_stylegan_is_clipped_to_the_range_of_images(release):
-  generator, params = inputs.load_generator(_config(release).generator)
-  raw, _ = stylegan.load(release)
-  w = 30 * jax.random.normal(jax.random.key(1), (2, 4, 32))
-  want = raw.synthesize(params, w)
-  assert want.min() < 0 and want.max() > 1
-  np.testing.assert_array_equal(
-    generator.synthesize(params, w), np.clip(want, 0, 1)
-  )
-  parts = generator.coarse(params, w[:, :2])
-  got = generator.fine(params, parts, w[:, 2:])
-  np.testing.assert_allclose(got, np.clip(want, 0, 1), atol=1e-5)
+  return lookup.load_latents(config, data, generator, params, workdir)
 
 
 def test_the_ideal_encoder_is_exact():
   config = ml_collections.ConfigDict({'generator': {'name': 'ideal'}})
-  digits = datasets.load_digits('embedded', 'test', limit=4)
-  data = datasets.colored_mnist(digits, sigma=0.0, seed=0, biased=False)
-  generator, params = inputs.load_generator(config.generator)
-  w = inputs.load_latents(config, data, generator, params, '/nowhere')
-  np.testing.assert_array_equal(w, ideal.encode(data.image))
+  digits = load_digits('embedded', 'test', limit=4)
+  data = colored_mnist.make(digits, sigma=0.0, seed=0, biased=False)
+  generator, params = generators.load(config.generator)
+  w = lookup.load_latents(config, data, generator, params, '/nowhere')
+  want = datasets.to_float(data.image)
+  np.testing.assert_array_equal(w, ideal.encode(want))
+  # A digit in 8 bits is a grey one times a colour up to half a step each.
   image = generator.synthesize(params, w)
-  np.testing.assert_allclose(image, data.image, atol=1e-6)
+  np.testing.assert_allclose(image, want, atol=2 / 255)
 
 
 def test_latents_are_made_once_and_kept_in_the_workdir(
@@ -112,7 +102,7 @@ def test_cached_latents_of_another_setting_are_not_taken(
   change, release, tmp_path, monkeypatch
 ):
   data = _dataset()
-  name = f'{datasets.image_hash(data.image)[:16]}.npz'
+  name = f'{colored_mnist.image_hash(data.image)[:16]}.npz'
   metadata = pipeline.provenance(_config(release)) | change
   latents_file.save(
     tmp_path / 'latents' / name,
@@ -135,7 +125,7 @@ def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
   got = _load(_config(release, path), tmp_path)
   # 8-bit numbers: half a step of the widest dimension.
   np.testing.assert_allclose(got, _latents(), atol=6 / 255)
-  other = data._replace(image=1 - data.image)
+  other = data._replace(image=255 - data.image)
   with pytest.raises(ValueError, match='no latents for 5 of 5 images'):
     _load(_config(release, path), tmp_path, other)
   latents_file.save(path, _latents(size=7), images=data.image, metadata={})
@@ -146,18 +136,7 @@ def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
 
 
 def test_the_shipped_generator_and_its_latents_belong_together():
-  shipped = pathlib.Path(pipeline.DATA)
-  if not (shipped / 'latents_train.npz').exists():
-    pytest.skip('no latents ship with this checkout')
-  digest = pipeline.fingerprint(shipped / 'generator.npz')
+  digest = pipeline.fingerprint(shipped.DATA / 'generator.npz')
   for name in ('latents_train.npz', 'latents_test.npz'):
-    assert latents_file.load_metadata(shipped / name)['generator'] == digest
-
-
-def test_an_unknown_generator_lists_the_valid_ones(tmp_path):
-  config = ml_collections.ConfigDict({'name': 'vae', 'path': ''})
-  with pytest.raises(ValueError, match="'vae', expected .*'stylegan', 'ideal'"):
-    inputs.load_generator(config)
-  config = _config(tmp_path / 'none.npz').generator
-  with pytest.raises(FileNotFoundError, match='none.npz'):
-    inputs.load_generator(config)
+    metadata = latents_file.load_metadata(shipped.DATA / name)
+    assert metadata['generator'] == digest

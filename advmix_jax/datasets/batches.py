@@ -1,0 +1,90 @@
+"""Which examples are in which batch, as pure functions of seed and step.
+
+So a resumed run meets the same batches as one that was never stopped.
+
+Contents: epoch_batches, endless_batch, first, take.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from advmix_jax.datasets import pixels
+from advmix_jax.types import Batch, Dataset
+
+
+def epoch_batches(
+  seed: int | Sequence[int], num_examples: int, batch_size: int
+) -> np.ndarray:
+  """Shuffled indices of one epoch, in batches of equal size, none dropped.
+
+  The last batch is filled up from the beginning of the same permutation, so at
+  most batch_size - 1 examples come twice (more often if N < batch_size).
+
+  Args:
+    seed: of the order; a sequence such as (seed, epoch) also does.
+    num_examples: N >= 1.
+    batch_size: B >= 1.
+
+  Returns:
+    [ceil(N / B), B] int32 in [0, N), a pure function of the arguments.
+
+  Raises:
+    ValueError: num_examples or batch_size below 1.
+  """
+  if min(num_examples, batch_size) < 1:
+    raise ValueError(
+      f'num_examples is {num_examples} and batch_size {batch_size}, expected'
+      ' both >= 1'
+    )
+  sequence = np.random.SeedSequence(seed)
+  order = np.random.Generator(np.random.Philox(sequence)).permutation(
+    num_examples
+  )
+  steps = -(-num_examples // batch_size)
+  return np.resize(order, (steps, batch_size)).astype(np.int32)
+
+
+def endless_batch(
+  seed: int, num_examples: int, batch_size: int, step: int
+) -> np.ndarray:
+  """Batch number `step` of an endless sequence of shuffled epochs.
+
+  Unlike `epoch_batches`, a batch may begin in one epoch and end in the next, so
+  every example comes equally often.
+
+  Args:
+    seed: of the order.
+    num_examples: N >= 1.
+    batch_size: B, in 1..N.
+    step: number of the batch, from 0.
+
+  Returns:
+    [B] indices in [0, N).
+  """
+
+  def order(epoch):
+    return np.random.default_rng([seed, epoch]).permutation(num_examples)
+
+  epoch, offset = divmod(step * batch_size, num_examples)
+  index = order(epoch)[offset : offset + batch_size]
+  missing = batch_size - len(index)
+  if missing:
+    index = np.concatenate([index, order(epoch + 1)[:missing]])
+  return index
+
+
+def first(dataset: Dataset, count: int) -> Dataset:
+  """The first `count` images of a data set, with labels and groups."""
+  return dataset._replace(
+    image=dataset.image[:count],
+    label=dataset.label[:count],
+    groups={name: group[:count] for name, group in dataset.groups.items()},
+  )
+
+
+def take(data: Batch, index: np.ndarray) -> Batch:
+  """Rows of a batch of NumPy arrays, with images as float32 in [0, 1]."""
+  rows = jax.tree.map(lambda a: a[index], data)
+  return rows._replace(image=pixels.to_float(rows.image))

@@ -1,0 +1,158 @@
+"""The training loop that classifiers, generators, encoders and judges share.
+
+  plan = loop.Plan(name='train', description='train advmix', steps=785,
+                   log_every=10, save_every=157)
+  state = loop.run(workdir, state, step_fn, plan)
+
+`step_fn(step, state)` does one step, numbered from 0, and returns the new state
+and a record {name: scalar}. It has to be a pure function of its arguments: then
+a run that was killed and resumed ends with the same bits as one that was not.
+
+The loop restores the newest checkpoint, shows progress, writes the means of the
+records to metrics.jsonl and TensorBoard, checks that they are finite, saves
+checkpoints, and on SIGTERM saves one more and exits.
+
+Contents: Plan, run, seconds_so_far.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from advmix_jax.runtime import checkpoints, metrics, preemption
+
+Record = dict[str, jax.Array]  # {name: scalar}
+StepFn = Callable[[int, Any], tuple[Any, Record]]
+
+
+class Plan(NamedTuple):
+  """How long a training is, and how often it logs and saves."""
+
+  name: str  # Metrics are called '<name>/<metric>'.
+  description: str  # Shown at the progress bar.
+  steps: int  # In all, those of earlier processes included.
+  log_every: int  # Steps per line of metrics.jsonl.
+  save_every: int  # Steps per checkpoint.
+  unit: str = 'step'  # What the progress bar counts,
+  per_step: int = 1  # and how many of them a step has.
+  hint: str = ''  # What to try where the metrics are not finite.
+
+
+def run(
+  workdir: str | os.PathLike,
+  state: Any,
+  step_fn: StepFn,
+  plan: Plan,
+  *,
+  after_fn: Callable[[int, Any], None] | None = None,
+) -> Any:
+  """Runs the steps that WORKDIR has not seen yet.
+
+  Args:
+    workdir: The run's folder, with checkpoints/, metrics.jsonl, tensorboard/.
+    state: Of step 0, a tuple or dict of arrays, nested at will; the newest
+      checkpoint replaces it.
+    step_fn: (step, state) -> (state, record).
+    plan: Length and periods.
+    after_fn: Called as after_fn(steps done, state) after each step, for
+      pictures.
+
+  Returns:
+    The final state, which is saved.
+
+  Raises:
+    ValueError: A metric is not finite (the checkpoints before it are kept), or
+      no checkpoint in WORKDIR fits `state`.
+  """
+  manager = checkpoints.make_manager(workdir)
+  first, state = checkpoints.restore(manager, state) or (0, state)
+  metrics.truncate(workdir, first)
+  before = seconds_so_far(workdir, plan.name) - time.monotonic()
+  pending: list[Record] = []
+  with (
+    metrics.writer(workdir) as write,
+    _bar(plan, first) as bar,
+    preemption.saving(),
+  ):
+    for step in range(first, plan.steps):
+      state, record = step_fn(step, state)
+      pending.append(record)
+      done = step + 1
+      stop_now = preemption.asked(done, every=plan.log_every)
+      save_now = stop_now or done == plan.steps or not done % plan.save_every
+      if save_now or done % plan.log_every == 0:
+        means = _finite_means(pending, done, plan, manager)
+        write(done, _named(plan, means, before + time.monotonic()))
+        _show(bar, plan, len(pending), means)
+        pending = []
+      if save_now:
+        checkpoints.save(manager, done, state)
+      if after_fn is not None:
+        after_fn(done, state)
+      if stop_now:
+        preemption.stop()
+  return state
+
+
+def _bar(plan: Plan, first: int) -> Any:
+  return metrics.progress(
+    description=plan.description,
+    total=plan.steps * plan.per_step,
+    initial=first * plan.per_step,
+    unit=plan.unit,
+  )
+
+
+def _show(bar: Any, plan: Plan, steps: int, means: dict[str, float]) -> None:
+  """Moves the progress bar on; it shows the first two metrics."""
+  shown = [f'{name} {value:.3f}' for name, value in list(means.items())[:2]]
+  bar.set_postfix_str(', '.join(shown), refresh=False)
+  bar.update(steps * plan.per_step)
+
+
+def _named(
+  plan: Plan, means: dict[str, float], seconds: float
+) -> dict[str, float]:
+  values = means | {'wall_seconds': seconds}
+  return {f'{plan.name}/{name}': value for name, value in values.items()}
+
+
+def _finite_means(
+  records: list[Record], done: int, plan: Plan, manager: Any
+) -> dict[str, float]:
+  """Means over the latest steps; ValueError where one is not finite.
+
+  A metric may be missing from some of the records.
+  """
+  names = dict.fromkeys(name for record in records for name in record)
+  means = {
+    name: float(np.mean([r[name] for r in records if name in r]))
+    for name in names
+  }
+  for name, value in means.items():
+    if not np.isfinite(value):
+      good = manager.latest_step()
+      raise ValueError(
+        f'{plan.name}: the {name} is {value} in steps '
+        f'{done - len(records) + 1}..{done}; the last good checkpoint, '
+        f'{"none yet" if good is None else f"step {good}"}, is kept in '
+        f'{manager.directory}{plan.hint and "; "}{plan.hint}'
+      )
+  return means
+
+
+def seconds_so_far(workdir: str | os.PathLike, name: str) -> float:
+  """Training seconds of the processes that this one resumes.
+
+  Args:
+    workdir: The run's folder.
+    name: `Plan.name` of the training.
+  """
+  records = metrics.read(workdir)
+  return records[-1].get(f'{name}/wall_seconds', 0.0) if records else 0.0

@@ -1,0 +1,8 @@
+"""Where the files are that ship with the package.
+
+Contents: DATA.
+"""
+
+import pathlib
+
+DATA = pathlib.Path(__file__).parent.parent / 'data'

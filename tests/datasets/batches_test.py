@@ -1,0 +1,52 @@
+"""Claims about the order of examples, and about taking batches."""
+
+import numpy as np
+import pytest
+
+from advmix_jax import datasets, types
+
+
+@pytest.mark.parametrize(('num', 'size'), [(10, 4), (12, 4), (3, 8), (1, 1)])
+def test_an_epoch_visits_every_example_and_fills_the_last_batch(num, size):
+  index = datasets.epoch_batches(0, num, size)
+  assert index.shape == (-(-num // size), size) and index.dtype == np.int32
+  flat = index.ravel()
+  assert sorted(flat[:num]) == list(range(num))
+  np.testing.assert_array_equal(
+    flat[num:], np.resize(flat[:num], flat.size)[num:]
+  )
+
+
+def test_the_order_is_a_pure_function_of_seed_and_epoch():
+  first, second = (datasets.epoch_batches((0, e), 1000, 64) for e in (1, 2))
+  np.testing.assert_array_equal(first, datasets.epoch_batches((0, 1), 1000, 64))
+  assert (first != second).mean() > 0.9
+  with pytest.raises(ValueError, match='batch_size 0'):
+    datasets.epoch_batches(0, 10, 0)
+
+
+def test_endless_batches_run_through_epochs_without_a_gap():
+  size, batch = 10, 4
+  steps = [datasets.endless_batch(3, size, batch, step) for step in range(5)]
+  flat = np.concatenate(steps)  # Two epochs of ten.
+  assert sorted(flat[:size]) == sorted(flat[size:]) == list(range(size))
+  assert not np.array_equal(flat[:size], flat[size:])
+
+
+def test_taken_rows_are_floats_and_nothing_else_changes():
+  image = np.arange(12, dtype=np.uint8).reshape(3, 2, 2, 1) * 20
+  label = np.array([5, 6, 7])
+  batch = datasets.take(types.Batch(image, label), np.array([2, 0]))
+  assert batch.image.dtype == np.float32 and batch.latents is None
+  np.testing.assert_array_equal(batch.label, [7, 5])
+  np.testing.assert_array_equal(batch.image, np.float32(image[[2, 0]]) / 255)
+
+
+def test_the_first_images_come_with_their_labels_and_groups():
+  image = np.zeros((4, 2, 2, 1), np.uint8)
+  groups = {'side': np.array([0, 1, 0, 1])}
+  data = types.Dataset(image, np.arange(4), 4, groups, 'made')
+  few = datasets.first(data, 3)
+  assert len(few.image) == 3 and few.num_classes == 4 and few.source == 'made'
+  np.testing.assert_array_equal(few.label, [0, 1, 2])
+  np.testing.assert_array_equal(few.groups['side'], [0, 1, 0])

@@ -1,0 +1,88 @@
+"""Claims about advmix_jax/evaluation/judge.py."""
+
+import jax
+import numpy as np
+import pytest
+
+from advmix_jax import datasets, types
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import load_digits
+from advmix_jax.evaluation import judge
+from advmix_jax.runtime import checkpoints
+
+
+def _shipped():
+  return judge.load(view_fn=colored_mnist.brightness)
+
+
+def test_the_judge_is_blind_to_colour_and_right_on_unbiased_digits():
+  digits = load_digits('embedded', 'test', limit=400)
+  images = [
+    colored_mnist.make(digits, sigma=0.0, seed=seed, biased=False)
+    for seed in (0, 1)
+  ]
+  names = [judge.name(_shipped(), data.image)[0] for data in images]
+  np.testing.assert_array_equal(*names)
+  # 98.6% of the 2,000 test digits; 400 of them within 4 standard errors.
+  assert (names[0] == images[0].label).mean() > 0.96
+
+
+def test_a_file_that_is_no_judge_is_refused(tmp_path):
+  view_fn = colored_mnist.brightness
+  made = judge.Judge({'a': {'b': np.ones(1)}}, view_fn)
+  judge.save(tmp_path / 'judge.npz', made, {})
+  judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
+  with pytest.raises(ValueError, match='expected a judge'):
+    path = judge.SHIPPED.with_name('generator.npz')
+    judge.load(path, view_fn=view_fn)
+
+
+def test_names_and_confidence_are_those_of_the_softmax():
+  trained = _shipped()
+  ink = load_digits('embedded', 'test', limit=7)
+  data = colored_mnist.make(ink, sigma=0.0, seed=0, biased=False)
+  # Batches of 3: the last one is padded.
+  label, confidence = judge.name(trained, data.image, batch_size=3)
+  images = datasets.to_float(data.image)
+  network = judge._network(10)
+  logits = network.apply(trained.params, trained.view_fn(images))
+  p = np.asarray(jax.nn.softmax(logits))
+  np.testing.assert_array_equal(label, p.argmax(-1))
+  np.testing.assert_allclose(confidence, p.max(-1), rtol=1e-5)
+  right = np.mean(label == data.label)
+  assert judge.accuracy(trained, data) == pytest.approx(right)
+
+
+def _squares(n):
+  """Two classes of 8x8 images: the left or the right half is bright."""
+  rng = np.random.default_rng(0)
+  label = rng.integers(0, 2, n).astype(np.int32)
+  image = rng.integers(0, 60, (n, 8, 8, 3), np.uint8)
+  image[label == 0, :, :4] += 150
+  image[label == 1, :, 4:] += 150
+  return types.Dataset(image, label, 2, {}, 'made')
+
+
+def test_a_judge_learns_and_a_resumed_one_ends_with_the_same_bits(tmp_path):
+  data = _squares(130)
+
+  def train(folder, epochs=2):
+    return judge.train(
+      data, tmp_path / folder, view_fn=lambda x: x[..., :1], epochs=epochs
+    )
+
+  whole = train('whole')
+  assert judge.accuracy(whole, data) > 0.9  # Chance is one half.
+
+  class Killed(Exception):
+    """As if the process died after the first epoch's checkpoint."""
+
+  def kill(manager, step, state, save=checkpoints.save):
+    save(manager, step, state)
+    raise Killed
+
+  with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    patch.setattr(checkpoints, 'save', kill)
+    train('killed')
+  resumed = train('killed')
+  jax.tree.map(np.testing.assert_array_equal, resumed.params, whole.params)

@@ -1,0 +1,50 @@
+"""Claims about generators.load."""
+
+import jax
+import ml_collections
+import numpy as np
+import pytest
+
+from advmix_jax import generators
+from advmix_jax.generators import ideal, stylegan
+
+
+def _config(**fields):
+  return ml_collections.ConfigDict({'name': 'stylegan', 'path': ''} | fields)
+
+
+@pytest.fixture(scope='module')
+def release(tmp_path_factory):
+  """Path of a random generator of 8x8 images."""
+  config = stylegan.default_config()
+  config.update({'resolution': 8, 'fmaps': (8, 8), 'split': 2})
+  params = stylegan.make_generator(config).init(jax.random.key(0))
+  path = tmp_path_factory.mktemp('release') / 'generator.npz'
+  stylegan.save(path, config, params)
+  return path
+
+
+def test_a_stylegan_is_clipped_to_the_range_of_images(release):
+  generator, params = generators.load(_config(path=str(release)))
+  raw, _ = stylegan.load(release)
+  w = 30 * jax.random.normal(jax.random.key(1), (2, 4, 32))
+  want = raw.synthesize(params, w)
+  assert want.min() < 0 and want.max() > 1
+  np.testing.assert_array_equal(
+    generator.synthesize(params, w), np.clip(want, 0, 1)
+  )
+  parts = generator.coarse(params, w[:, :2])
+  got = generator.fine(params, parts, w[:, 2:])
+  np.testing.assert_allclose(got, np.clip(want, 0, 1), atol=1e-5)
+
+
+def test_the_ideal_one_is_the_same_object_at_every_call():
+  first, again = (generators.load(_config(name='ideal')) for _ in range(2))
+  assert first is again and first is ideal.default_generator()
+
+
+def test_an_unknown_name_lists_the_known_ones():
+  with pytest.raises(ValueError, match="'vae', expected one of .*'stylegan'"):
+    generators.load(_config(name='vae'))
+  with pytest.raises(FileNotFoundError, match='none.npz'):
+    generators.load(_config(path='none.npz'))
