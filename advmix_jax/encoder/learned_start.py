@@ -30,10 +30,9 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, datasets, types
+from advmix_jax import classifiers, datasets, ops, types
 from advmix_jax.encoder import algorithm1
 from advmix_jax.generators import mixing
-from advmix_jax.ops import conv as ops
 from advmix_jax.runtime import checkpoints, loop
 
 _KIND = 'learned_start'

@@ -32,9 +32,8 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, datasets, types
+from advmix_jax import classifiers, datasets, ops, types
 from advmix_jax.datasets.digits import NUM_CLASSES, Digits
-from advmix_jax.ops import conv as ops
 from advmix_jax.runtime import checkpoints, loop
 
 BLOCKS = 3

@@ -17,9 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from advmix_jax import datasets, types
+from advmix_jax import datasets, ops, types
 from advmix_jax.generators import gan, stylegan
-from advmix_jax.ops import conv as ops
 from advmix_jax.runtime import checkpoints, locks, loop
 
 

@@ -25,14 +25,13 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from advmix_jax import types
+from advmix_jax import ops, types
 from advmix_jax.generators.stylegan_modules import (
   Discriminator,
   Mapping,
   Synthesis,
   num_layers,
 )
-from advmix_jax.ops import conv as ops
 from advmix_jax.runtime import checkpoints
 
 

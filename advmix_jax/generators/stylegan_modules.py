@@ -12,7 +12,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from advmix_jax.ops import conv as ops
+from advmix_jax import ops
 from advmix_jax.ops import norms
 from advmix_jax.runtime import parallel
 

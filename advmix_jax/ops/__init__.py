@@ -1,1 +1,36 @@
-"""Fast array primitives: convolutions, resampling, norms."""
+"""Fast array primitives: convolutions, resampling, norms.
+
+Those that come in two forms have a slow twin, `<name>_reference`, that tests
+hold them to. The norms are in `norms`.
+"""
+
+from advmix_jax.ops.conv import (
+  conv2d,
+  conv2d_downscale,
+  conv2d_downscale_reference,
+  upscale_conv2d,
+  upscale_conv2d_reference,
+)
+from advmix_jax.ops.pointwise import clip_towards, leaky_relu
+from advmix_jax.ops.resample import (
+  blur2d,
+  downscale2d,
+  max_pool2d,
+  max_pool2d_reference,
+  upscale2d,
+)
+
+__all__ = [
+  'blur2d',
+  'clip_towards',
+  'conv2d',
+  'conv2d_downscale',
+  'conv2d_downscale_reference',
+  'downscale2d',
+  'leaky_relu',
+  'max_pool2d',
+  'max_pool2d_reference',
+  'upscale2d',
+  'upscale_conv2d',
+  'upscale_conv2d_reference',
+]

@@ -1,6 +1,4 @@
-"""Pure primitives of the networks: convolutions, resampling, pooling.
-
-Layout is NHWC for images and HWIO for kernels throughout.
+"""Convolutions, NHWC for images and HWIO for kernels.
 
 XLA differentiates a convolution into forms that its CPU backend runs slowly
 (10 to 30 times slower inside `lax.scan`), so `conv2d` carries its own backward:
@@ -8,9 +6,8 @@ the input gradient is again a plain convolution, the weight gradient one matrix
 product per kernel row. That backward is made of differentiable parts, so a
 gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
 
-Contents: clip_towards, conv2d, upscale_conv2d, conv2d_downscale, max_pool2d and
-the slow twins of the last three (upscale_conv2d_reference and so on),
-upscale2d, downscale2d, blur2d, leaky_relu.
+Contents: conv2d, upscale_conv2d, conv2d_downscale, and the slow twins of the
+last two, upscale_conv2d_reference and conv2d_downscale_reference.
 """
 
 import functools
@@ -18,33 +15,11 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from advmix_jax.ops.resample import downscale2d, upscale2d
 from advmix_jax.runtime import parallel
 
 _CACHE = 2 << 20  # Bytes; about what a core of today has to itself.
 _NARROW = 4  # Channels.
-
-
-@jax.custom_vjp
-def clip_towards(x: jax.Array) -> jax.Array:
-  """Clips to [0, 1]; beyond, only a descent back to the range has a gradient.
-
-  So an image may saturate at no cost, and still come back where it should not.
-
-  Args:
-    x: any shape.
-
-  Returns:
-    The same shape, in [0, 1].
-  """
-  return jnp.clip(x, 0, 1)
-
-
-def _clip_towards_bwd(x, g):
-  outward = ((x < 0) & (g > 0)) | ((x > 1) & (g < 0))
-  return (jnp.where(outward, 0, g),)
-
-
-clip_towards.defvjp(lambda x: (clip_towards(x), x), _clip_towards_bwd)
 
 
 def _lax_conv(x, w, pad):
@@ -253,73 +228,3 @@ def conv2d_downscale(x: jax.Array, w: jax.Array) -> jax.Array:
 def conv2d_downscale_reference(x: jax.Array, w: jax.Array) -> jax.Array:
   """The slow twin of `conv2d_downscale`."""
   return downscale2d(conv2d(x, w))
-
-
-def upscale2d(x: jax.Array, factor: int = 2) -> jax.Array:
-  """Nearest-neighbour enlargement: [B, H, W, C] -> [B, fH, fW, C]."""
-  b, h, w, c = x.shape
-  x = jnp.broadcast_to(x[:, :, None, :, None], (b, h, factor, w, factor, c))
-  return x.reshape(b, h * factor, w * factor, c)
-
-
-def downscale2d(x: jax.Array, factor: int = 2) -> jax.Array:
-  """Box average: [B, H, W, C] -> [B, H/f, W/f, C]."""
-  b, h, w, c = x.shape
-  x = x.reshape(b, h // factor, factor, w // factor, factor, c)
-  return x.mean((2, 4))
-
-
-def _blur_axis(x, axis):
-  pads = [(0, 0)] * 4
-  pads[axis] = (1, 1)
-  y = jnp.pad(x, pads)
-  n = x.shape[axis]
-  cut = functools.partial(jax.lax.slice_in_dim, y, axis=axis)
-  return 0.25 * (cut(0, n) + cut(2, n + 2)) + 0.5 * x
-
-
-def blur2d(x: jax.Array) -> jax.Array:
-  """The [1, 2, 1] blur of both axes with zero padding, as slices and adds."""
-  return _blur_axis(_blur_axis(x, 1), 2)
-
-
-@jax.custom_vjp
-def max_pool2d(x: jax.Array) -> jax.Array:
-  """Maximum of 2x2 pixels: [B, H, W, C] -> [B, H/2, W/2, C], H and W even.
-
-  The gradient goes to the first of equal pixels; for it, the place of the
-  maximum is kept, one byte each, in place of the input. Reverse mode only.
-  """
-  return max_pool2d_reference(x)
-
-
-def max_pool2d_reference(x: jax.Array) -> jax.Array:
-  """The slow twin of `max_pool2d`; equal pixels share the gradient."""
-  b, h, w, c = x.shape
-  return x.reshape(b, h // 2, 2, w // 2, 2, c).max((2, 4))
-
-
-def _max_pool2d_fwd(x):
-  b, h, w, c = x.shape
-  x = x.reshape(b, h // 2, 2, w // 2, 2, c)
-  y = x.max((2, 4))
-  place = jnp.full(y.shape, 3, jnp.int8)
-  for i in (2, 1, 0):
-    place = jnp.where(x[:, :, i // 2, :, i % 2] == y, jnp.int8(i), place)
-  return y, place
-
-
-def _max_pool2d_bwd(place, gy):
-  b, h, w, c = gy.shape
-  places = jnp.arange(4, dtype=jnp.int8).reshape(1, 1, 2, 1, 2, 1)
-  hit = place[:, :, None, :, None] == places
-  gx = jnp.where(hit, gy[:, :, None, :, None], 0)
-  return (gx.reshape(b, 2 * h, 2 * w, c),)
-
-
-max_pool2d.defvjp(_max_pool2d_fwd, _max_pool2d_bwd)
-
-
-def leaky_relu(x: jax.Array) -> jax.Array:
-  """Leaky rectifier with slope 0.2 and no gain."""
-  return jnp.maximum(x, 0.2 * x)

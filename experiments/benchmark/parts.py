@@ -22,7 +22,7 @@ from advmix_jax.encoder import algorithm1, lookup, pipeline
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import gan, stylegan
 from advmix_jax.methods import methods
-from advmix_jax.ops import conv as ops
+from advmix_jax.ops import conv
 from advmix_jax.runtime import run_folder
 
 RESTARTS, STEPS = 5, 5  # The peer's.
@@ -60,11 +60,11 @@ def _flops(fn, *args) -> float:
 
   XLA counts the body of a loop once, so weight gradients are in one part here.
   """
-  cache, ops._CACHE = ops._CACHE, float('inf')
+  cache, conv._CACHE = conv._CACHE, float('inf')
   try:
     compiled = jax.jit(lambda *args: fn(*args)).lower(*args).compile()
   finally:
-    ops._CACHE = cache
+    conv._CACHE = cache
     jax.clear_caches()  # Of traces with one part.
   return float((compiled.cost_analysis() or {}).get('flops', 0.0))
 

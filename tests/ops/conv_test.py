@@ -1,11 +1,12 @@
-"""Claims about the primitives, against slow twins and closed forms."""
+"""Claims about convolutions, against slow twins and XLA."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from advmix_jax.ops import conv as ops
+from advmix_jax import ops
+from advmix_jax.ops import conv
 
 # float32 sums of at most 9 * 8 products of unit normals, in another order.
 TOLERANCE = 2e-5
@@ -13,14 +14,6 @@ TOLERANCE = 2e-5
 
 def _normal(seed, *shape):
   return jnp.asarray(np.random.default_rng(seed).normal(size=shape), 'float32')
-
-
-def test_beyond_the_range_a_clip_has_a_gradient_towards_it_only():
-  x = jnp.asarray([-1.0, -1, 0.5, 0.5, 2, 2])
-  pull = jnp.asarray([1.0, -1, 1, -1, 1, -1])  # A descent moves against it.
-  y, vjp = jax.vjp(ops.clip_towards, x)
-  np.testing.assert_array_equal(y, [0, 0, 0.5, 0.5, 1, 1])
-  np.testing.assert_array_equal(vjp(pull)[0], [0, -1, 1, -1, 1, 0])
 
 
 @pytest.mark.parametrize(
@@ -49,14 +42,14 @@ def test_fused_resampling_equals_its_definition(fast, slow):
 def test_convolution_gradients_equal_those_of_xla(
   k, pad, channels, cache, monkeypatch
 ):
-  monkeypatch.setattr(ops, '_CACHE', cache)
+  monkeypatch.setattr(conv, '_CACHE', cache)
   x, w = _normal(0, 5, 6, 6, channels), _normal(1, k, k, channels, 4)
 
   def objective(conv):
     return lambda x, w: jnp.sum(jnp.sin(conv(x, w)))
 
-  ours = jax.grad(objective(lambda x, w: ops._cpu_conv(x, w, pad)), (0, 1))
-  xla = jax.grad(objective(lambda x, w: ops._lax_conv(x, w, pad)), (0, 1))
+  ours = jax.grad(objective(lambda x, w: conv._cpu_conv(x, w, pad)), (0, 1))
+  xla = jax.grad(objective(lambda x, w: conv._lax_conv(x, w, pad)), (0, 1))
   for a, b in zip(ours(x, w), xla(x, w), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-4)
 
@@ -64,14 +57,14 @@ def test_convolution_gradients_equal_those_of_xla(
 @pytest.mark.parametrize('k, pad', [(3, (1, 1)), (2, (0, 1)), (1, (0, 0))])
 @pytest.mark.parametrize(
   ('form', 'channels', 'out'),
-  [(ops._from_narrow_conv, 3, 9), (ops._to_narrow_conv, 9, 3)],
+  [(conv._from_narrow_conv, 3, 9), (conv._to_narrow_conv, 9, 3)],
 )
 def test_a_convolution_of_few_channels_equals_that_of_xla(
   k, pad, form, channels, out
 ):
   x, w = _normal(0, 2, 6, 4, channels), _normal(1, k, k, channels, out)
   np.testing.assert_allclose(
-    form(x, w, pad), ops._lax_conv(x, w, pad), atol=TOLERANCE
+    form(x, w, pad), conv._lax_conv(x, w, pad), atol=TOLERANCE
   )
 
 
@@ -85,36 +78,6 @@ def test_gradient_of_gradient_equals_that_of_xla(channels, out):
 
     return jax.grad(lambda w: jnp.sum(jax.grad(score)(x, w) ** 2))
 
-  ours, xla = penalty(ops._cpu_conv)(w), penalty(ops._lax_conv)(w)
+  ours, xla = penalty(conv._cpu_conv)(w), penalty(conv._lax_conv)(w)
   # Sums of thousands of terms, up to about 800: 1e-5 of the largest.
   np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-2)
-
-
-def test_pooling_equals_its_definition_and_first_of_equals_has_the_gradient():
-  x, pull = _normal(0, 2, 6, 4, 5), _normal(1, 2, 3, 2, 5)
-  y, vjp = jax.vjp(ops.max_pool2d, x)
-  slow, slow_vjp = jax.vjp(ops.max_pool2d_reference, x)
-  np.testing.assert_array_equal(y, slow)
-  np.testing.assert_array_equal(vjp(pull)[0], slow_vjp(pull)[0])
-  _, vjp = jax.vjp(ops.max_pool2d, jnp.zeros((1, 2, 2, 1)))
-  np.testing.assert_array_equal(
-    vjp(jnp.ones((1, 1, 1, 1)))[0].ravel(), [1, 0, 0, 0]
-  )
-
-
-def test_blur_of_a_point_is_the_outer_product_of_its_filter():
-  x = jnp.zeros((1, 5, 5, 1)).at[0, 2, 2, 0].set(16.0)
-  expected = np.outer([0, 1, 2, 1, 0], [0, 1, 2, 1, 0])
-  np.testing.assert_array_equal(ops.blur2d(x)[0, :, :, 0], expected)
-
-
-def test_downscale_undoes_upscale():
-  x = _normal(0, 2, 4, 4, 3)
-  np.testing.assert_allclose(ops.downscale2d(ops.upscale2d(x)), x, rtol=1e-6)
-
-
-def test_max_pool_takes_the_largest_of_four():
-  x = jnp.arange(16.0).reshape(1, 4, 4, 1)
-  np.testing.assert_array_equal(
-    ops.max_pool2d(x)[0, :, :, 0], [[5, 7], [13, 15]]
-  )

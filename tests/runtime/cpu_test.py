@@ -24,7 +24,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 _CONVOLUTION = """
 import jax, jax.numpy as jnp
-from advmix_jax.ops import conv as ops
+from advmix_jax import ops
 from advmix_jax.runtime import cpu
 
 print(cpu.spread_convolutions())

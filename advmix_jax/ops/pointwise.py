@@ -1,0 +1,35 @@
+"""Functions of single numbers, applied to arrays.
+
+Contents: clip_towards, leaky_relu.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+@jax.custom_vjp
+def clip_towards(x: jax.Array) -> jax.Array:
+  """Clips to [0, 1]; beyond, only a descent back to the range has a gradient.
+
+  So an image may saturate at no cost, and still come back where it should not.
+
+  Args:
+    x: any shape.
+
+  Returns:
+    The same shape, in [0, 1].
+  """
+  return jnp.clip(x, 0, 1)
+
+
+def _clip_towards_bwd(x, g):
+  outward = ((x < 0) & (g > 0)) | ((x > 1) & (g < 0))
+  return (jnp.where(outward, 0, g),)
+
+
+clip_towards.defvjp(lambda x: (clip_towards(x), x), _clip_towards_bwd)
+
+
+def leaky_relu(x: jax.Array) -> jax.Array:
+  """Leaky rectifier with slope 0.2 and no gain."""
+  return jnp.maximum(x, 0.2 * x)
