@@ -13,7 +13,7 @@ The networks themselves are in stylegan_modules.py. Inside, images are in
 any clipping.
 
 Contents: default_config, make_generator, split_z, make_discriminator, clipped,
-truncate, average_latents, save, load, load_discriminator.
+truncate, save, load, load_discriminator.
 """
 
 import functools
@@ -257,12 +257,6 @@ def clipped(
     synthesize=lambda *a, **k: clip(generator.synthesize(*a, **k)),
     fine=lambda *a: clip(generator.fine(*a)),
   )
-
-
-def average_latents(params: types.Params, layers: int) -> jax.Array:
-  """The generator's mean latents, tiled: [L, D]."""
-  mean = params['mapping']['dlatent_avg']
-  return jnp.broadcast_to(mean, (layers,) + mean.shape)
 
 
 def truncate(
