@@ -19,12 +19,11 @@ A method is pure and can be traced by jax.jit. `logits_fn` maps images
 [B, H, W, C] to logits [B, K] with the current classifier.
 
 Contents: Method, METHODS, NEEDS_LATENTS, check_name, make_method,
-cross_entropy, algorithm2, attack_options, and one function per method.
+cross_entropy, and one function per method.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -32,8 +31,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import types
-from advmix_jax.attacks import pgd as attacks
+from advmix_jax import attacks, types
 from advmix_jax.generators import mixing
 from advmix_jax.runtime import parallel
 
@@ -192,11 +190,11 @@ def advmix(
   higher loss than the clean image (x~ <- x at the start of Algorithm 2).
   """
   attack = config.attack
-  attack_options(attack)  # Bad options fail here rather than in a step.
+  attacks.attack_options(attack)  # Bad options fail here rather than in a step.
 
   def mix(rng, logits_fn, batch, generator_params, draw_fn):
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
-    result, kept_clean = algorithm2(
+    result, kept_clean = attacks.algorithm2(
       *(rng, logits_fn, batch, generator, generator_params),
       attack=attack,
       draw_fn=draw_fn,
@@ -206,104 +204,6 @@ def advmix(
     return jnp.where(kept_clean[:, None, None, None], batch.image, image)
 
   return _mixed(mix, config, num_classes, generator)
-
-
-def algorithm2(
-  rng: jax.Array,
-  logits_fn: LogitsFn,
-  batch: types.Batch,
-  generator: types.Generator,
-  generator_params: types.Params,
-  *,
-  attack: ml_collections.ConfigDict,
-  draw_fn: Callable[[jax.Array], jax.Array] | None = None,
-) -> tuple[types.AttackResult, jax.Array]:
-  """Algorithm 2 on a batch: the worst fine latents z_⊥ that it finds.
-
-  Args:
-    rng: Key of the random starts.
-    logits_fn: Images [B, H, W, C] -> logits [B, K].
-    batch: With latents.
-    generator: What decodes the latents.
-    generator_params: Its parameters.
-    attack: config.attack or config.eval.attack.
-    draw_fn: key -> z ~ N(0, 1) [B, Z], the starts; None draws them afresh.
-
-  Returns:
-    The result, whose x is z_⊥ [B, L-S, D], and [B] bool: the clean image
-    itself is the worst found, and z_⊥ only encodes it.
-  """
-  size = batch.label.shape[0]
-  z_par, z_perp = mixing.split_latents(batch.latents, generator.split)
-  activations = generator.coarse(generator_params, z_par)
-  shape = (size, generator.latent_size)
-  draw_fn = draw_fn or (lambda key: mixing.random_z(generator, key, size))
-
-  start_fn, decode_x, project_fn = _search(
-    generator, generator_params, attack, draw_fn
-  )
-
-  def loss_fn(x, label, activations):
-    image = generator.fine(generator_params, activations, decode_x(x))
-    return _loss_and_logits(logits_fn, image, label)
-
-  # A clean image has no z; the origin, which is never drawn, stands for it.
-  clean = jnp.zeros(shape) if attack.typical_set else z_perp
-  initial = attacks.Initial(
-    clean, *_loss_and_logits(logits_fn, batch.image, batch.label)
-  )
-  result = attacks.compacted(
-    *(loss_fn, rng, start_fn, batch.label, activations),
-    initial=initial,
-    project_fn=project_fn,
-    **attack_options(attack),
-  )
-  kept_clean = attacks.kept_initial(result, initial)
-  x = jnp.where(kept_clean[:, None, None], z_perp, decode_x(result.x))
-  return result._replace(x=x), kept_clean
-
-
-def _search(generator, generator_params, attack, draw_fn):
-  """Where Algorithm 2 searches: z_⊥ itself, or z within its typical set.
-
-  Returns:
-    (key -> start [B, ...], x [B, ...] -> z_⊥ [B, L-S, D], projection).
-  """
-
-  fine_of = functools.partial(mixing.map_fine, generator, generator_params)
-  if attack.typical_set:
-    shell = attacks.compose(attacks.linf_ball, mixing.typical_set_fn())
-    return draw_fn, fine_of, shell
-  return lambda key: fine_of(draw_fn(key)), lambda x: x, attacks.linf_ball
-
-
-def _loss_and_logits(logits_fn, image, label):
-  """Cross-entropy [B] with the true class, and logits [B, K]."""
-  logits = logits_fn(image)
-  target = jax.nn.one_hot(label, logits.shape[-1])
-  return cross_entropy(logits, target), logits
-
-
-def attack_options(attack: ml_collections.ConfigDict) -> dict[str, object]:
-  """Keyword arguments of attacks.pgd and attacks.compacted from a config.
-
-  Args:
-    attack: config.attack or config.eval.attack.
-
-  Raises:
-    ValueError: A negative step size or radius; the attack checks the rest.
-  """
-  for name in ('alpha', 'eps'):
-    if attack[name] < 0:
-      raise ValueError(f'attack.{name} is {attack[name]}, expected >= 0')
-  return {
-    'restarts': attack.restarts,
-    'steps': attack.steps,
-    'alpha': attack.alpha,
-    'eps': attack.eps,
-    'direction': attack.direction,
-    'gradient_at': attack.gradient_at,
-  }
 
 
 def _mixed(

@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import classifiers, training, types
-from advmix_jax.attacks import pgd as attacks
+from advmix_jax import attacks, classifiers, training, types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.encoder import algorithm1, inputs, pipeline
 from advmix_jax.evaluation import measures
@@ -140,9 +139,8 @@ def _attack(options):
 
   def loss_fn(weights, params, x, activations):
     image = generator.fine(params, activations, x)
-    logits = classifier.apply(weights, image)
-    target = jax.nn.one_hot(labels, 10)
-    return methods.cross_entropy(logits, target), logits
+    logits_fn = functools.partial(classifier.apply, weights)
+    return attacks.cross_entropy_and_logits(logits_fn, image, labels)
 
   @jax.jit
   def run(weights, params, w, rng):
@@ -279,13 +277,12 @@ def _without_exit(subject, batch, attack):
   @jax.jit
   def run(weights, params, batch, rng):
     activations = generator.coarse(params, batch.latents[:, :s])
-    target = jax.nn.one_hot(batch.label, 10)
+    logits_fn = functools.partial(subject.logits_fn, weights)
     size = (len(batch.label), generator.latent_size)
 
     def loss_fn(x):
       image = generator.fine(params, activations, x)
-      logits = subject.logits_fn(weights, image)
-      return methods.cross_entropy(logits, target), logits
+      return attacks.cross_entropy_and_logits(logits_fn, image, batch.label)
 
     def start(key):
       return generator.map(params, jax.random.normal(key, size))[:, s:]

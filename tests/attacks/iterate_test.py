@@ -1,4 +1,4 @@
-"""Claims about ascent.py: what is kept, and the next iterate."""
+"""Claims about iterate.py: what is kept, and the next iterate."""
 
 import jax
 import jax.numpy as jnp

@@ -9,7 +9,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import classifiers, types
+from advmix_jax import attacks, classifiers, types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.generators import ideal
 from advmix_jax.methods import methods
@@ -202,7 +202,7 @@ def test_advmix_is_at_least_as_bad_as_the_clean_image():
 def test_the_typical_set_is_searched_in_z_and_decoded():
   generator, params, batch, *_ = _setting()
   attack = _config(typical_set=True, eps=0.5).attack
-  result, clean = methods.algorithm2(
+  result, clean = attacks.algorithm2(
     jax.random.key(0),
     _always_right(batch),
     batch,
