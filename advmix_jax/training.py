@@ -30,10 +30,9 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, types
+from advmix_jax import classifiers, methods, types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.encoder import inputs
-from advmix_jax.methods import methods
 from advmix_jax.runtime import (
   checkpoints,
   locks,
@@ -81,7 +80,7 @@ def create_train_state(
 def make_train_step(
   config: ml_collections.ConfigDict,
   classifier: classifiers.Classifier,
-  method: methods.Method,
+  method: types.Method,
 ) -> TrainStep:
   """Returns the compiled step that all methods share, on all devices.
 
@@ -91,7 +90,7 @@ def make_train_step(
   Args:
     config: Reads `optimizer` and `parallel`.
     classifier: What is trained.
-    method: From `methods.make_method`.
+    method: From `methods.make`.
 
   Returns:
     (state, batch, rng, generator_params) -> (state, metrics) with metrics
@@ -102,7 +101,7 @@ def make_train_step(
   def mean_loss(params, examples):
     logits = classifier.apply(params, examples.image)
     hit = jnp.argmax(logits, axis=-1) == jnp.argmax(examples.target, axis=-1)
-    losses = methods.cross_entropy(logits, examples.target)
+    losses = optax.softmax_cross_entropy(logits, examples.target)
     loss = parallel.mean(losses, size)
     hits = parallel.mean(hit.astype(jnp.float32), size)
     return loss, {'loss': loss, 'accuracy': hits}
@@ -110,7 +109,7 @@ def make_train_step(
   def train_step(state, batch, rng, generator_params):
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
-    examples = method(rng, logits_fn, batch, generator_params)
+    examples = method.examples_fn(rng, logits_fn, batch, generator_params)
     grads, record = jax.grad(mean_loss, has_aux=True)(state.params, examples)
     grads, record = parallel.total((grads, record))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
@@ -315,7 +314,7 @@ def train_classifier(
   _optimizer(config)  # Bad options fail before anything long.
   if config.method in methods.NEEDS_LATENTS:
     generator, generator_params = inputs.load_generator(config.generator)
-  method = methods.make_method(
+  method = methods.make(
     config.method,
     config,
     num_classes=datasets.NUM_CLASSES,

@@ -16,9 +16,8 @@ import time
 from absl import flags
 
 try:
-  from advmix_jax import training
+  from advmix_jax import methods, training
   from advmix_jax.datasets import colored_mnist as datasets
-  from advmix_jax.methods import methods
   from advmix_jax.report import pages, report
   from advmix_jax.runtime import checkpoints, cli
 except ModuleNotFoundError as error:

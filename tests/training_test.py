@@ -13,10 +13,9 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import classifiers, training, types
+from advmix_jax import classifiers, methods, training, types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.encoder import inputs
-from advmix_jax.methods import methods
 from advmix_jax.runtime import checkpoints, cli, metrics, run_folder
 
 EXPERIMENTS = pathlib.Path(__file__).parent.parent / 'experiments'
@@ -65,7 +64,7 @@ def _steps(workdir):
 def _step_fn(config):
   """A train step, its state, its batch and the generator's parameters."""
   generator, params = inputs.load_generator(config.generator)
-  method = methods.make_method(
+  method = methods.make(
     config.method, config, num_classes=10, generator=generator
   )
   classifier = classifiers.make_classifier(config.classifier, 10)

@@ -16,12 +16,11 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import attacks, classifiers, training, types
+from advmix_jax import attacks, classifiers, methods, training, types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.encoder import algorithm1, inputs, pipeline
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import gan, stylegan
-from advmix_jax.methods import methods
 from advmix_jax.ops import conv as ops
 from advmix_jax.runtime import run_folder
 
@@ -178,7 +177,7 @@ def _train(options):
   classifier = _classifier()
   config = options.config.copy_and_resolve_references()
   config.method, config.optimizer.batch_size = 'nominal', options.batch
-  method = methods.make_method('nominal', config, num_classes=10)
+  method = methods.make('nominal', config, num_classes=10)
   step = training.make_train_step(config, classifier, method)
   images = np.asarray(_images(options))
   batch = types.Batch(images, np.arange(options.batch) % 10, None)

@@ -18,11 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from advmix_jax import classifiers
+from advmix_jax import classifiers, methods
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.datasets import digits
 from advmix_jax.encoder import algorithm1, latents_file
-from advmix_jax.methods import methods
 from advmix_jax.runtime import checkpoints, cli
 
 FUZZ = settings(
