@@ -8,7 +8,8 @@ set, and the loss is maximised:
   x~(k+1) = proj(x~(k) + alpha * direction(gradient)),   k = 0..K-1
 
 An example is finished at its first misclassified iterate, which is kept; until
-then the iterate with the highest loss is kept.
+then the iterate with the highest loss is kept. With stop_early=False no example
+is finished, and the highest loss of all is kept.
 
 Restarts count from 1. Number 0 is the clean example, "x~ <- x" at the start of
 Algorithm 2: given as `initial`, it is what the attack has to beat, and where it

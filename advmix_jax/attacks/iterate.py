@@ -64,13 +64,26 @@ def keep_worst(
   labels: jax.Array,  # [B]
   restart: int | jax.Array,
   step: int | jax.Array,
+  stop_early: bool = True,
 ) -> AttackResult:
-  """Updates what is kept: a misclassified iterate first, else higher loss.
+  """Updates what is kept, and records the first misclassified iterate.
 
-  Examples that have succeeded already are left alone.
+  Args:
+    kept: What is kept so far.
+    x: The iterate.
+    loss: Its loss.
+    logits: Its logits.
+    labels: True classes.
+    restart: Number of the restart, for the record.
+    step: Number of the step, for the record.
+    stop_early: True keeps the first misclassified iterate for good, and until
+      there is one the iterate of highest loss. False always keeps the iterate
+      of highest loss.
   """
   wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
-  better = wrong | (~kept.success & (loss > kept.loss))
+  better = loss > kept.loss
+  if stop_early:
+    better = wrong | (~kept.success & better)
   when = jnp.stack([jnp.int32(restart), jnp.int32(step)])
   return AttackResult(
     x=_where(better, x, kept.x),

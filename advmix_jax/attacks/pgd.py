@@ -43,6 +43,7 @@ def pgd(
   gradient_at: str = 'current',
   initial: Initial | None = None,
   center: jax.Array | None = None,
+  stop_early: bool = True,
 ) -> AttackResult:
   """Projected gradient ascent as two scans, over restarts and over steps.
 
@@ -64,13 +65,16 @@ def pgd(
       x~(0) in all steps (line 7 of Algorithm 2 as printed).
     initial: the clean example; None leaves it out.
     center: [B, ...] centre of the ball; None is each restart's start.
+    stop_early: an example ends with its first misclassified iterate; False
+      keeps the iterate of highest loss, whether misclassified or not.
 
   Returns:
-    AttackResult. Raises ValueError on a bad option.
+    AttackResult, with the same `first_success` for both values of stop_early.
+    Raises ValueError on a bad option.
   """
   check_options(restarts, steps, direction, gradient_at)
   ascend = ascent_fn(alpha, eps, project_fn, direction)
-  keep = functools.partial(keep_worst, labels=labels)
+  keep = functools.partial(keep_worst, labels=labels, stop_early=stop_early)
   ascent = _frozen if gradient_at == 'start' and steps else _current
 
   def restart(kept, inputs):

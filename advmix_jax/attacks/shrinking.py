@@ -73,7 +73,8 @@ def shrinking_pgd(
   """Algorithm 2, on a batch that shrinks and stops when no example is left.
 
   Starts are drawn for the full batch, so an example meets the same starts as
-  in `pgd`.
+  in `pgd`. There is no `stop_early`: where every example goes on, no batch
+  shrinks, and `pgd` with stop_early=False does the same work.
 
   Args (the others are those of `pgd`):
     loss_fn: (x, labels, per_example) -> (loss [n], logits [n, K]), for the

@@ -35,10 +35,8 @@ def adversarial_training(
     clean = clean_examples(batch, num_classes)
 
     def loss_fn(image):
-      # The truth in place of the prediction: nothing counts as broken, so that
-      # the attack goes on and keeps the highest loss.
-      loss = optax.softmax_cross_entropy(logits_fn(image), clean.target)
-      return loss, clean.target
+      logits = logits_fn(image)
+      return optax.softmax_cross_entropy(logits, clean.target), logits
 
     result = attacks.pgd(
       loss_fn,
@@ -51,6 +49,7 @@ def adversarial_training(
       eps=attack.eps,
       center=batch.image,
       project_fn=project_fn,
+      stop_early=False,
     )
     return clean._replace(image=result.x)
 

@@ -9,6 +9,7 @@ from helpers.attack_problems import (
   RNG,
   both,
   counted,
+  hard_problem,
   never_wrong,
   run,
   total,
@@ -213,3 +214,33 @@ def test_bad_options_are_named(kind, bad, message):
   start_fn = lambda rng: jnp.zeros((1, 1))  # noqa: E731
   with pytest.raises(ValueError, match=message):
     run(kind, never_wrong(total), start_fn, zeros(1), **options)
+
+
+@pytest.mark.parametrize('gradient_at', iterate.GRADIENTS_AT)
+def test_without_an_early_stop_the_worst_of_all_iterates_is_kept(gradient_at):
+  """Against brute force over the iterates that the loss has seen."""
+  loss, start_fn, labels, data = hard_problem(13)
+  seen = []
+
+  def recorded(x, labels, data):
+    nats, logits = loss(x, labels, data)
+    jax.debug.callback(lambda *a: seen.append(a), x, nats, ordered=True)
+    return nats, logits
+
+  options = {'restarts': 3, 'steps': 4, 'alpha': 0.1, 'eps': 0.3}
+  options['gradient_at'] = gradient_at
+  result = run(
+    'pgd', recorded, start_fn, labels, data, stop_early=False, **options
+  )
+  jax.effects_barrier()
+  assert len(seen) == 3 * (4 + 1)
+  x, nats = (np.stack(values) for values in zip(*seen, strict=True))
+  best = nats.argmax(axis=0)
+  np.testing.assert_array_equal(result.loss, nats.max(axis=0))
+  np.testing.assert_array_equal(result.x, x[best, np.arange(13)])
+  stopped = run('pgd', loss, start_fn, labels, data, **options)
+  np.testing.assert_array_equal(result.success, stopped.success)
+  np.testing.assert_array_equal(result.first_success, stopped.first_success)
+  assert (result.loss >= stopped.loss).all()
+  # Otherwise the claim is empty: some go on, and higher, after a success.
+  assert (result.loss > stopped.loss)[stopped.success].any()
