@@ -85,7 +85,8 @@ def make_train_step(
   """Returns the compiled step that all methods share, on all devices.
 
   Step n minimises the mean cross-entropy on the method's examples, drawn with
-  fold_in(rng, n). The state is donated: use the one that comes back.
+  fold_in(rng, n), plus the method's penalty where it has one. The state is
+  donated: use the one that comes back.
 
   Args:
     config: Reads `optimizer` and `parallel`.
@@ -98,11 +99,14 @@ def make_train_step(
   """
   optimizer, size = _optimizer(config), config.optimizer.batch_size
 
-  def mean_loss(params, examples):
-    logits = classifier.apply(params, examples.image)
+  def total_loss(params, examples):
+    logits_fn = functools.partial(classifier.apply, params)
+    logits = logits_fn(examples.image)
     hit = jnp.argmax(logits, axis=-1) == jnp.argmax(examples.target, axis=-1)
     losses = optax.softmax_cross_entropy(logits, examples.target)
     loss = parallel.mean(losses, size)
+    if method.penalty_fn is not None:
+      loss += method.penalty_fn(logits_fn, examples)
     hits = parallel.mean(hit.astype(jnp.float32), size)
     return loss, {'loss': loss, 'accuracy': hits}
 
@@ -110,7 +114,7 @@ def make_train_step(
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
     examples = method.examples_fn(rng, logits_fn, batch, generator_params)
-    grads, record = jax.grad(mean_loss, has_aux=True)(state.params, examples)
+    grads, record = jax.grad(total_loss, has_aux=True)(state.params, examples)
     grads, record = parallel.total((grads, record))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
