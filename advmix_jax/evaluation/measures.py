@@ -8,12 +8,12 @@ same mixes whatever the batch size.
   subject = Subject(classifier.apply, params, generator, generator_params)
   logits = predict(subject, images)
   first = random_failures(subject, rng, batch, num_draws=30)
-  attacked = algorithm2(subject, rng, batch, attack=attack)
+  attacked = attack_examples(subject, rng, batch, attack=attack)
 
 where batch is a types.Batch of NumPy arrays: N images, labels and latents.
 
 Contents: Subject, Attacked, predict, decode, random_mixes, random_failures,
-algorithm2, adversarial_images.
+attack_examples, adversarial_images.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _steepest(logits_fn, generator, generator_params, batch, z_perp):
   return jnp.abs(gradient).max(axis=(1, 2))
 
 
-def algorithm2(
+def attack_examples(
   subject: Subject,
   rng: jax.Array,
   batch: types.Batch,
@@ -281,7 +281,7 @@ def adversarial_images(
   Args:
     subject: Classifier and generator.
     batch: The N examples that were attacked.
-    attacked: From `algorithm2`.
+    attacked: From `attack_examples`.
     batch_size: Examples in one compiled call.
   """
   z_par, _ = mixing.split_latents(batch.latents, subject.generator.split)

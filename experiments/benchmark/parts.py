@@ -251,7 +251,7 @@ def _evaluate(options):
 
     def work(subject=subject, batch=batch, attack=attack):
       rng = jax.random.key(0)
-      return measures.algorithm2(subject, rng, batch, attack=attack)
+      return measures.attack_examples(subject, rng, batch, attack=attack)
 
     yield f'evaluate_{method}', Part(work, len(batch.label))
     if method == 'nominal':
