@@ -30,9 +30,8 @@ import ml_collections
 import numpy as np
 import optax
 
-from advmix_jax import classifiers, datasets, generators, types
+from advmix_jax import classifiers, datasets, generators, methods, types
 from advmix_jax.encoder import lookup
-from advmix_jax.methods import methods
 from advmix_jax.runtime import (
   checkpoints,
   locks,
@@ -81,17 +80,18 @@ def create_train_state(
 def make_train_step(
   config: ml_collections.ConfigDict,
   classifier: classifiers.Classifier,
-  method: methods.Method,
+  method: types.Method,
 ) -> TrainStep:
   """Returns the compiled step that all methods share, on all devices.
 
   Step n minimises the mean cross-entropy on the method's examples, drawn with
-  fold_in(rng, n). The state is donated: use the one that comes back.
+  fold_in(rng, n), plus the method's penalty where it has one. The state is
+  donated: use the one that comes back.
 
   Args:
     config: Reads `optimizer` and `parallel`.
     classifier: What is trained.
-    method: From `methods.make_method`.
+    method: From `methods.make`.
 
   Returns:
     (state, batch, rng, generator_params) -> (state, metrics) with metrics
@@ -99,19 +99,22 @@ def make_train_step(
   """
   optimizer, size = _optimizer(config), config.optimizer.batch_size
 
-  def mean_loss(params, examples):
-    logits = classifier.apply(params, examples.image)
+  def total_loss(params, examples):
+    logits_fn = functools.partial(classifier.apply, params)
+    logits = logits_fn(examples.image)
     hit = jnp.argmax(logits, axis=-1) == jnp.argmax(examples.target, axis=-1)
-    losses = methods.cross_entropy(logits, examples.target)
+    losses = optax.softmax_cross_entropy(logits, examples.target)
     loss = parallel.mean(losses, size)
+    if method.penalty_fn is not None:
+      loss += method.penalty_fn(logits_fn, examples)
     hits = parallel.mean(hit.astype(jnp.float32), size)
     return loss, {'loss': loss, 'accuracy': hits}
 
   def train_step(state, batch, rng, generator_params):
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
-    examples = method(rng, logits_fn, batch, generator_params)
-    grads, record = jax.grad(mean_loss, has_aux=True)(state.params, examples)
+    examples = method.examples_fn(rng, logits_fn, batch, generator_params)
+    grads, record = jax.grad(total_loss, has_aux=True)(state.params, examples)
     grads, record = parallel.total((grads, record))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -277,7 +280,7 @@ def train_classifier(
   generator, generator_params, latents = None, None, None
   if config.method in methods.NEEDS_LATENTS:
     generator, generator_params = generators.load(config.generator)
-  method = methods.make_method(
+  method = methods.make(
     config.method,
     config,
     num_classes=dataset.num_classes,

@@ -68,6 +68,12 @@ class Method(NamedTuple):
 
   The loss is the mean cross-entropy on the examples, plus the penalty where
   there is one. Both functions are pure and can be traced by jax.jit.
+
+  `logits_fn` is the current classifier. In `examples_fn` it is a constant; the
+  penalty is differentiated with respect to its parameters. On several devices
+  each sees its own rows of the batch, and the penalty is this device's part of
+  a sum over devices: for a mean over examples, `parallel.mean(values, size)`
+  with the size of the whole batch, which leaves out padding rows.
   """
 
   # (rng, logits_fn, batch, generator_params) -> Examples

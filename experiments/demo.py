@@ -16,8 +16,7 @@ import time
 from absl import flags
 
 try:
-  from advmix_jax import datasets, training
-  from advmix_jax.methods import methods
+  from advmix_jax import datasets, methods, training
   from advmix_jax.report import pages, report
   from advmix_jax.runtime import checkpoints, cli
 except ModuleNotFoundError as error:

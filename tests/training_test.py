@@ -13,9 +13,15 @@ import ml_collections
 import numpy as np
 import pytest
 
-from advmix_jax import classifiers, datasets, generators, training, types
+from advmix_jax import (
+  classifiers,
+  datasets,
+  generators,
+  methods,
+  training,
+  types,
+)
 from advmix_jax.encoder import lookup
-from advmix_jax.methods import methods
 from advmix_jax.runtime import checkpoints, cli, metrics, preemption, run_folder
 
 EXPERIMENTS = pathlib.Path(__file__).parent.parent / 'experiments'
@@ -64,7 +70,7 @@ def _steps(workdir):
 def _step_fn(config):
   """A train step, its state, its batch and the generator's parameters."""
   generator, params = generators.load(config.generator)
-  method = methods.make_method(
+  method = methods.make(
     config.method, config, num_classes=10, generator=generator
   )
   classifier = classifiers.make_classifier(config.classifier, 10)

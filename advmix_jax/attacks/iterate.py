@@ -1,7 +1,7 @@
 """The parts of an attack that one iterate needs: set, direction, record.
 
-attacks.py puts them together in two ways, as plain scans and on a batch that
-shrinks; sharing them is what makes the two agree.
+pgd.py puts them together as plain scans, shrinking.py on a batch that shrinks;
+sharing them is what makes the two agree.
 
 Contents: Initial, begin, keep_worst (what is kept), with_gradient, ascent_fn
 (the next iterate), restart_keys, check_options.
@@ -13,10 +13,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from advmix_jax.attacks.projections import ProjectFn
 from advmix_jax.types import AttackResult, LossFn
-
-# (x, center, eps) -> x; all arrays [B, ...], eps a scalar.
-ProjectFn = Callable[[jax.Array, jax.Array, float], jax.Array]
 
 DIRECTIONS = ('sign', 'raw')
 GRADIENTS_AT = ('current', 'start')
@@ -46,7 +44,15 @@ def begin(
   if initial is None:
     return nothing
   nothing = nothing._replace(x=jnp.asarray(initial.x, like.dtype))
-  return keep_worst(nothing, *initial, labels=labels, restart=0, step=0)
+  return keep_worst(
+    nothing,
+    initial.x,
+    initial.loss,
+    initial.logits,
+    labels=labels,
+    restart=0,
+    step=0,
+  )
 
 
 def keep_worst(
@@ -58,13 +64,26 @@ def keep_worst(
   labels: jax.Array,  # [B]
   restart: int | jax.Array,
   step: int | jax.Array,
+  stop_early: bool = True,
 ) -> AttackResult:
-  """Updates what is kept: a misclassified iterate first, else higher loss.
+  """Updates what is kept, and records the first misclassified iterate.
 
-  Examples that have succeeded already are left alone.
+  Args:
+    kept: What is kept so far.
+    x: The iterate.
+    loss: Its loss.
+    logits: Its logits.
+    labels: True classes.
+    restart: Number of the restart, for the record.
+    step: Number of the step, for the record.
+    stop_early: True keeps the first misclassified iterate for good, and until
+      there is one the iterate of highest loss. False always keeps the iterate
+      of highest loss.
   """
   wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
-  better = wrong | (~kept.success & (loss > kept.loss))
+  better = loss > kept.loss
+  if stop_early:
+    better = wrong | (~kept.success & better)
   when = jnp.stack([jnp.int32(restart), jnp.int32(step)])
   return AttackResult(
     x=_where(better, x, kept.x),

@@ -8,12 +8,12 @@ same mixes whatever the batch size.
   subject = Subject(classifier.apply, params, generator, generator_params)
   logits = predict(subject, images)
   first = random_failures(subject, rng, batch, num_draws=30)
-  attacked = algorithm2(subject, rng, batch, attack=attack)
+  attacked = attack_examples(subject, rng, batch, attack=attack)
 
 where batch is a types.Batch of NumPy arrays: N images, labels and latents.
 
 Contents: Subject, Attacked, predict, decode, random_mixes, random_failures,
-algorithm2, adversarial_images.
+attack_examples, adversarial_images.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import datasets, types
-from advmix_jax.attacks import iterate
+from advmix_jax import attacks, datasets, types
 from advmix_jax.generators import mixing
-from advmix_jax.methods import methods
 from advmix_jax.runtime import metrics, parallel
 
 
@@ -209,8 +207,12 @@ def _attack_batch(logits_fn, generator, attack, params, rng, batch, index):
     Attacked, of arrays [B, ...].
   """
   logits_fn = functools.partial(logits_fn, params[0])
-  result, kept_clean = methods.algorithm2(
-    *(rng, logits_fn, batch, generator, params[1]),
+  result, kept_clean = attacks.algorithm2(
+    rng,
+    logits_fn,
+    batch,
+    generator,
+    params[1],
     attack=attack,
     draw_fn=lambda key: _draw_z(generator, key, index),
   )
@@ -227,15 +229,14 @@ def _steepest(logits_fn, generator, generator_params, batch, z_perp):
   activations = generator.coarse(generator_params, z_par)
 
   def loss_fn(z_perp):
-    logits = logits_fn(generator.fine(generator_params, activations, z_perp))
-    target = jax.nn.one_hot(batch.label, logits.shape[-1])
-    return methods.cross_entropy(logits, target), logits
+    image = generator.fine(generator_params, activations, z_perp)
+    return attacks.cross_entropy_and_logits(logits_fn, image, batch.label)
 
-  gradient = iterate.with_gradient(loss_fn, z_perp)[2]
+  _, _, gradient = attacks.with_gradient(loss_fn, z_perp)
   return jnp.abs(gradient).max(axis=(1, 2))
 
 
-def algorithm2(
+def attack_examples(
   subject: Subject,
   rng: jax.Array,
   batch: types.Batch,
@@ -243,7 +244,7 @@ def algorithm2(
   attack: ml_collections.ConfigDict,
   batch_size: int = 100,
 ) -> Attacked:
-  """Attacks every example by Algorithm 2; see attacks.py for the records.
+  """Attacks every example by Algorithm 2; see attacks/ for the records.
 
   Args:
     subject: Classifier and generator.
@@ -280,7 +281,7 @@ def adversarial_images(
   Args:
     subject: Classifier and generator.
     batch: The N examples that were attacked.
-    attacked: From `algorithm2`.
+    attacked: From `attack_examples`.
     batch_size: Examples in one compiled call.
   """
   z_par, _ = mixing.split_latents(batch.latents, subject.generator.split)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import ml_collections
 import numpy as np
 
-from advmix_jax.attacks import pgd as attacks
+from advmix_jax import attacks
 from advmix_jax.evaluation.measures import Attacked
 
 _Z95 = 1.959963984540054  # 97.5% quantile of the standard normal.

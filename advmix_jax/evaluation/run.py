@@ -40,7 +40,7 @@ from advmix_jax.encoder import lookup
 from advmix_jax.evaluation.measures import (
   Subject,
   adversarial_images,
-  algorithm2,
+  attack_examples,
   decode,
   predict,
   random_failures,
@@ -79,7 +79,7 @@ def measure(
   """
   rng_random, rng_attack = jax.random.split(jax.random.key(seed))
   size = {'batch_size': batch_size}
-  attacked = algorithm2(subject, rng_attack, batch, attack=attack, **size)
+  attacked = attack_examples(subject, rng_attack, batch, attack=attack, **size)
   # At another batch size than in the attack: outcomes may not depend on it.
   other = max(1, batch_size // 2)
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
@@ -243,7 +243,7 @@ def eps_sweep(
   for factor in factors:
     scaled = attack.copy_and_resolve_references()
     scaled.eps, scaled.alpha = attack.eps * factor, attack.alpha * factor
-    attacked = algorithm2(
+    attacked = attack_examples(
       subject, rng, batch, attack=scaled, batch_size=config.eval.batch_size
     )
     accuracies[f'{scaled.eps:g}'] = 1 - float(attacked.success.mean())

@@ -15,15 +15,15 @@ Algorithm 2 can be held to it:
     w = ideal.encode(test.image)  # [N, 343, 3]
     z_par, z_perp = mixing.split_latents(w, generator.split)
     activations = generator.coarse(params, z_par)
-    worst = ideal.grid_worst_case(loss_fn, labels, ideal.color_grid(9))
+    worst = attacks.grid_search(loss_fn, labels, ideal.color_grid(9)[:, None])
 
 Attack it with a ball that covers Z_⊥ (eps = 1): the worst case is global then.
 
 The second generator is the toy of Figure 4: points in the plane, two Gaussians,
 whose abscissa is z_∥ and whose ordinate is z_⊥, independent of the label.
 
-Contents: make_generator, encode, legible, color_grid, grid_worst_case;
-two_gaussians, sample_two_gaussians, encode_points.
+Contents: make_generator, encode, legible, color_grid; two_gaussians,
+sample_two_gaussians, encode_points.
 """
 
 import functools
@@ -31,13 +31,11 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.scipy.stats import norm
 
-from advmix_jax.attacks import iterate
 from advmix_jax.datasets import colored_mnist, pixels
 from advmix_jax.datasets.digits import load_digits
-from advmix_jax.types import AttackResult, Generator, LossFn, Params
+from advmix_jax.types import Generator, Params
 
 RESOLUTION = 32  # Pixels on a side.
 MIN_BRIGHTNESS = 0.5  # Of the brightest channel of a legible colour.
@@ -182,37 +180,6 @@ def color_grid(size: int) -> jax.Array:
   grid = np.stack(np.meshgrid(axis, axis, axis, indexing='ij'), axis=-1)
   grid = grid.reshape(-1, _COLOR)
   return jnp.asarray(grid[grid.max(axis=-1) >= MIN_BRIGHTNESS])
-
-
-def grid_worst_case(
-  loss_fn: LossFn,
-  labels: jax.Array,  # [B]
-  colors: jax.Array,  # [G, 3]
-) -> AttackResult:
-  """Worst case over a finite set of colours, by trying all of them.
-
-  Args:
-    loss_fn: z_⊥ [B, 1, 3] -> (loss [B], logits [B, K]), as for an attack.
-    labels: true classes.
-    colors: the set; a sound reference must be fine enough.
-
-  Returns:
-    AttackResult whose x is the kept colour [B, 1, 3], and whose first_success
-    is (1 + index into colors, 0).
-  """
-  shape = (labels.shape[0], 1, _COLOR)
-
-  def body(kept, inputs):
-    index, color = inputs
-    x = jnp.broadcast_to(color, shape)
-    kept = iterate.keep_worst(
-      kept, x, *loss_fn(x), labels=labels, restart=index, step=0
-    )
-    return kept, None
-
-  like = jax.ShapeDtypeStruct(shape, colors.dtype)
-  inputs = (jnp.arange(1, len(colors) + 1), colors)
-  return lax.scan(body, iterate.begin(like, labels, None), inputs)[0]
 
 
 def _index(z, size):

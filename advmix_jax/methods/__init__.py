@@ -1,1 +1,72 @@
-"""Training methods: a batch becomes training examples."""
+"""Methods: each turns a batch into the examples that a classifier trains on.
+
+All methods share one loss, cross-entropy with soft targets, and one train step
+(training.py); they differ in the examples, and in a penalty where there is one:
+
+  nominal               x
+  mixup                 convex combinations of pairs (Zhang et al. 2018)
+  adversarial_training  worst case in an l_inf ball of pixels (Madry et al.)
+  randmix               dec(z_∥, z_⊥) with one random z_⊥ per example
+  advmix                dec(z_∥, z_⊥) with the worst z_⊥ found (Algorithm 2)
+
+with [z_∥, z_∥'] = enc(x).
+
+  method = methods.make('advmix', config, num_classes=10, generator=generator)
+  examples = method.examples_fn(rng, logits_fn, batch, generator_params)
+
+A method is a types.Method. `logits_fn` maps images [B, H, W, C] to logits
+[B, K] with the current classifier.
+
+Contents: METHODS, NEEDS_LATENTS, check_name, make; one builder per method,
+(config, num_classes, generator) -> types.Method, in the files of this room.
+"""
+
+import ml_collections
+
+from advmix_jax import types
+from advmix_jax.methods.adversarial import adversarial_training
+from advmix_jax.methods.augmentation import mixup
+from advmix_jax.methods.mixing import advmix, randmix
+from advmix_jax.methods.nominal import nominal
+
+METHODS = {
+  'nominal': nominal,
+  'mixup': mixup,
+  'adversarial_training': adversarial_training,
+  'randmix': randmix,
+  'advmix': advmix,
+}
+
+# Methods that need Batch.latents and a generator.
+NEEDS_LATENTS = ('randmix', 'advmix')
+
+
+def check_name(name: str) -> None:
+  """Raises ValueError for a name that isn't in METHODS."""
+  if name not in METHODS:
+    raise ValueError(f'method is {name!r}, expected one of {tuple(METHODS)}')
+
+
+def make(
+  name: str,
+  config: ml_collections.ConfigDict,
+  *,
+  num_classes: int,
+  generator: types.Generator | None = None,
+) -> types.Method:
+  """Returns the method of that name.
+
+  Args:
+    name: A key of METHODS.
+    config: The run's config; a method reads the section of its name, 'mixing',
+      'pixel_attack' or 'attack', and optimizer.batch_size.
+    num_classes: K.
+    generator: Needed for the methods in NEEDS_LATENTS.
+
+  Raises:
+    ValueError: Unknown name, no generator where one is needed, or a bad option.
+  """
+  check_name(name)
+  if name in NEEDS_LATENTS and generator is None:
+    raise ValueError(f'method {name!r} needs a generator, got None')
+  return METHODS[name](config, num_classes, generator)

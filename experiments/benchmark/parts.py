@@ -16,12 +16,18 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import classifiers, datasets, generators, training, types
-from advmix_jax.attacks import pgd as attacks
+from advmix_jax import (
+  attacks,
+  classifiers,
+  datasets,
+  generators,
+  methods,
+  training,
+  types,
+)
 from advmix_jax.encoder import algorithm1, lookup, pipeline
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import gan, stylegan
-from advmix_jax.methods import methods
 from advmix_jax.ops import conv
 from advmix_jax.runtime import run_folder
 
@@ -139,9 +145,8 @@ def _attack(options):
 
   def loss_fn(weights, params, x, activations):
     image = generator.fine(params, activations, x)
-    logits = classifier.apply(weights, image)
-    target = jax.nn.one_hot(labels, 10)
-    return methods.cross_entropy(logits, target), logits
+    logits_fn = functools.partial(classifier.apply, weights)
+    return attacks.cross_entropy_and_logits(logits_fn, image, labels)
 
   @jax.jit
   def run(weights, params, w, rng):
@@ -179,7 +184,7 @@ def _train(options):
   classifier = _classifier()
   config = options.config.copy_and_resolve_references()
   config.method, config.optimizer.batch_size = 'nominal', options.batch
-  method = methods.make_method('nominal', config, num_classes=10)
+  method = methods.make('nominal', config, num_classes=10)
   step = training.make_train_step(config, classifier, method)
   images = np.asarray(_images(options))
   batch = types.Batch(images, np.arange(options.batch) % 10, None)
@@ -253,7 +258,7 @@ def _evaluate(options):
 
     def work(subject=subject, batch=batch, attack=attack):
       rng = jax.random.key(0)
-      return measures.algorithm2(subject, rng, batch, attack=attack)
+      return measures.attack_examples(subject, rng, batch, attack=attack)
 
     yield f'evaluate_{method}', Part(work, len(batch.label))
     if method == 'nominal':
@@ -279,13 +284,12 @@ def _without_exit(subject, batch, attack):
   @jax.jit
   def run(weights, params, batch, rng):
     activations = generator.coarse(params, batch.latents[:, :s])
-    target = jax.nn.one_hot(batch.label, 10)
+    logits_fn = functools.partial(subject.logits_fn, weights)
     size = (len(batch.label), generator.latent_size)
 
     def loss_fn(x):
       image = generator.fine(params, activations, x)
-      logits = subject.logits_fn(weights, image)
-      return methods.cross_entropy(logits, target), logits
+      return attacks.cross_entropy_and_logits(logits_fn, image, batch.label)
 
     def start(key):
       return generator.map(params, jax.random.normal(key, size))[:, s:]

@@ -1,4 +1,4 @@
-"""Claims about ascent.py: what is kept, and the next iterate."""
+"""Claims about iterate.py: what is kept, and the next iterate."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from advmix_jax.attacks import iterate
 RIGHT, WRONG = [1.0, 0.0], [0.0, 1.0]  # Logits; the label is 0.
 
 
-def keep(kept, x, loss, logits, *, restart=1, step=0):
+def keep(kept, x, loss, logits, *, restart=1, step=0, **options):
   """`keep_worst` on lists, one number per example."""
   return iterate.keep_worst(
     kept,
@@ -20,6 +20,7 @@ def keep(kept, x, loss, logits, *, restart=1, step=0):
     labels=jnp.zeros(len(x), jnp.int32),
     restart=restart,
     step=step,
+    **options,
   )
 
 
@@ -43,6 +44,18 @@ def test_a_success_is_never_replaced():
   kept = keep(nothing(2), [1.0, 1.0], [2.0, 2.0], [WRONG, WRONG])
   after = keep(kept, [9.0, 9.0], [9.0, 9.0], [WRONG, RIGHT], restart=2, step=5)
   jax.tree.map(np.testing.assert_array_equal, kept, after)
+
+
+def test_without_an_early_stop_the_highest_loss_is_kept_and_successes_noted():
+  kept = keep(nothing(3), [1.0] * 3, [2.0] * 3, [WRONG, WRONG, RIGHT])
+  kept = keep(
+    kept, [2.0] * 3, [9.0, 1.0, 1.0], [RIGHT, WRONG, WRONG], step=1,
+    stop_early=False,
+  )  # fmt: skip
+  np.testing.assert_array_equal(kept.x[:, 0], [2.0, 1.0, 1.0])
+  np.testing.assert_array_equal(kept.loss, [9.0, 2.0, 2.0])
+  np.testing.assert_array_equal(kept.success, [True, True, True])
+  np.testing.assert_array_equal(kept.first_success, [[1, 0], [1, 0], [1, 1]])
 
 
 def test_a_clean_example_is_record_zero():

@@ -1,57 +1,24 @@
-"""Claims about attacks.py (and ascent.py, of which it is made)."""
+"""Claims about pgd.py; those that shrinking.py shares hold for both."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers.attack_problems import (
+  NEVER,
+  RNG,
+  both,
+  counted,
+  hard_problem,
+  never_wrong,
+  run,
+  total,
+  wrong_where,
+  zeros,
+)
 
+from advmix_jax import attacks
 from advmix_jax.attacks import iterate
-from advmix_jax.attacks import pgd as attacks
-
-NEVER = np.array([-1, -1])
-RNG = jax.random.key(0)
-FAST_COMPILE = {'xla_backend_optimization_level': 0}  # Toys: compiling is all.
-
-
-def run(kind, loss_fn, start_fn, labels, data=None, **options):
-  """Runs `pgd` or `compacted` on one loss (x, labels, data)."""
-
-  def attack(rng):
-    if kind == 'pgd':
-      loss = lambda x: loss_fn(x, labels, data)  # noqa: E731
-      return attacks.pgd(loss, rng, start_fn, labels, **options)
-    return attacks.compacted(
-      loss_fn, rng, start_fn, labels, data, min_size=4, **options
-    )
-
-  attack = jax.jit(attack, compiler_options=FAST_COMPILE)
-  return jax.tree.map(np.asarray, attack(RNG))
-
-
-both = pytest.mark.parametrize('kind', ['pgd', 'compacted'])
-
-
-def wrong_where(loss_fn, wrong_fn):
-  """Adds logits that name class 1 where wrong_fn holds, else class 0."""
-
-  def loss(x, labels, data):
-    wrong = wrong_fn(x, data).astype(jnp.float32)
-    return loss_fn(x, data), jnp.stack([1 - wrong, wrong], axis=-1)
-
-  return loss
-
-
-def never_wrong(loss_fn):
-  """Adds logits that always name class 0."""
-  return wrong_where(loss_fn, lambda x, data: jnp.zeros(x.shape[0]))
-
-
-def zeros(batch):
-  return jnp.zeros(batch, jnp.int32)
-
-
-def total(x, data):
-  return x.sum(axis=-1)
 
 
 @both
@@ -201,109 +168,6 @@ def test_larger_eps_never_helps_the_defender():
   assert broken[0] < broken[2] < broken[3]
 
 
-def hard_problem(batch):
-  """A bumpy loss over 3 classes, with data of two shapes per example."""
-  keys = jax.random.split(jax.random.key(3), 4)
-  w = jax.random.normal(keys[0], (6, 3))
-  data = {
-    'shift': 2 * jax.random.normal(keys[1], (batch, 6)),
-    'nested': (jax.random.uniform(keys[2], (batch, 2, 3)),),
-  }
-  labels = jax.random.randint(keys[3], (batch,), 0, 3)
-
-  def loss(x, labels, data):
-    logits = (x + data['shift']) @ w + data['nested'][0].sum(1)
-    logits = logits + jnp.sin(3 * logits)
-    nats = -jax.nn.log_softmax(logits)
-    return jnp.take_along_axis(nats, labels[:, None], 1)[:, 0], logits
-
-  start_fn = lambda rng: jax.random.normal(rng, (batch, 6))  # noqa: E731
-  return loss, start_fn, labels, data
-
-
-def check_same(loss, start_fn, labels, data, **options):
-  """Runs both kinds and compares all of their results."""
-  frozen = run('pgd', loss, start_fn, labels, data, **options)
-  shrinking = run('compacted', loss, start_fn, labels, data, **options)
-  # Matrix products of other batch sizes round differently, by a few ulp.
-  for a, b in zip(frozen, shrinking, strict=True):
-    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
-  return frozen
-
-
-@pytest.mark.parametrize(
-  'gradient_at, extra',
-  [('current', ''), ('current', 'initial'), ('start', 'center')],
-)
-def test_the_shrinking_batch_equals_the_frozen_scan(gradient_at, extra):
-  loss, start_fn, labels, data = hard_problem(13)
-  options = {'restarts': 3, 'steps': 4, 'alpha': 0.1, 'eps': 0.3}
-  options['gradient_at'] = gradient_at
-  x = jax.random.normal(jax.random.key(4), (13, 6))
-  if extra == 'initial':
-    options['initial'] = attacks.Initial(x, *loss(x, labels, data))
-  if extra == 'center':
-    options['center'] = x
-  check_same(loss, start_fn, labels, data, **options)
-
-
-@pytest.mark.parametrize('batch', [1, 64])
-def test_batches_of_any_size_shrink(batch):
-  loss, start_fn, labels, data = hard_problem(batch)
-  options = {'restarts': 3, 'steps': 4, 'alpha': 0.1, 'eps': 0.3}
-  frozen = check_same(loss, start_fn, labels, data, **options)
-  if batch == 64:
-    assert len(np.unique(frozen.first_success, axis=0)) > 4
-
-
-def test_a_smaller_attack_is_read_off_the_records():
-  loss, start_fn, labels, data = hard_problem(50)
-  options = {'steps': 3, 'alpha': 0.1, 'eps': 0.3}
-  full, small = (
-    run('pgd', loss, start_fn, labels, data, restarts=n, **options)
-    for n in (4, 2)
-  )
-  curve = attacks.accuracy_by_budget(full.first_success, restarts=4, steps=3)
-  # Means of 0 and 1 in float32.
-  np.testing.assert_allclose(curve[2, -1], 1 - small.success.mean(), rtol=1e-6)
-  assert curve[4, -1] < curve[2, -1] < curve[0, -1] == 1
-
-
-def test_accuracy_by_budget_by_hand():
-  records = jnp.array([[-1, -1], [0, 0], [1, 2], [2, 0]])
-  curve = attacks.accuracy_by_budget(records, restarts=2, steps=2)
-  np.testing.assert_allclose(
-    curve, [[0.75, 0.75, 0.75], [0.75, 0.75, 0.5], [0.5, 0.5, 0.25]]
-  )
-
-
-def test_the_margin_is_positive_where_misclassified():
-  logits = jnp.array([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [1.0, 3.0, 2.0]])
-  np.testing.assert_array_equal(
-    attacks.margin(logits, jnp.arange(3)), [2.0, -1.0, 1.0]
-  )
-
-
-def counted(loss_fn):
-  """The loss, and a list of 'f' and 'b': its forward and backward passes."""
-  calls = []
-
-  @jax.custom_vjp
-  def probe(x):
-    jax.debug.callback(lambda: calls.append('f'))
-    return x
-
-  def forward(x):
-    return probe(x), None
-
-  def backward(_, g):
-    jax.debug.callback(lambda: calls.append('b'))
-    return (g,)
-
-  probe.defvjp(forward, backward)
-  return lambda x, labels, data: loss_fn(probe(x), labels, data), calls
-
-
 @both
 @pytest.mark.parametrize('gradient_at', iterate.GRADIENTS_AT)
 def test_no_pass_is_wasted(kind, gradient_at):
@@ -315,37 +179,6 @@ def test_no_pass_is_wasted(kind, gradient_at):
   jax.effects_barrier()
   assert calls.count('f') == 3 * (4 + 1)
   assert calls.count('b') == 3 * (4 if gradient_at == 'current' else 1)
-
-
-def test_the_shrinking_attack_stops_when_none_is_left():
-  loss, calls = counted(wrong_where(total, lambda x, _: x[:, 0] > 1.5))
-  result = run(
-    'compacted', loss, lambda rng: jnp.zeros((4, 1)), zeros(4),
-    restarts=50, steps=5, alpha=1.0, eps=9.0,
-  )  # fmt: skip
-  jax.effects_barrier()
-  assert result.success.all()
-  assert calls.count('f') == 3  # x = 0, 1, 2.
-
-
-def test_one_compile_serves_every_outcome():
-  loss, start_fn, labels, data = hard_problem(16)
-  attack = jax.jit(
-    lambda rng, data: attacks.compacted(
-      loss,
-      rng,
-      start_fn,
-      labels,
-      data,
-      restarts=2,
-      steps=2,
-      alpha=0.1,
-      eps=0.3,
-    )  # fmt: skip
-  )
-  for scale in (0.0, 1.0, 10.0):
-    attack(RNG, jax.tree.map(lambda a, s=scale: s * a, data))
-  assert attack._cache_size() == 1
 
 
 @both
@@ -366,16 +199,6 @@ def test_on_pixels_ball_and_box_both_hold(kind):
   np.testing.assert_allclose(result.x, expected, atol=1e-6)
 
 
-def test_uniform_starts_fill_the_ball_within_the_box():
-  x = jnp.array([[0.5, 0.0]])
-  start_fn = attacks.uniform_start_fn(x, 0.2)
-  starts = jax.vmap(start_fn)(jax.random.split(RNG, 500))[:, 0]
-  low, high = np.asarray(starts.min(0)), np.asarray(starts.max(0))
-  # The extremes of 500 uniform draws are within 2% of the ends (p < 1e-4).
-  np.testing.assert_allclose(low, [0.3, 0.0], atol=0.008)
-  np.testing.assert_allclose(high, [0.7, 0.2], atol=0.008)
-
-
 @both
 @pytest.mark.parametrize(
   'bad, message',
@@ -393,9 +216,31 @@ def test_bad_options_are_named(kind, bad, message):
     run(kind, never_wrong(total), start_fn, zeros(1), **options)
 
 
-def test_data_without_the_batch_axis_is_refused():
-  with pytest.raises(ValueError, match=r'shape \(3,\), expected \[2, ...\]'):
-    run(
-      'compacted', never_wrong(total), lambda rng: jnp.zeros((2, 1)), zeros(2),
-      jnp.zeros(3), restarts=1, steps=1, alpha=0.1, eps=0.1,
-    )  # fmt: skip
+@pytest.mark.parametrize('gradient_at', iterate.GRADIENTS_AT)
+def test_without_an_early_stop_the_worst_of_all_iterates_is_kept(gradient_at):
+  """Against brute force over the iterates that the loss has seen."""
+  loss, start_fn, labels, data = hard_problem(13)
+  seen = []
+
+  def recorded(x, labels, data):
+    nats, logits = loss(x, labels, data)
+    jax.debug.callback(lambda *a: seen.append(a), x, nats, ordered=True)
+    return nats, logits
+
+  options = {'restarts': 3, 'steps': 4, 'alpha': 0.1, 'eps': 0.3}
+  options['gradient_at'] = gradient_at
+  result = run(
+    'pgd', recorded, start_fn, labels, data, stop_early=False, **options
+  )
+  jax.effects_barrier()
+  assert len(seen) == 3 * (4 + 1)
+  x, nats = (np.stack(values) for values in zip(*seen, strict=True))
+  best = nats.argmax(axis=0)
+  np.testing.assert_array_equal(result.loss, nats.max(axis=0))
+  np.testing.assert_array_equal(result.x, x[best, np.arange(13)])
+  stopped = run('pgd', loss, start_fn, labels, data, **options)
+  np.testing.assert_array_equal(result.success, stopped.success)
+  np.testing.assert_array_equal(result.first_success, stopped.first_success)
+  assert (result.loss >= stopped.loss).all()
+  # Otherwise the claim is empty: some go on, and higher, after a success.
+  assert (result.loss > stopped.loss)[stopped.success].any()

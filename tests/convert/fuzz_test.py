@@ -18,10 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from advmix_jax import classifiers, datasets
+from advmix_jax import classifiers, datasets, methods
 from advmix_jax.datasets import digits
 from advmix_jax.encoder import algorithm1, latents_file
-from advmix_jax.methods import methods
 from advmix_jax.runtime import checkpoints, cli
 
 FUZZ = settings(

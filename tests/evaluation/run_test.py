@@ -192,7 +192,7 @@ def test_random_mixes_are_draw_zero():
 @pytest.mark.parametrize('batch_size', [5, 16])
 def test_algorithm2_reaches_the_corner_of_every_ball(batch_size):
   batch, rng = toy_batch(), jax.random.key(1)
-  attacked = measures.algorithm2(
+  attacked = measures.attack_examples(
     SUBJECT, rng, batch, attack=attack_config(), batch_size=batch_size
   )
   lowest = draws(rng, [1, 2, 3]).min(axis=0) - 0.5  # Restarts count from 1.
@@ -217,7 +217,7 @@ def test_a_wrong_clean_example_counts_as_broken():
 def test_typical_set_searches_z():
   # One dimension: the shell is |z| <= 2, so z_∥ > 2 cannot be broken.
   attack = attack_config(typical_set=True, steps=8, alpha=2.0, eps=8.0)
-  attacked = measures.algorithm2(
+  attacked = measures.attack_examples(
     SUBJECT, jax.random.key(0), toy_batch(), attack=attack, **SIZE
   )
   z_par = toy_batch().latents[:, 0, 0]

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from advmix_jax.attacks import pgd as attacks
+from advmix_jax import attacks
 from advmix_jax.generators import ideal, mixing
 
 RNG = jax.random.key(0)
@@ -180,7 +180,7 @@ def biased_colors(rng, labels):
 
 
 def attack_loss(apply, world):
-  """The loss of z_⊥, and what `compacted` passes along for each example."""
+  """The loss of z_⊥, and what `shrinking_pgd` passes along for each example."""
   generator, params, w, labels, _ = world
   grey = generator.coarse(params, w[:, : generator.split])
 
@@ -208,8 +208,8 @@ def test_the_attack_reaches_the_exact_worst_case(world, apply, size):
   loss_fn = loss_fn_of(classifier)
   grid = ideal.color_grid(size)
   exact = jax.jit(
-    lambda: ideal.grid_worst_case(
-      lambda x: loss_fn(x, labels, grey), labels, grid
+    lambda: attacks.grid_search(
+      lambda x: loss_fn(x, labels, grey), labels, grid[:, None]
     )
   )()
   generator, params = world[:2]
@@ -233,8 +233,8 @@ def test_the_grid_returns_the_colour_that_fools(world):
   loss_fn_of, grey, labels = attack_loss(linear, world)
   loss_fn = loss_fn_of(train(linear, biased_colors, steps=50))
   grid = ideal.color_grid(3)
-  exact = ideal.grid_worst_case(
-    lambda x: loss_fn(x, labels, grey), labels, grid
+  exact = attacks.grid_search(
+    lambda x: loss_fn(x, labels, grey), labels, grid[:, None]
   )
   loss, logits = loss_fn(exact.x, labels, grey)
   np.testing.assert_array_equal(logits.argmax(-1) != labels, exact.success)

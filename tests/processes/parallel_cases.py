@@ -116,7 +116,7 @@ def test_outcomes_of_an_attack_are_equal(use):
   for n, kind in [(1, 'pmap'), *PLACES]:
     use(n)
     subject = evaluation_test.SUBJECT._replace(parallel=kind)
-    attacked = measures.algorithm2(
+    attacked = measures.attack_examples(
       subject,
       jax.random.key(0),
       batch,

@@ -1,0 +1,35 @@
+"""Losses that an attack maximises, per example.
+
+Contents: margin, cross_entropy_and_logits.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from advmix_jax.types import LogitsFn
+
+
+def margin(
+  logits: jax.Array,  # [B, K]
+  labels: jax.Array,  # [B]
+) -> jax.Array:
+  """Best wrong logit minus the right one, [B]: positive where misclassified.
+
+  A loss for evaluation, beside cross-entropy: where many classes share the
+  probability, the highest cross-entropy need not be a misclassification.
+  """
+  right = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+  wrong = jnp.where(right, -jnp.inf, logits).max(axis=-1)
+  return wrong - jnp.where(right, logits, 0.0).sum(axis=-1)
+
+
+def cross_entropy_and_logits(
+  logits_fn: LogitsFn,
+  image: jax.Array,  # [B, H, W, C]
+  labels: jax.Array,  # [B]
+) -> tuple[jax.Array, jax.Array]:
+  """Cross-entropy [B] with the true class, in nats, and the logits [B, K]."""
+  logits = logits_fn(image)
+  target = jax.nn.one_hot(labels, logits.shape[-1])
+  return optax.softmax_cross_entropy(logits, target), logits

@@ -1,0 +1,57 @@
+"""Augmentation that needs neither a generator nor the classifier: mixup.
+
+Contents: mixup.
+"""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from advmix_jax import types
+from advmix_jax.methods.nominal import clean_examples
+from advmix_jax.runtime import parallel
+
+
+def mixup(
+  config: ml_collections.ConfigDict,
+  num_classes: int,
+  generator: types.Generator | None,
+) -> types.Method:
+  """mixup (arXiv:1710.09412): x = l x_i + (1 - l) x_j, and so the targets.
+
+  l ~ Beta(alpha, alpha) is drawn per example, with alpha from config.mixup; j
+  is a random permutation of the batch. The examples have no environment: the
+  two that are mixed may come from different ones.
+
+  Raises:
+    ValueError: config.mixup.alpha is not positive.
+  """
+  del generator
+  alpha = config.mixup.alpha
+  if alpha <= 0:
+    raise ValueError(f'mixup.alpha is {alpha}, expected > 0')
+  total = config.optimizer.batch_size
+
+  def examples_fn(rng, logits_fn, batch, generator_params):
+    del logits_fn, generator_params
+    rng_weight, rng_partner = jax.random.split(rng)
+    clean = clean_examples(batch, num_classes)
+    size = batch.label.shape[0]
+    weight = parallel.rows(
+      lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
+    )
+    partner = parallel.rows(lambda n: _partners(rng_partner, total, n), size)
+
+    def mix(x):
+      l = weight.reshape((size,) + (1,) * (x.ndim - 1))
+      return l * x + (1 - l) * parallel.gather(x)[partner]
+
+    return types.Examples(mix(clean.image), mix(clean.target))
+
+  return types.Method(examples_fn)
+
+
+def _partners(rng: jax.Array, total: int, n: int) -> jax.Array:
+  """A permutation of `total` examples; padding rows up to n keep their own."""
+  total = min(total, n)
+  return jnp.append(jax.random.permutation(rng, total), jnp.arange(total, n))
