@@ -36,6 +36,7 @@ from advmix_jax.encoder import inputs
 from advmix_jax.methods import methods
 from advmix_jax.runtime import (
   checkpoints,
+  files,
   locks,
   metrics,
   parallel,
@@ -293,7 +294,7 @@ def _train_and_evaluate(config, workdir):
     'commit': run_folder.commit(),
     'config': run_folder.plain(config),
   }
-  checkpoints.write_json(workdir / 'results.json', results)
+  files.write_json(workdir / 'results.json', results)
   return results
 
 

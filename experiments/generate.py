@@ -14,7 +14,7 @@ from PIL import Image
 
 from advmix_jax.encoder import pipeline
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import checkpoints, cli
+from advmix_jax.runtime import cli, files
 
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> None:
   grid = np.stack(images).reshape((-1, columns) + images[0].shape)
   grid = np.concatenate(np.concatenate(grid, axis=1), axis=1)
   picture = Image.fromarray(grid if grid.shape[-1] == 3 else grid[..., 0])
-  checkpoints.write_atomically(OUTPUT.value, lambda f: picture.save(f, 'png'))
+  files.write_atomically(OUTPUT.value, lambda f: picture.save(f, 'png'))
   print(f'{OUTPUT.value}: {picture.width}x{picture.height} pixels')
 
 

@@ -18,7 +18,7 @@ try:
   from advmix_jax.encoder import learned_start, perceptual, pipeline
   from advmix_jax.evaluation import judge
   from advmix_jax.generators import stylegan
-  from advmix_jax.runtime import cli
+  from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'train_encoder.py: error: {error}; run `make install` or `pip install -e '
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> None:
     config=config.inversion,
     encoder_config=config.encoder,
   )
-  provenance['generator'] = pipeline.fingerprint(GENERATOR.value)
+  provenance['generator'] = files.file_hash(GENERATOR.value)
   learned_start.save(output / 'encoder.npz', start, provenance)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
 

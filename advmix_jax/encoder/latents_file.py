@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 _KIND = 'latents'
 _LEVELS = 255  # Of an 8-bit number.
@@ -113,13 +113,11 @@ def save(
     'code': np.frombuffer(code, np.uint8),
     'hash': hashes(images),
   }
-  checkpoints.save_npz(path, parts, {'kind': _KIND} | dict(metadata))
+  files.save_npz(path, parts, metadata, kind=_KIND)
 
 
 def _read(path):
-  parts, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  parts, metadata = files.load_npz(path, kind=_KIND)
   if not _is_whole(parts):
     raise ValueError(f'{path}: corrupt, its arrays are not those of latents')
   return parts, metadata

@@ -35,7 +35,7 @@ from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.encoder import algorithm1
 from advmix_jax.generators import mixing
 from advmix_jax.ops import conv as ops
-from advmix_jax.runtime import checkpoints, metrics
+from advmix_jax.runtime import files, metrics
 
 _KIND = 'learned_start'
 
@@ -270,7 +270,7 @@ def train(
 def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
   """Writes a learned start as a portable `.npz`, in 16-bit numbers."""
   half = jax.tree.map(lambda a: np.asarray(a, np.float16), params)
-  checkpoints.save_npz(path, half, {'kind': _KIND} | metadata)
+  files.save_npz(path, half, metadata, kind=_KIND)
 
 
 def load(
@@ -287,9 +287,7 @@ def load(
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
     ValueError: it was trained for another generator.
   """
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  params, metadata = files.load_npz(path, kind=_KIND)
   trained_for = metadata.get('generator')
   if generator_hash is not None and trained_for != generator_hash:
     raise ValueError(

@@ -22,7 +22,7 @@ import optax
 
 from advmix_jax import classifiers, types
 from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.runtime import checkpoints, metrics
+from advmix_jax.runtime import files, metrics
 
 SHIPPED = pathlib.Path(__file__).parent.parent / 'data' / 'judge.npz'
 _KIND = 'judge'
@@ -124,7 +124,7 @@ def train(
 
 def save(path, params: types.Params, metadata: dict) -> None:
   """Writes a judge as a portable `.npz`."""
-  checkpoints.save_npz(path, params, {'kind': _KIND, **metadata})
+  files.save_npz(path, params, metadata, kind=_KIND)
 
 
 def load(path=SHIPPED) -> types.Params:
@@ -133,7 +133,4 @@ def load(path=SHIPPED) -> types.Params:
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected a judge')
-  return params
+  return files.load_npz(path, kind=_KIND)[0]

@@ -54,8 +54,8 @@ from advmix_jax.evaluation.outcomes import (
   num_random_draws,
   summarise,
 )
-from advmix_jax.report import pages, report
-from advmix_jax.runtime import checkpoints
+from advmix_jax.report import pages
+from advmix_jax.runtime import files
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
 _ATOL = 1e-3  # Logits of other batch sizes: float32 sums in another order.
@@ -210,12 +210,12 @@ def evaluate_run(
   results = summarise(clean, outcomes, attack=attack)
   results['gates'] = gates(subject, batch.image, outcomes, **size)
   output = pathlib.Path(output or workdir)
-  report.write_text(output / 'per_example.csv', csv_text(outcomes))
+  files.write_text(output / 'per_example.csv', csv_text(outcomes))
   pictures = _pictures(subject, batch, outcomes, config.seed)
-  checkpoints.save_npz(output / 'pictures.npz', pictures, {'seed': config.seed})
+  files.save_npz(output / 'pictures.npz', pictures, {'seed': config.seed})
   record = {'method': config.method, 'seed': config.seed} | results
   page = pages.comparison([record], [pictures])
-  report.write_text(output / 'report.html', page)
+  files.write_text(output / 'report.html', page)
   return results
 
 

@@ -21,7 +21,7 @@ from advmix_jax import types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.generators import gan, stylegan
 from advmix_jax.ops import conv as ops
-from advmix_jax.runtime import checkpoints, locks, metrics, preemption
+from advmix_jax.runtime import checkpoints, files, locks, metrics, preemption
 
 
 def train(config, workdir: str) -> dict:
@@ -45,7 +45,7 @@ def train(config, workdir: str) -> dict:
 
 
 def _train(config, workdir):
-  checkpoints.write_json(workdir / 'config.json', config.to_dict())
+  files.write_json(workdir / 'config.json', config.to_dict())
   data = datasets.load(config.data, 'train')
   _check_classes(config.network, data.label)
   # Threefry compiles for a second per shape, rbg for a tenth.
@@ -201,7 +201,7 @@ def save_grid(path, grid) -> None:
   image = np.round(image.reshape(rows * h, columns * w, c) * 255)
   picture = Image.fromarray(image.astype(np.uint8))
   picture = picture.resize((2 * columns * w, 2 * rows * h), Image.NEAREST)
-  checkpoints.write_atomically(path, lambda f: picture.save(f, 'png'))
+  files.write_atomically(path, lambda f: picture.save(f, 'png'))
 
 
 @functools.lru_cache(maxsize=8)  # The same function is compiled once.

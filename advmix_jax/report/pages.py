@@ -2,7 +2,7 @@
 
   page = pages.comparison(records, pictures, digits={
     'Training digits': pages.digits(train.image, train.label)})
-  report.write_text('report.html', page)
+  files.write_text('report.html', page)
 
 A record is WORKDIR/results.json, and its pictures are WORKDIR/pictures.npz,
 which evaluation.py writes. Everything is made from these two.

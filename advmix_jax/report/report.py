@@ -7,7 +7,7 @@ result, so that every table can be made again from its records:
   print(report.markdown_table(records))
   grid = report.picture_grid(images, row_names=['digit', 'mix'])
   html = report.html_page('Demo', [('Mixes', report.html_image(grid, 'mixes'))])
-  report.write_text('report.html', html)
+  files.write_text('report.html', html)
 
 Intervals: one seed has the Wilson 95% interval over test digits that its
 record carries; several seeds have their mean and the 95% t-interval over seeds
@@ -16,22 +16,19 @@ training changes.
 
 Contents: mean_interval, method_name, percent, table_rows, interval_note,
 markdown_table, picture_grid, line_plot, html_image, html_table, html_text,
-html_page, write_text.
+html_page.
 """
 
 import base64
 import html
 import io
 import math
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.special
 from matplotlib import figure
-
-from advmix_jax.runtime import checkpoints
 
 Record = Mapping[str, Any]  # What WORKDIR/results.json holds.
 
@@ -280,8 +277,3 @@ def html_page(title: str, sections: Sequence[tuple[str, str]]) -> str:
     f'<title>{title}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n'
     f'<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n'
   )
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-  """Writes `text` to `path`, atomically."""
-  checkpoints.write_atomically(path, lambda f: f.write(text.encode()))

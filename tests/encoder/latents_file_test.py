@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from advmix_jax.encoder import latents_file
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 
 def _data(n, seed=0, shape=(4, 4, 3)):
@@ -109,7 +109,7 @@ def test_wrong_numbers_and_files_are_refused(tmp_path):
     latents_file.save(path, w, images=images[:3], metadata={})
   with pytest.raises(FileNotFoundError):
     latents_file.load(path, images)
-  checkpoints.save_npz(path, {}, {'kind': 'judge'})
+  files.save_npz(path, {}, {'kind': 'judge'})
   with pytest.raises(ValueError, match="holds 'judge', expected latents"):
     latents_file.load(path, images)
   latents_file.save(path, w, images=images, metadata={})

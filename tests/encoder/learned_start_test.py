@@ -9,7 +9,7 @@ import pytest
 
 from advmix_jax.encoder import algorithm1, learned_start
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 L, S, D = 6, 4, 6
 
@@ -134,6 +134,6 @@ def test_foreign_starts_are_refused(tmp_path):
   with pytest.raises(ValueError, match='inverts generator abc, expected xyz'):
     learned_start.load(path, generator_hash='xyz')
   learned_start.load(path)
-  checkpoints.save_npz(path, {}, {'kind': 'latents'})
+  files.save_npz(path, {}, {'kind': 'latents'})
   with pytest.raises(ValueError, match="holds 'latents', expected"):
     learned_start.load(path)

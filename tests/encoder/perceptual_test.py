@@ -7,7 +7,7 @@ import pytest
 
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.encoder import perceptual
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 
 def _params(widths, seed=0):
@@ -111,7 +111,7 @@ def test_trained_network_knows_digits_and_levels_weigh_alike(tmp_path):
 
 def test_foreign_and_missing_files_are_refused(tmp_path):
   path = tmp_path / 'other.npz'
-  checkpoints.save_npz(path, {'a': np.ones(1)}, {'kind': 'judge'})
+  files.save_npz(path, {'a': np.ones(1)}, {'kind': 'judge'})
   with pytest.raises(ValueError, match="holds 'judge', expected"):
     perceptual.load(path)
   with pytest.raises(FileNotFoundError, match='nowhere.npz'):

@@ -141,11 +141,3 @@ def test_page_is_self_contained():
 def test_cells_are_escaped():
   assert '<td>&lt;b&gt;</td>' in report.html_table([['h'], ['<b>']])
   assert report.html_text('1 < 2', tag='pre') == '<pre>1 &lt; 2</pre>'
-
-
-def test_write_text_replaces_the_file(tmp_path):
-  path = tmp_path / 'new' / 'table.md'
-  report.write_text(path, 'one')
-  report.write_text(path, 'two é')
-  assert path.read_text(encoding='utf-8') == 'two é'
-  assert [p.name for p in path.parent.iterdir()] == ['table.md']
