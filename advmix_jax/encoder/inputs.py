@@ -24,6 +24,7 @@ import numpy as np
 
 from advmix_jax import types
 from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import latents_file, pipeline
 from advmix_jax.generators import ideal, stylegan
 
@@ -99,7 +100,7 @@ def load_latents(
       )
     return found
   wanted = pipeline.provenance(config)
-  name = f'{datasets.image_hash(dataset.image)[:16]}.npz'
+  name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
   for path in (*(pipeline.DATA / name for name in _SHIPPED), cache):
     found = _lookup(path, dataset.image, wanted)

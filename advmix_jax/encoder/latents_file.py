@@ -8,12 +8,11 @@ in any order, and images that the file doesn't know are noticed:
   latents.save('latents.npz', w, images=images, metadata=provenance)
   w = latents.load('latents.npz', images[:500])  # [500, L, D] float32
 
-Contents: hashes, quantise, dequantise, save, load, load_metadata.
+Contents: quantise, dequantise, save, load, load_metadata.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import zlib
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from advmix_jax.datasets import image_hash
 from advmix_jax.runtime import files
 
 _KIND = 'latents'
@@ -34,29 +34,6 @@ class Quantised(NamedTuple):
   code: np.ndarray  # [N, L, D] uint8
   offset: np.ndarray  # [L, D] float32
   scale: np.ndarray  # [L, D] float32, >= 0
-
-
-def hashes(images: np.ndarray) -> np.ndarray:
-  """One 64-bit hash per image, of its 8-bit pixels and its shape.
-
-  Pixels are rounded to 1/255, so rounding errors of another machine don't
-  matter; halfway values, which a colour of 0.5 makes often, always go down.
-
-  Args:
-    images: [N, H, W, C] float in [0, 1], or uint8.
-
-  Returns:
-    [N] uint64.
-  """
-  found = np.empty(len(images), np.uint64)
-  for i, image in enumerate(images):
-    image = np.asarray(image)
-    if image.dtype != np.uint8:
-      image = np.floor(255 * image + np.float32(0.49)).astype(np.uint8)
-    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=8)
-    digest.update(np.ascontiguousarray(image))
-    found[i] = int.from_bytes(digest.digest(), 'little')
-  return found
 
 
 def quantise(latents: np.ndarray) -> Quantised:
@@ -111,7 +88,7 @@ def save(
   code = zlib.compress(quantised.code.transpose(1, 2, 0).tobytes(), 9)
   parts = quantised._asdict() | {
     'code': np.frombuffer(code, np.uint8),
-    'hash': hashes(images),
+    'hash': image_hash.image_hashes(images),
   }
   files.save_npz(path, parts, metadata, kind=_KIND)
 
@@ -176,7 +153,7 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
   """
   parts, _ = _read(path)
   order = np.argsort(parts['hash'], kind='stable')
-  known, wanted = parts['hash'][order], hashes(images)
+  known, wanted = parts['hash'][order], image_hash.image_hashes(images)
   place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
   missing = known[place] != wanted
   if missing.any():

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from advmix_jax.encoder import latents_file
+from advmix_jax.datasets import image_hash
 from advmix_jax.runtime import files
 
 _KIND = 'shard'
@@ -47,7 +47,7 @@ def make_shards(folder: str | os.PathLike, *, setting: str) -> Shards:
 
   def path(first, images):
     digest = hashlib.sha256(f'{first} {setting}'.encode())
-    digest.update(latents_file.hashes(images).tobytes())
+    digest.update(image_hash.image_hashes(images).tobytes())
     return folder / f'{digest.hexdigest()[:32]}.npz'
 
   def load(first, images):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from advmix_jax.datasets import colored_mnist as datasets
+from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import algorithm1, inputs, latents_file, pipeline
 from advmix_jax.generators import ideal, stylegan
 from advmix_jax.runtime import files
@@ -113,7 +114,7 @@ def test_cached_latents_of_another_setting_are_not_taken(
   change, release, tmp_path, monkeypatch
 ):
   data = _dataset()
-  name = f'{datasets.image_hash(data.image)[:16]}.npz'
+  name = f'{image_hash.set_name(data.image)}.npz'
   metadata = pipeline.provenance(_config(release)) | change
   latents_file.save(
     tmp_path / 'latents' / name,
