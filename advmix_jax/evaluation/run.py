@@ -55,7 +55,7 @@ from advmix_jax.evaluation.outcomes import (
   summarise,
 )
 from advmix_jax.report import pages
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, pictures
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
 _ATOL = 1e-3  # Logits of other batch sizes: float32 sums in another order.
@@ -211,10 +211,10 @@ def evaluate_run(
   results['gates'] = gates(subject, batch.image, outcomes, **size)
   output = pathlib.Path(output or workdir)
   files.write_text(output / 'per_example.csv', csv_text(outcomes))
-  pictures = _pictures(subject, batch, outcomes, config.seed)
-  files.save_npz(output / 'pictures.npz', pictures, {'seed': config.seed})
+  shown = _pictures(subject, batch, outcomes, config.seed)
+  files.save_npz(output / 'pictures.npz', shown, {'seed': config.seed})
   record = {'method': config.method, 'seed': config.seed} | results
-  page = pages.comparison([record], [pictures])
+  page = pages.comparison([record], [shown])
   files.write_text(output / 'report.html', page)
   return results
 
@@ -271,9 +271,7 @@ def _pictures(subject, batch, outcomes, seed):
   }
   return {
     'label': batch.label,
-    'images': {
-      name: np.uint8(np.clip(x, 0, 1) * 255 + 0.5) for name, x in shown.items()
-    },
+    'images': {name: pictures.to_uint8(x) for name, x in shown.items()},
     'probabilities': {
       name: np.asarray(jax.nn.softmax(predict(subject, x, batch_size=n)))
       for name, x in shown.items()
