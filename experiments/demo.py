@@ -19,7 +19,7 @@ try:
   from advmix_jax import training
   from advmix_jax.datasets import colored_mnist as datasets
   from advmix_jax.methods import methods
-  from advmix_jax.report import pages, report
+  from advmix_jax.report import pages, tables
   from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
   raise SystemExit(
@@ -82,7 +82,7 @@ def _write(workdir, records, pictures):
   """Writes the table, the records, the page, and its pictures one by one."""
   lines = ''.join(json.dumps(record) + '\n' for record in records)
   files.write_text(workdir / 'records.jsonl', lines)
-  files.write_text(workdir / 'table.md', report.markdown_table(records))
+  files.write_text(workdir / 'table.md', tables.markdown_table(records))
   digits = _digits()
   page = pages.comparison(records, pictures, digits=digits)
   files.write_text(workdir / 'report.html', page)
@@ -103,7 +103,7 @@ def main(argv: list[str]) -> None:
   records, pictures = _run_all(workdir, METHODS.value, seeds)
   _write(workdir, records, pictures)
   minutes = (time.monotonic() - started) / 60
-  print(f'\n{report.markdown_table(records)}')
+  print(f'\n{tables.markdown_table(records)}')
   print(f'{minutes:.1f} minutes; pictures: {workdir}/report.html')
   if 0 < MINUTES.value < minutes:
     print(f'That is more than the {MINUTES.value:g} it takes on 2 idle cores.')

@@ -17,7 +17,8 @@ import numpy as np
 
 from advmix_jax import types
 from advmix_jax.datasets import colored_mnist as datasets
-from advmix_jax.evaluation import judge, outcomes
+from advmix_jax.evaluation import judge
+from advmix_jax.report import statistics
 
 COLOR_TOLERANCE = 0.15
 
@@ -89,7 +90,7 @@ def _summary(judge_params, images, donors, mixes):
 
 
 def _share(hits):
-  low, high = outcomes.wilson_interval(int(hits.sum()), len(hits))
+  low, high = statistics.wilson_interval(int(hits.sum()), len(hits))
   return float(hits.mean()), [low, high]
 
 
