@@ -5,8 +5,8 @@ A file holds latents as 8-bit numbers, with one offset and one scale for each
 latents take 2.6 MB before compression, any part of the images can be looked up
 in any order, and images that the file doesn't know are noticed:
 
-  latents.save('latents.npz', w, images=images, metadata=provenance)
-  w = latents.load('latents.npz', images[:500])  # [500, L, D] float32
+  latents_file.save('latents.npz', w, images=images, metadata=provenance)
+  w = latents_file.load('latents.npz', images[:500])  # [500, L, D] float32
 
 Contents: quantise, dequantise, save, load, load_metadata.
 """

@@ -1,10 +1,10 @@
 """From a config and a set of images to a file of latents, by Algorithm 1.
 
-  setting = encoding.load_setting(config)
-  w, errors = encoding.encode_to_file(setting, images, 'latents.npz')
-  curves = encoding.compare_starts(setting, images[:100])
+  setting = pipeline.load_setting(config)
+  w, errors = pipeline.encode_to_file(setting, images, 'latents.npz')
+  curves = pipeline.compare_starts(setting, images[:100])
 
-A setting holds what `encoder.encode` needs: the generator of
+A setting holds what `algorithm1.encode` needs: the generator of
 `config.generator.path` ('' = the shipped one), the learned start that lies
 beside it, and a perceptual network: the one beside it if there is one, else the
 shipped one. What they and the options are goes to the file as provenance, which
