@@ -95,5 +95,5 @@ def test_the_judge_is_blind_to_colour_and_right_on_unbiased_digits():
 def test_a_file_that_is_no_judge_is_refused(tmp_path):
   judge.save(tmp_path / 'judge.npz', {'a': {'b': np.ones(1)}}, {})
   judge.load(tmp_path / 'judge.npz')
-  with pytest.raises(ValueError, match='expected a judge'):
+  with pytest.raises(ValueError, match='expected judge'):
     judge.load(judge.SHIPPED.with_name('generator.npz'))
