@@ -29,7 +29,10 @@ setuptools.setup(
   packages=setuptools.find_packages(
     include=['advmix_jax', 'advmix_jax.*', 'checkpoints_convert']
   ),
-  package_data={'advmix_jax': ['data/*']},
+  package_data={
+    'advmix_jax': ['data/*'],
+    'advmix_jax.report': ['templates/*'],
+  },
   entry_points={
     'console_scripts': [
       'advmix-convert = checkpoints_convert.convert:entry',

@@ -30,7 +30,7 @@ import ml_collections
 
 from advmix_jax import ops, types
 from advmix_jax.ops import norms
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 NAMES = ('vgg', 'linear')
 _KIND = 'classifier'  # In the metadata of a release.
@@ -137,7 +137,7 @@ def save(
 ) -> None:
   """Writes a portable `.npz` with the parameters and their architecture."""
   metadata = {'config': config.to_dict(), 'num_classes': num_classes}
-  checkpoints.save_npz(path, params, {'kind': _KIND} | metadata)
+  files.save_npz(path, params, metadata, kind=_KIND)
 
 
 def load(path: str | os.PathLike) -> tuple[Classifier, types.Params]:
@@ -146,8 +146,6 @@ def load(path: str | os.PathLike) -> tuple[Classifier, types.Params]:
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  params, metadata = files.load_npz(path, kind=_KIND)
   config = ml_collections.ConfigDict(metadata['config'])
   return make_classifier(config, metadata['num_classes']), params

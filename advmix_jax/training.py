@@ -33,7 +33,7 @@ import optax
 from advmix_jax import classifiers, datasets, generators, methods, types
 from advmix_jax.encoder import lookup
 from advmix_jax.runtime import (
-  checkpoints,
+  files,
   locks,
   loop,
   parallel,
@@ -257,7 +257,7 @@ def _train_and_evaluate(config, workdir):
     'commit': run_folder.commit(),
     'config': run_folder.plain(config),
   }
-  checkpoints.write_json(workdir / 'results.json', results)
+  files.write_json(workdir / 'results.json', results)
   return results
 
 

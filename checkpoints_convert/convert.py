@@ -12,10 +12,9 @@ is checked against them, honoured, or refused by its name.
 A converted file holds the parameters, noise inputs and dlatent_avg, the config,
 and the source's SHA-256. It keeps the licence of its source.
 
-Contents: convert_file, convert, describe, entry.
+Contents: convert_file, convert, entry.
 """
 
-import hashlib
 import math
 import os
 import pathlib
@@ -35,7 +34,7 @@ from advmix_jax.generators.stylegan_modules import (
   layer_name,
   num_layers,
 )
-from advmix_jax.runtime import cli
+from advmix_jax.runtime import cli, files
 from checkpoints_convert import nvlabs_kwargs, nvlabs_pickle
 
 LICENCE = (
@@ -43,7 +42,10 @@ LICENCE = (
   'those published by NVIDIA are under CC BY-NC 4.0.'
 )
 
-_KINDS = {'G_style': 'stylegan_generator', 'D_basic': 'stylegan_discriminator'}
+_KINDS = {
+  'G_style': stylegan.GENERATOR_KIND,
+  'D_basic': stylegan.DISCRIMINATOR_KIND,
+}
 _PARTS = {'synthesis': 'G_synthesis', 'mapping': 'G_mapping'}
 _LEAVES = {'weight': 'w', 'bias': 'b'}
 
@@ -124,13 +126,11 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
   found = networks.pop(network)
   networks.clear()  # Frees the others.
   kind, config, params = convert(found)
-  with open(source, 'rb') as f:
-    digest = hashlib.file_digest(f, 'sha256').hexdigest()
   metadata = {
     'kind': kind,
     'source': {
       'file': pathlib.Path(source).name,
-      'sha256': digest,
+      'sha256': files.file_hash(source),
       'network': network,
       'version': found.version,
       'kwargs': nvlabs_kwargs.merge(found),
@@ -354,35 +354,13 @@ def _listing(names):
   return f'{shown}{more}' if names else 'none'
 
 
-def describe(networks: dict[str, nvlabs_pickle.Network]) -> str:
-  """Networks, kwargs, variables and shapes as text for `--inspect`."""
-  lines = []
-  for key, network in networks.items():
-    parts = [(key, network)]
-    parts += [(f'{key}.{k}', part) for k, part in network.components.items()]
-    for name, part in parts:
-      lines.append(
-        f'{ascii(name)[1:-1]}: {ascii(part.build_func_name)[1:-1]}, '
-        f'version {part.version}, {len(part.variables)} variables'
-      )
-      lines += [
-        f'  {ascii(k)[1:-1]} = {ascii(v)}'
-        for k, v in part.static_kwargs.items()
-      ]
-      lines += [
-        f'  {ascii(k)[1:-1]:<32} {v.dtype} {list(v.shape)}'
-        for k, v in part.variables.items()
-      ]
-  return '\n'.join(lines)
-
-
 def _main(argv):
   del argv  # cli.run has refused any.
   values = flags.FLAGS
   if not values.input or not (values.output or values.inspect):
     raise ValueError('--input and one of --output and --inspect are needed')
   if values.inspect:
-    print(describe(nvlabs_pickle.load(values.input)))
+    print(nvlabs_pickle.describe(nvlabs_pickle.load(values.input)))
     return
   metadata = convert_file(values.input, values.output, network=values.network)
   print(

@@ -19,7 +19,6 @@ each. Its activations are the network's own, not normalised.
 Contents: convert_file, read, entry.
 """
 
-import hashlib
 import os
 import pathlib
 import sys
@@ -33,7 +32,7 @@ from absl import flags
 
 from advmix_jax import types
 from advmix_jax.encoder import perceptual
-from advmix_jax.runtime import cli
+from advmix_jax.runtime import cli, files
 from checkpoints_convert import torch_file
 
 _LAYERS = tuple(
@@ -56,10 +55,8 @@ def convert_file(source: str, output: str) -> dict:
   if os.path.exists(output) and os.path.samefile(source, output):
     raise ValueError(f'{output} is the source itself')
   params = read(source)
-  with open(source, 'rb') as f:
-    digest = hashlib.file_digest(f, 'sha256').hexdigest()
   name = pathlib.Path(source).name
-  metadata = {'source': {'file': name, 'sha256': digest}}
+  metadata = {'source': {'file': name, 'sha256': files.file_hash(source)}}
   perceptual.save(output, params, metadata)
   return metadata
 

@@ -6,7 +6,7 @@
 The pickle is run by pickle_machine, which builds data only; the source that is
 embedded in every network is dropped unread.
 
-Contents: Network, load, loads.
+Contents: Network, load, loads, describe.
 """
 
 import io
@@ -137,3 +137,25 @@ def _variables(pairs):
     need(name not in found, f'variable {show(name)} is there twice')
     found[name] = np.asarray(value)
   return found
+
+
+def describe(networks: dict[str, Network]) -> str:
+  """Networks, kwargs, variables and shapes as text for `--inspect`."""
+  lines = []
+  for key, network in networks.items():
+    parts = [(key, network)]
+    parts += [(f'{key}.{k}', part) for k, part in network.components.items()]
+    for name, part in parts:
+      lines.append(
+        f'{ascii(name)[1:-1]}: {ascii(part.build_func_name)[1:-1]}, '
+        f'version {part.version}, {len(part.variables)} variables'
+      )
+      lines += [
+        f'  {ascii(k)[1:-1]} = {ascii(v)}'
+        for k, v in part.static_kwargs.items()
+      ]
+      lines += [
+        f'  {ascii(k)[1:-1]:<32} {v.dtype} {list(v.shape)}'
+        for k, v in part.variables.items()
+      ]
+  return '\n'.join(lines)

@@ -17,8 +17,8 @@ from absl import flags
 
 try:
   from advmix_jax import datasets, methods, training
-  from advmix_jax.report import pages, report
-  from advmix_jax.runtime import checkpoints, cli
+  from advmix_jax.report import pages, tables
+  from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'demo.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -63,7 +63,7 @@ def _run_all(workdir, names, seeds):
       results = training.train_and_evaluate(config, workdir / name)
       print(training.summary(results, workdir / name), flush=True)
       records.append(results)
-      pictures.append(checkpoints.load_npz(workdir / name / 'pictures.npz')[0])
+      pictures.append(files.load_npz(workdir / name / 'pictures.npz')[0])
   return records, pictures
 
 
@@ -81,17 +81,17 @@ def _digits():
 def _write(workdir, records, pictures):
   """Writes the table, the records, the page, and its pictures one by one."""
   lines = ''.join(json.dumps(record) + '\n' for record in records)
-  report.write_text(workdir / 'records.jsonl', lines)
-  report.write_text(workdir / 'table.md', report.markdown_table(records))
+  files.write_text(workdir / 'records.jsonl', lines)
+  files.write_text(workdir / 'table.md', tables.markdown_table(records))
   digits = _digits()
   page = pages.comparison(records, pictures, digits=digits)
-  report.write_text(workdir / 'report.html', page)
+  files.write_text(workdir / 'report.html', page)
   grids = dict(digits, mixes=pages.mixes(pictures[0]))
   for record, shown in zip(records, pictures, strict=True):
     grids[f'{record["method"]}-seed{record["seed"]}'] = pages.attacked(shown)
   for name, png in grids.items():
     path = workdir / 'pictures' / f'{name.lower().replace(" ", "-")}.png'
-    checkpoints.write_atomically(path, lambda file, png=png: file.write(png))
+    files.write_bytes(path, png)
 
 
 def main(argv: list[str]) -> None:
@@ -103,7 +103,7 @@ def main(argv: list[str]) -> None:
   records, pictures = _run_all(workdir, METHODS.value, seeds)
   _write(workdir, records, pictures)
   minutes = (time.monotonic() - started) / 60
-  print(f'\n{report.markdown_table(records)}')
+  print(f'\n{tables.markdown_table(records)}')
   print(f'{minutes:.1f} minutes; pictures: {workdir}/report.html')
   if 0 < MINUTES.value < minutes:
     print(f'That is more than the {MINUTES.value:g} it takes on 2 idle cores.')

@@ -19,8 +19,8 @@ from absl import flags
 try:
   from advmix_jax import datasets
   from advmix_jax.encoder import pipeline
-  from advmix_jax.report import fit, report
-  from advmix_jax.runtime import checkpoints, cli
+  from advmix_jax.report import fit
+  from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'encode.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -43,7 +43,7 @@ def _encode(setting, images, output) -> bytes:
   worst = [index for index, _ in fit.worst(errors)]
   print('worst:', *(f'{i} ({errors[i]:.4f})' for i in worst))
   table = fit.table(errors, MAX_ERROR.value)
-  report.write_text(output.with_suffix('.csv'), table)
+  files.write_text(output.with_suffix('.csv'), table)
   if MAX_ERROR.value:
     print(fit.flagged(errors, MAX_ERROR.value))
   decoded = setting.generator.synthesize(setting.params, latents[worst])
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> None:
     png = _encode(setting, images, output)
     print(f'{output}: latents of {len(images)} images')
   picture = output.with_suffix('.png')
-  checkpoints.write_atomically(picture, lambda f: f.write(png))
+  files.write_bytes(picture, png)
   print(f'{picture}: {"error against steps" if COMPARE.value else "worst fit"}')
 
 

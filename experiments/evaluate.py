@@ -19,7 +19,7 @@ try:
   from advmix_jax import classifiers
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
-  from advmix_jax.runtime import checkpoints, cli, run_folder
+  from advmix_jax.runtime import cli, files, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'evaluate.py: error: {error}; run `make install` or `pip install -e .` '
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> None:
       config, workdir, params, **arguments
     )
   record = {'method': config.method, 'seed': config.seed} | results
-  checkpoints.write_json(output / 'results.json', record)
+  files.write_json(output / 'results.json', record)
   print(pages.listing(record))
   print(f'{output}/report.html')
 

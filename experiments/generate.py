@@ -10,10 +10,9 @@ the others; the first column and row are the seeds themselves.
 import jax
 import numpy as np
 from absl import flags
-from PIL import Image
 
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import checkpoints, cli, shipped
+from advmix_jax.runtime import cli, pictures, shipped
 
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
@@ -60,11 +59,6 @@ def latents(generator, params, text: str) -> np.ndarray:
   return np.asarray(stylegan.truncate(params, w, psi=PSI.value))
 
 
-def to_uint8(images: jax.Array) -> np.ndarray:
-  """[0, 1] -> 0..255, rounded as the official code does."""
-  return np.clip(np.floor(np.asarray(images) * 255 + 0.5), 0, 255).astype('u1')
-
-
 def mixes(w: np.ndarray, fine: np.ndarray, cut: int) -> list:
   """Cells of the mixing grid, row by row; None is the empty corner."""
   cells = [None, *fine]
@@ -84,14 +78,14 @@ def main(argv: list[str]) -> None:
     columns = len(fine) + 1
   cells += [None] * (-len(cells) % columns)
   draw = jax.jit(generator.synthesize)  # One by one: 1024 pixels need memory.
-  images = [x if x is None else to_uint8(draw(params, x[None])) for x in cells]
-  blank = np.full_like(next(x for x in images if x is not None), 255)
-  images = [blank[0] if x is None else x[0] for x in images]
-  grid = np.stack(images).reshape((-1, columns) + images[0].shape)
-  grid = np.concatenate(np.concatenate(grid, axis=1), axis=1)
-  picture = Image.fromarray(grid if grid.shape[-1] == 3 else grid[..., 0])
-  checkpoints.write_atomically(OUTPUT.value, lambda f: picture.save(f, 'png'))
-  print(f'{OUTPUT.value}: {picture.width}x{picture.height} pixels')
+  drawn = [
+    pictures.to_uint8(draw(params, w[None])[0]) for w in cells if w is not None
+  ]
+  images = np.full((len(cells), *drawn[0].shape), 255, np.uint8)
+  images[[w is not None for w in cells]] = drawn
+  picture = pictures.grid(images.reshape(-1, columns, *drawn[0].shape))
+  pictures.write_png(OUTPUT.value, picture)
+  print(f'{OUTPUT.value}: {picture.shape[1]}x{picture.shape[0]} pixels')
 
 
 if __name__ == '__main__':

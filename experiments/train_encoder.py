@@ -21,7 +21,7 @@ try:
   from advmix_jax.encoder import learned_start, perceptual, pipeline
   from advmix_jax.evaluation import judge
   from advmix_jax.generators import stylegan
-  from advmix_jax.runtime import cli, locks, run_folder, shipped
+  from advmix_jax.runtime import cli, files, locks, run_folder, shipped
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'train_encoder.py: error: {error}; run `make install` or `pip install -e '
@@ -82,7 +82,7 @@ def _start(rng, workdir, output, config, dataset):
   )
   metadata = {
     'config': config.to_dict(),
-    'generator': pipeline.fingerprint(GENERATOR.value),
+    'generator': files.file_hash(GENERATOR.value),
   }
   learned_start.save(output / 'encoder.npz', start, metadata)
 
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> None:
   """Makes the files that are missing, and the learned start."""
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
-  name = f'encoder-{pipeline.fingerprint(GENERATOR.value)[:8]}'
+  name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
   dataset = datasets.load(config.data, 'train')

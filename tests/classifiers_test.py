@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from advmix_jax import classifiers
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 VGG = ml_collections.ConfigDict({'name': 'vgg', 'width': 4})
 LINEAR = ml_collections.ConfigDict({'name': 'linear'})
@@ -134,7 +134,7 @@ def test_a_saved_classifier_gives_the_same_logits(tmp_path):
 
 def test_a_release_of_another_kind_is_refused(tmp_path):
   path = tmp_path / 'generator.npz'
-  checkpoints.save_npz(path, {'a': np.ones(1)}, {'kind': 'generator'})
+  files.save_npz(path, {'a': np.ones(1)}, {'kind': 'generator'})
   with pytest.raises(ValueError, match="generator.npz holds 'generator'"):
     classifiers.load(path)
 

@@ -60,12 +60,19 @@ def names(specifications):
   return {re.split(r'[\[>=<!~ ]', s)[0].lower() for s in specifications}
 
 
-def test_data_files_are_shipped():
-  (pattern,) = setup_arguments()['package_data']['advmix_jax']
-  package = ROOT / 'advmix_jax'
-  shipped = set(package.glob(pattern))
-  assert package / 'data' / 'digits.npz' in shipped
-  assert {p for p in (package / 'data').rglob('*') if p.is_file()} <= shipped
+@pytest.mark.parametrize(
+  ('package', 'folder', 'file'),
+  [
+    ('advmix_jax', 'data', 'digits.npz'),
+    ('advmix_jax.report', 'templates', 'page.html'),
+  ],
+)
+def test_data_files_are_shipped(package, folder, file):
+  (pattern,) = setup_arguments()['package_data'][package]
+  root = ROOT.joinpath(*package.split('.'))
+  shipped = set(root.glob(pattern))
+  assert root / folder / file in shipped
+  assert {p for p in (root / folder).rglob('*') if p.is_file()} <= shipped
 
 
 def test_shipped_files_are_small():

@@ -27,7 +27,6 @@ Contents: COLOR_MEANS, RGB_MEANS; make, make_skewed, make_rgb, skewed_table,
 draw_colors, paint, brightness, ink_color; default_config, load, describe.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -333,25 +332,3 @@ def _fraction(config: ml_collections.ConfigDict, variant: str) -> float:
       f'{variant} is {fractions[variant]}, expected a fraction in [0, 1]'
     )
   return fractions[variant]
-
-
-def image_hash(images: np.ndarray) -> str:
-  """SHA-256 of the images as 8-bit pixels, to recognise them later.
-
-  Rounds to 1/255, so that uint8 pixels k and float pixels k / 255 agree, and
-  so do floats that differ by the rounding errors of two machines. Halfway
-  values, which a colour of 0.5 makes often, always go down.
-
-  Args:
-    images: [N, H, W, C] float in [0, 1], or uint8.
-
-  Returns:
-    64 hexadecimal digits, of the shape and the pixels.
-  """
-  digest = hashlib.sha256(repr(tuple(images.shape)).encode())
-  for start in range(0, len(images), 1024):  # Keeps the copies small.
-    chunk = np.asarray(images[start : start + 1024])
-    if chunk.dtype != np.uint8:
-      chunk = np.floor(255 * chunk + np.float32(0.49)).astype(np.uint8)
-    digest.update(np.ascontiguousarray(chunk))
-  return digest.hexdigest()

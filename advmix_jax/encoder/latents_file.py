@@ -5,15 +5,14 @@ A file holds latents as 8-bit numbers, with one offset and one scale for each
 latents take 2.6 MB before compression, any part of the images can be looked up
 in any order, and images that the file doesn't know are noticed:
 
-  latents.save('latents.npz', w, images=images, metadata=provenance)
-  w = latents.load('latents.npz', images[:500])  # [500, L, D] float32
+  latents_file.save('latents.npz', w, images=images, metadata=provenance)
+  w = latents_file.load('latents.npz', images[:500])  # [500, L, D] float32
 
-Contents: hashes, quantise, dequantise, save, load, load_metadata.
+Contents: quantise, dequantise, save, load, load_metadata.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import zlib
@@ -22,7 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from advmix_jax.runtime import checkpoints
+from advmix_jax.datasets import image_hash
+from advmix_jax.runtime import files
 
 _KIND = 'latents'
 _LEVELS = 255  # Of an 8-bit number.
@@ -34,29 +34,6 @@ class Quantised(NamedTuple):
   code: np.ndarray  # [N, L, D] uint8
   offset: np.ndarray  # [L, D] float32
   scale: np.ndarray  # [L, D] float32, >= 0
-
-
-def hashes(images: np.ndarray) -> np.ndarray:
-  """One 64-bit hash per image, of its 8-bit pixels and its shape.
-
-  Pixels are rounded to 1/255, so rounding errors of another machine don't
-  matter; halfway values, which a colour of 0.5 makes often, always go down.
-
-  Args:
-    images: [N, H, W, C] float in [0, 1], or uint8.
-
-  Returns:
-    [N] uint64.
-  """
-  found = np.empty(len(images), np.uint64)
-  for i, image in enumerate(images):
-    image = np.asarray(image)
-    if image.dtype != np.uint8:
-      image = np.floor(255 * image + np.float32(0.49)).astype(np.uint8)
-    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=8)
-    digest.update(np.ascontiguousarray(image))
-    found[i] = int.from_bytes(digest.digest(), 'little')
-  return found
 
 
 def quantise(latents: np.ndarray) -> Quantised:
@@ -111,15 +88,13 @@ def save(
   code = zlib.compress(quantised.code.transpose(1, 2, 0).tobytes(), 9)
   parts = quantised._asdict() | {
     'code': np.frombuffer(code, np.uint8),
-    'hash': hashes(images),
+    'hash': image_hash.image_hashes(images),
   }
-  checkpoints.save_npz(path, parts, {'kind': _KIND} | dict(metadata))
+  files.save_npz(path, parts, metadata, kind=_KIND)
 
 
 def _read(path):
-  parts, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  parts, metadata = files.load_npz(path, kind=_KIND)
   if not _is_whole(parts):
     raise ValueError(f'{path}: corrupt, its arrays are not those of latents')
   return parts, metadata
@@ -178,7 +153,7 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
   """
   parts, _ = _read(path)
   order = np.argsort(parts['hash'], kind='stable')
-  known, wanted = parts['hash'][order], hashes(images)
+  known, wanted = parts['hash'][order], image_hash.image_hashes(images)
   place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
   missing = known[place] != wanted
   if missing.any():

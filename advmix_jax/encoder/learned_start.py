@@ -33,7 +33,7 @@ import optax
 from advmix_jax import classifiers, datasets, ops, types
 from advmix_jax.encoder import algorithm1
 from advmix_jax.generators import mixing
-from advmix_jax.runtime import checkpoints, loop
+from advmix_jax.runtime import files, loop
 
 _KIND = 'learned_start'
 
@@ -292,7 +292,7 @@ def _batch_fn(rng, images, config):
 def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
   """Writes a learned start as a portable `.npz`, in 16-bit numbers."""
   half = jax.tree.map(lambda a: np.asarray(a, np.float16), params)
-  checkpoints.save_npz(path, half, {'kind': _KIND} | metadata)
+  files.save_npz(path, half, metadata, kind=_KIND)
 
 
 def load(
@@ -309,9 +309,7 @@ def load(
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
     ValueError: it was trained for another generator.
   """
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
+  params, metadata = files.load_npz(path, kind=_KIND)
   trained_for = metadata.get('generator')
   if generator_hash is not None and trained_for != generator_hash:
     raise ValueError(

@@ -21,7 +21,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import datasets, types
-from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import latents_file, pipeline
 from advmix_jax.generators import ideal
 from advmix_jax.runtime import shipped
@@ -62,7 +62,7 @@ def load_latents(
       )
     return found
   wanted = pipeline.provenance(config)
-  name = f'{colored_mnist.image_hash(dataset.image)[:16]}.npz'
+  name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
   for path in (*(shipped.DATA / name for name in _SHIPPED), cache):
     found = _lookup(path, dataset.image, wanted)

@@ -34,7 +34,7 @@ import optax
 
 from advmix_jax import classifiers, datasets, ops, types
 from advmix_jax.datasets.digits import NUM_CLASSES, Digits
-from advmix_jax.runtime import checkpoints, loop
+from advmix_jax.runtime import files, loop
 
 BLOCKS = 3
 _KIND = 'perceptual_network'
@@ -215,7 +215,7 @@ def _normalised(params, rng, ink):
 
 def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
   """Writes a perceptual network as a portable `.npz`."""
-  checkpoints.save_npz(path, params, {'kind': _KIND} | metadata)
+  files.save_npz(path, params, metadata, kind=_KIND)
 
 
 def load(
@@ -226,7 +226,4 @@ def load(
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {_KIND}')
-  return make_features_fn(params)
+  return make_features_fn(files.load_npz(path, kind=_KIND)[0])

@@ -4,19 +4,18 @@
   w, errors = pipeline.encode_to_file(setting, images, 'latents.npz')
   curves = pipeline.compare_starts(setting, images[:100])
 
-A setting holds what `encoder.encode` needs: the generator of
+A setting holds what `algorithm1.encode` needs: the generator of
 `config.generator.path` ('' = the shipped one), the learned start that lies
 beside it, and a perceptual network: the one beside it if there is one, else the
 shipped one. What they and the options are goes to the file as provenance, which
 tells whether a file of latents is what a config would make today.
 
-Contents: Setting, fingerprint, features_path, provenance,
-load_setting, encode_to_file, compare_starts.
+Contents: Setting, features_path, provenance, load_setting, encode_to_file,
+compare_starts.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pathlib
@@ -36,7 +35,7 @@ from advmix_jax.encoder import (
   shards,
 )
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import hosts, locks, shipped
+from advmix_jax.runtime import files, hosts, locks, shipped
 
 
 class Setting(NamedTuple):
@@ -49,11 +48,6 @@ class Setting(NamedTuple):
   config: ml_collections.ConfigDict  # of encoder.default_config
   provenance: dict[str, Any]
   parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
-
-
-def fingerprint(path: str | os.PathLike) -> str:
-  """SHA-256 of a file, in hexadecimal digits."""
-  return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
 def features_path(folder: str | os.PathLike) -> pathlib.Path:
@@ -79,11 +73,11 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   del options['path']  # Of finished latents, which are not made.
   start = None
   if config.encoder.start == 'network':
-    start = fingerprint(_start_path(config))
+    start = files.file_hash(_start_path(config))
   return {
     'encoder': options,
-    'generator': fingerprint(path),
-    'features': fingerprint(features_path(path.parent)),
+    'generator': files.file_hash(path),
+    'features': files.file_hash(features_path(path.parent)),
     'start': start,
   }
 

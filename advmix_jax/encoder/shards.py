@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from advmix_jax.encoder import latents_file
-from advmix_jax.runtime import checkpoints
+from advmix_jax.datasets import image_hash
+from advmix_jax.runtime import files
 
 _KIND = 'shard'
 
@@ -47,20 +47,18 @@ def make_shards(folder: str | os.PathLike, *, setting: str) -> Shards:
 
   def path(first, images):
     digest = hashlib.sha256(f'{first} {setting}'.encode())
-    digest.update(latents_file.hashes(images).tobytes())
+    digest.update(image_hash.image_hashes(images).tobytes())
     return folder / f'{digest.hexdigest()[:32]}.npz'
 
   def load(first, images):
     try:
-      parts, metadata = checkpoints.load_npz(path(first, images))
+      parts, _ = files.load_npz(path(first, images), kind=_KIND)
     except (FileNotFoundError, ValueError):
-      return None
-    if metadata != {'kind': _KIND}:
       return None
     return tuple(parts[str(i)] for i in range(len(parts)))
 
   def save(first, images, parts):
     named = {str(i): part for i, part in enumerate(parts)}
-    checkpoints.save_npz(path(first, images), named, {'kind': _KIND})
+    files.save_npz(path(first, images), named, {}, kind=_KIND)
 
   return Shards(load, save)

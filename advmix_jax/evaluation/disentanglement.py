@@ -22,7 +22,7 @@ import numpy as np
 
 from advmix_jax import types
 from advmix_jax.evaluation import judge as judges
-from advmix_jax.evaluation import outcomes
+from advmix_jax.report import statistics
 
 _CONFIDENT = 0.9  # Probability above which a judge is called confident.
 
@@ -100,7 +100,7 @@ def _triples(rng, generator, params, num_mixes, batch_size):
 
 
 def _share(hits):
-  low, high = outcomes.wilson_interval(int(hits.sum()), len(hits))
+  low, high = statistics.wilson_interval(int(hits.sum()), len(hits))
   return float(hits.mean()), [low, high]
 
 

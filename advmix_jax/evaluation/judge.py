@@ -28,7 +28,7 @@ import numpy as np
 import optax
 
 from advmix_jax import classifiers, datasets, types
-from advmix_jax.runtime import checkpoints, loop, shipped
+from advmix_jax.runtime import files, loop, shipped
 
 SHIPPED = shipped.DATA / 'judge.npz'
 _KIND = 'judge'
@@ -162,7 +162,7 @@ def save(
   path: str | os.PathLike, judge: Judge, metadata: Mapping[str, Any]
 ) -> None:
   """Writes a judge's network as a portable `.npz`."""
-  checkpoints.save_npz(path, judge.params, {'kind': _KIND, **metadata})
+  files.save_npz(path, judge.params, metadata, kind=_KIND)
 
 
 def load(path: str | os.PathLike = SHIPPED, *, view_fn: ViewFn) -> Judge:
@@ -175,7 +175,5 @@ def load(path: str | os.PathLike = SHIPPED, *, view_fn: ViewFn) -> Judge:
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != _KIND:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected a judge')
+  params, _ = files.load_npz(path, kind=_KIND)
   return Judge(params, view_fn)

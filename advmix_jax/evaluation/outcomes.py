@@ -6,15 +6,13 @@ budget curves and the CSV are made from it alone, without a model:
   results = summarise(clean, outcomes, attack=config.eval.attack)
   text = csv_text(outcomes)
 
-Contents: wilson_interval, num_random_draws, Outcomes, correct, summarise,
-csv_text.
+Contents: num_random_draws, Outcomes, correct, summarise, csv_text.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -22,39 +20,7 @@ import numpy as np
 
 from advmix_jax import attacks
 from advmix_jax.evaluation.measures import Attacked
-
-_Z95 = 1.959963984540054  # 97.5% quantile of the standard normal.
-
-
-def wilson_interval(
-  successes: int, total: int, *, z: float = _Z95
-) -> tuple[float, float]:
-  """Wilson's score interval of a proportion.
-
-  Args:
-    successes: Number of successes, in [0, total].
-    total: Number of trials.
-    z: Normal quantile; the default makes a 95% interval.
-
-  Returns:
-    (low, high) in [0, 1], the two p with
-    |successes / total - p| = z * sqrt(p * (1 - p) / total). (0, 1) for no
-    trials.
-
-  Raises:
-    ValueError: `successes` isn't in [0, total].
-  """
-  if not 0 <= successes <= total:
-    raise ValueError(f'successes is {successes}, expected 0 to total, {total}')
-  if total == 0:
-    return 0.0, 1.0
-  p, ratio = successes / total, z * z / total
-  center = (p + ratio / 2) / (1 + ratio)
-  half = math.sqrt(p * (1 - p) * ratio + ratio * ratio / 4) / (1 + ratio)
-  # Rounding may not move the ends that are exact.
-  low = 0.0 if successes == 0 else center - half
-  high = 1.0 if successes == total else center + half
-  return low, high
+from advmix_jax.report import statistics
 
 
 def num_random_draws(attack: ml_collections.ConfigDict) -> int:
@@ -109,7 +75,9 @@ def summarise(
   intervals = {}
   for name, good in {'clean': clean, **correct(outcomes)}.items():
     results[f'{name}_accuracy'] = float(np.mean(good))
-    intervals[name] = list(wilson_interval(int(good.sum()), len(good)))
+    intervals[name] = list(
+      statistics.wilson_interval(int(good.sum()), len(good))
+    )
   budget = np.asarray(
     attacks.accuracy_by_budget(
       outcomes.attacked.first_success,

@@ -53,8 +53,8 @@ from advmix_jax.evaluation.outcomes import (
   num_random_draws,
   summarise,
 )
-from advmix_jax.report import pages, report
-from advmix_jax.runtime import checkpoints
+from advmix_jax.report import pages
+from advmix_jax.runtime import files, pictures
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
 _ATOL = 1e-3  # Logits of other batch sizes: float32 sums in another order.
@@ -208,12 +208,12 @@ def evaluate_run(
   results = summarise(clean, outcomes, attack=attack)
   results['gates'] = gates(subject, batch.image, outcomes, **size)
   output = pathlib.Path(output or workdir)
-  report.write_text(output / 'per_example.csv', csv_text(outcomes))
-  pictures = _pictures(subject, batch, outcomes, config.seed)
-  checkpoints.save_npz(output / 'pictures.npz', pictures, {'seed': config.seed})
+  files.write_text(output / 'per_example.csv', csv_text(outcomes))
+  shown = _pictures(subject, batch, outcomes, config.seed)
+  files.save_npz(output / 'pictures.npz', shown, {'seed': config.seed})
   record = {'method': config.method, 'seed': config.seed} | results
-  page = pages.comparison([record], [pictures])
-  report.write_text(output / 'report.html', page)
+  page = pages.comparison([record], [shown])
+  files.write_text(output / 'report.html', page)
   return results
 
 
@@ -269,9 +269,7 @@ def _pictures(subject, batch, outcomes, seed):
   }
   return {
     'label': batch.label,
-    'images': {
-      name: np.uint8(np.clip(x, 0, 1) * 255 + 0.5) for name, x in shown.items()
-    },
+    'images': {name: pictures.to_uint8(x) for name, x in shown.items()},
     'probabilities': {
       name: np.asarray(jax.nn.softmax(predict(subject, x, batch_size=n)))
       for name, x in shown.items()

@@ -15,11 +15,10 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
 from advmix_jax import datasets, ops, types
 from advmix_jax.generators import gan, stylegan
-from advmix_jax.runtime import checkpoints, locks, loop
+from advmix_jax.runtime import files, locks, loop, pictures
 
 
 def train(config, workdir: str) -> dict:
@@ -43,7 +42,7 @@ def train(config, workdir: str) -> dict:
 
 
 def _train(config, workdir):
-  checkpoints.write_json(workdir / 'config.json', config.to_dict())
+  files.write_json(workdir / 'config.json', config.to_dict())
   data = datasets.load(config.data, 'train')
   _check_classes(config.network, data.label)
   # Threefry compiles for a second per shape, rbg for a tenth.
@@ -168,16 +167,6 @@ def mixing_grid(generator, params, rng, *, rows=10, columns=10) -> jax.Array:
   return jnp.clip(jnp.concatenate([top[None], body]), 0, 1)
 
 
-def save_grid(path, grid) -> None:
-  """Writes [rows, columns, H, W, C] in [0, 1] as one PNG, twice as large."""
-  rows, columns, h, w, c = grid.shape
-  image = np.asarray(grid).transpose(0, 2, 1, 3, 4)
-  image = np.round(image.reshape(rows * h, columns * w, c) * 255)
-  picture = Image.fromarray(image.astype(np.uint8))
-  picture = picture.resize((2 * columns * w, 2 * rows * h), Image.NEAREST)
-  checkpoints.write_atomically(path, lambda f: picture.save(f, 'png'))
-
-
 @functools.lru_cache(maxsize=8)  # The same function is compiled once.
 def _grid_fn(generator):
   return jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))
@@ -200,4 +189,6 @@ def _picture(config, workdir, state, images):
     return
   path = workdir / 'samples' / f'{images // 1000:06d}k.png'
   generator = stylegan.make_generator(config.network)
-  save_grid(path, _grid_fn(generator)(state.average))
+  cells = np.asarray(_grid_fn(generator)(state.average))
+  cells = np.round(255 * cells).astype(np.uint8)
+  pictures.write_png(path, pictures.grid(cells), scale=2)

@@ -18,7 +18,7 @@ truncate, save, load, load_discriminator.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import haiku as hk
 import jax
@@ -32,7 +32,11 @@ from advmix_jax.generators.stylegan_modules import (
   Synthesis,
   num_layers,
 )
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
+
+# What a file's metadata says that it holds.
+GENERATOR_KIND = 'stylegan_generator'
+DISCRIMINATOR_KIND = 'stylegan_discriminator'
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -286,11 +290,24 @@ def truncate(
 
 
 def save(
-  path: str, config: ml_collections.ConfigDict, params: types.Params, **more
+  path: str,
+  config: ml_collections.ConfigDict,
+  params: types.Params,
+  *,
+  kind: str = GENERATOR_KIND,
+  **more: Any,
 ) -> None:
-  """Writes a portable `.npz` with the parameters and their architecture."""
-  metadata = {'kind': 'stylegan_generator', 'config': config.to_dict()} | more
-  checkpoints.save_npz(path, params, metadata)
+  """Writes a portable `.npz` with the parameters and their architecture.
+
+  Args:
+    path: The file to write.
+    config: The network's, as of `default_config`.
+    params: Its parameters.
+    kind: GENERATOR_KIND or DISCRIMINATOR_KIND.
+    **more: Further metadata.
+  """
+  metadata = {'config': config.to_dict()} | more
+  files.save_npz(path, params, metadata, kind=kind)
 
 
 def load(path: str) -> tuple[types.Generator, types.Params]:
@@ -299,22 +316,18 @@ def load(path: str) -> tuple[types.Generator, types.Params]:
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  config, params = _load(path, 'stylegan_generator')
+  config, params = _load(path, GENERATOR_KIND)
   return make_generator(config), params
 
 
 def load_discriminator(path: str) -> tuple[DiscriminatorFns, types.Params]:
   """Reads what the converter wrote with --network=D; raises as `load`."""
-  config, params = _load(path, 'stylegan_discriminator')
+  config, params = _load(path, DISCRIMINATOR_KIND)
   return make_discriminator(config), params
 
 
 def _load(path, kind):
-  params, metadata = checkpoints.load_npz(path)
-  if metadata.get('kind') != kind:
-    raise ValueError(
-      f'{path} holds {metadata.get("kind")!r}, expected a {kind}'
-    )
+  params, metadata = files.load_npz(path, kind=kind)
   config = default_config()
   config.update(metadata['config'])
   return config, params

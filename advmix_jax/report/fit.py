@@ -1,11 +1,12 @@
 """How well latents fit their images: a histogram, the worst, and curves.
 
-  print(fit_report.histogram(errors))
-  for line in fit_report.worst(errors, 10): print(line)
-  png = fit_report.worst_grid(errors, images, reconstructions)
-  png = fit_report.curves_plot({'average': curve, 'network': curve})
+  print(fit.histogram(errors))
+  for line in fit.worst(errors, 10): print(line)
+  png = fit.worst_grid(errors, images, reconstructions)
+  png = fit.curves_plot({'average': curve, 'network': curve})
 
-Errors are mean squared errors of pixels in [0, 1], as `encoder.encode` returns.
+Errors are mean squared errors of pixels in [0, 1], as `algorithm1.encode`
+returns them.
 
 Contents: histogram, worst, table, flagged, worst_grid, curves_plot,
 curves_table.
@@ -17,7 +18,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from advmix_jax.report import report
+from advmix_jax.report import figures
 
 _WIDTH = 40  # Characters of the longest bar.
 
@@ -78,7 +79,7 @@ def worst_grid(
     images, reconstructions: [n, H, W, 3].
   """
   captions = [[''] * len(errors), [f'{e:.3f}' for e in errors]]
-  return report.picture_grid(
+  return figures.picture_grid(
     np.stack([images, reconstructions]),
     row_names=('image', 'reconstruction'),
     captions=captions,
@@ -87,7 +88,7 @@ def worst_grid(
 
 def curves_plot(curves: Mapping[str, Sequence[float]]) -> bytes:
   """A PNG of error against steps, from step 0, one line per start."""
-  return report.line_plot(
+  return figures.line_plot(
     {name: (range(len(y)), y) for name, y in curves.items()},
     x_label='steps of Algorithm 1',
     y_label='mean squared error',

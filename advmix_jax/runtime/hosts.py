@@ -7,7 +7,7 @@
 
 All processes run the same program on the same run folder, which has to be on a
 file system that they share. Files are written by the first one alone, see
-checkpoints.write_atomically.
+files.write_atomically.
 
 Contents: initialize, is_first, barrier, any_of.
 """

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import filelock
 
-from advmix_jax.runtime import checkpoints, hosts
+from advmix_jax.runtime import files, hosts
 
 _FILE = 'lock'
 _OWNER = 'lock.json'  # Who holds it, for the one who is refused.
@@ -48,7 +48,7 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
     ) from None
   try:
     owner = {'pid': os.getpid(), 'host': socket.gethostname()}
-    checkpoints.write_json(workdir / _OWNER, owner)
+    files.write_json(workdir / _OWNER, owner)
     yield
   finally:
     (workdir / _OWNER).unlink(missing_ok=True)

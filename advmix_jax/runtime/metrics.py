@@ -24,7 +24,7 @@ from typing import Any
 
 import tqdm
 
-from advmix_jax.runtime import checkpoints, hosts
+from advmix_jax.runtime import files, hosts
 
 # (step, {name: number}) -> None
 WriteFn = Callable[[int, Mapping[str, float]], None]
@@ -84,7 +84,7 @@ def truncate(workdir: str | os.PathLike, step: int) -> None:
   """Drops the records after `step`, where a resumed run starts again."""
   kept = [r for r in read(workdir) if r['step'] <= step]
   text = ''.join(json.dumps(r) + '\n' for r in kept)
-  checkpoints.write_atomically(
+  files.write_atomically(
     pathlib.Path(workdir) / _FILE, lambda f: f.write(text.encode())
   )
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import ml_collections
 
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def claim_workdir(
   check_workdir(config, workdir)
   path = pathlib.Path(workdir) / 'config.json'
   if not path.exists():
-    checkpoints.write_json(path, plain(config))
+    files.write_json(path, plain(config))
 
 
 def load_workdir(workdir: str | os.PathLike) -> ml_collections.ConfigDict:

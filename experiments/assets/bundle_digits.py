@@ -24,6 +24,7 @@ from absl import app, flags
 
 from advmix_jax.datasets import digits
 from advmix_jax.datasets.digits import load_digits
+from advmix_jax.runtime import files
 
 DATA_DIR = flags.DEFINE_string('data_dir', 'mnist', 'Folder of the IDX files.')
 OUTPUT = flags.DEFINE_string('output', str(digits.EMBEDDED_PATH), 'File made.')
@@ -32,16 +33,15 @@ NUM_TEST = flags.DEFINE_integer('num_test', 2_000, 'Test digits kept.')
 
 
 def bundle(data_dir: str, output: str, num_train: int, num_test: int) -> None:
-  """Writes the digits to a temporary file, then renames it to `output`."""
+  """Writes the digits to `output`, atomically."""
   arrays = {}
   for split, limit in (('train', num_train), ('test', num_test)):
     data = load_digits('idx', split, data_dir=data_dir, limit=limit)
     arrays[f'{split}_image'] = data.image
     arrays[f'{split}_label'] = data.label.astype(np.uint8)
-  temporary = f'{output}.{os.getpid()}.tmp'
-  with open(temporary, 'wb') as file:
-    np.savez_compressed(file, **arrays)
-  os.replace(temporary, output)
+  files.write_atomically(
+    output, lambda file: np.savez_compressed(file, **arrays)
+  )
 
 
 def main(argv: list[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from helpers import nvlabs_fixture
 
 from advmix_jax.generators import stylegan, stylegan_modules
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 from checkpoints_convert import convert, nvlabs_pickle
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -432,7 +432,7 @@ def test_conversion_and_export_load_as_the_same_network(tmp_path):
   source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.generator()))
   metadata = convert.convert_file(source, target)
   digest = hashlib.sha256(source.read_bytes()).hexdigest()
-  stored = checkpoints.load_npz(target)[1]
+  stored = files.load_npz(target)[1]
   assert stored['source']['sha256'] == digest
   assert 'CC BY-NC 4.0' in stored['licence'] == metadata['licence']
   generator, params, config = _generator()
@@ -443,7 +443,7 @@ def test_conversion_and_export_load_as_the_same_network(tmp_path):
   assert loaded[5:] == generator[5:]  # Sizes and the split.
   for other in (again, third):
     jax.tree.map(np.testing.assert_array_equal, other, params)
-  with pytest.raises(ValueError, match='expected a stylegan_discriminator'):
+  with pytest.raises(ValueError, match='expected stylegan_discriminator'):
     stylegan.load_discriminator(target)
   with pytest.raises(ValueError, match="no network 'D', expected one of 'Gs'"):
     convert.convert_file(source, target, network='D')

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from advmix_jax import classifiers, datasets, methods
 from advmix_jax.datasets import digits
 from advmix_jax.encoder import algorithm1, latents_file
-from advmix_jax.runtime import checkpoints, cli
+from advmix_jax.runtime import cli, files
 
 FUZZ = settings(
   max_examples=60,
@@ -78,13 +78,13 @@ def test_a_gzip_that_unpacks_to_anything_is_cut_off(tmp_path, monkeypatch):
 def _npz():
   path = pathlib.Path('unused')
   file = io.BytesIO()
-  original = checkpoints.write_atomically
+  original = files.write_atomically
   try:
-    checkpoints.write_atomically = lambda path, write: write(file)
+    files.write_atomically = lambda path, write: write(file)
     w = np.arange(6.0).reshape(2, 3)
-    checkpoints.save_npz(path, {'a': {'w': w, 'b': np.ones(3)}}, {'kind': 'x'})
+    files.save_npz(path, {'a': {'w': w, 'b': np.ones(3)}}, {'kind': 'x'})
   finally:
-    checkpoints.write_atomically = original
+    files.write_atomically = original
   return file.getvalue()
 
 
@@ -94,7 +94,7 @@ def test_npz(tmp_path, damage):
   path = tmp_path / 'x.npz'
   path.write_bytes(_damaged(_npz(), damage))
   try:
-    params, metadata = checkpoints.load_npz(path)
+    params, metadata = files.load_npz(path)
   except ValueError as e:
     return _one_line(e)
   # The sums of a zip file miss only what is in its own records.
@@ -105,7 +105,7 @@ def test_a_compressed_npz_is_refused(tmp_path):
   path = tmp_path / 'bomb.npz'
   np.savez_compressed(path, w=np.zeros(10**6))
   with pytest.raises(ValueError, match="'w.npy' is compressed"):
-    checkpoints.load_npz(path)
+    files.load_npz(path)
 
 
 def test_an_array_that_claims_a_terabyte_is_refused(tmp_path):
@@ -115,7 +115,7 @@ def test_an_array_that_claims_a_terabyte_is_refused(tmp_path):
   with zipfile.ZipFile(tmp_path / 'x.npz', 'w') as f:
     f.writestr('__metadata__.npy', file.getvalue())
   with pytest.raises(ValueError, match='corrupt, or not a file of this'):
-    checkpoints.load_npz(tmp_path / 'x.npz')
+    files.load_npz(tmp_path / 'x.npz')
 
 
 _IMAGES = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
@@ -152,8 +152,8 @@ def test_latents_whose_arrays_do_not_fit(tmp_path, change):
   path = tmp_path / 'x.npz'
   w = np.random.default_rng(1).normal(size=(4, 3, 5))
   latents_file.save(path, w, images=_IMAGES, metadata={})
-  parts, metadata = checkpoints.load_npz(path)
-  checkpoints.save_npz(path, parts | change, metadata)
+  parts, metadata = files.load_npz(path)
+  files.save_npz(path, parts | change, metadata)
   with pytest.raises(ValueError, match='corrupt'):
     latents_file.load(path, _IMAGES)
 

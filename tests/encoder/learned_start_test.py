@@ -1,6 +1,7 @@
 """Claims about advmix_jax/inversion.py, on a tiny untrained generator."""
 
 import functools
+import tempfile
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import pytest
 
 from advmix_jax.encoder import algorithm1, learned_start
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 L, S, D = 6, 4, 6
 
@@ -48,15 +49,17 @@ def _config(**changes):
 
 def _train(images, **changes):
   generator, params = _generator()
-  return learned_start.train(
-    jax.random.key(1),
-    images,
-    generator=generator,
-    generator_params=params,
-    features_fn=_features,
-    config=_config(**changes),
-    encoder_config=algorithm1.default_config(),
-  )
+  with tempfile.TemporaryDirectory() as workdir:
+    return learned_start.train(
+      jax.random.key(1),
+      images,
+      workdir,
+      generator=generator,
+      generator_params=params,
+      features_fn=_features,
+      config=_config(**changes),
+      encoder_config=algorithm1.default_config(),
+    )
 
 
 def _samples(n, seed=7):
@@ -134,6 +137,6 @@ def test_foreign_starts_are_refused(tmp_path):
   with pytest.raises(ValueError, match='inverts generator abc, expected xyz'):
     learned_start.load(path, generator_hash='xyz')
   learned_start.load(path)
-  checkpoints.save_npz(path, {}, {'kind': 'latents'})
+  files.save_npz(path, {}, {'kind': 'latents'})
   with pytest.raises(ValueError, match="holds 'latents', expected"):
     learned_start.load(path)

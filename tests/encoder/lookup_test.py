@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from advmix_jax import datasets, generators, types
-from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets import colored_mnist, image_hash
 from advmix_jax.datasets.digits import load_digits
 from advmix_jax.encoder import algorithm1, latents_file, lookup, pipeline
 from advmix_jax.generators import ideal, stylegan
-from advmix_jax.runtime import shipped
+from advmix_jax.runtime import files, shipped
 
 
 def _network():
@@ -102,7 +102,7 @@ def test_cached_latents_of_another_setting_are_not_taken(
   change, release, tmp_path, monkeypatch
 ):
   data = _dataset()
-  name = f'{colored_mnist.image_hash(data.image)[:16]}.npz'
+  name = f'{image_hash.set_name(data.image)}.npz'
   metadata = pipeline.provenance(_config(release)) | change
   latents_file.save(
     tmp_path / 'latents' / name,
@@ -136,7 +136,7 @@ def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
 
 
 def test_the_shipped_generator_and_its_latents_belong_together():
-  digest = pipeline.fingerprint(shipped.DATA / 'generator.npz')
+  digest = files.file_hash(shipped.DATA / 'generator.npz')
   for name in ('latents_train.npz', 'latents_test.npz'):
     metadata = latents_file.load_metadata(shipped.DATA / name)
     assert metadata['generator'] == digest

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import load_digits
 from advmix_jax.encoder import perceptual
-from advmix_jax.runtime import checkpoints
+from advmix_jax.runtime import files
 
 
 def _params(widths, seed=0):
@@ -92,13 +93,14 @@ def test_trained_network_knows_digits_and_levels_weigh_alike(tmp_path):
   digits = load_digits('embedded', 'train', limit=800)
   config = perceptual.default_config()
   config.update(widths=(4, 8, 8), epochs=1, batch_size=32)
-  params = perceptual.train(jax.random.key(0), digits, config=config)
+  params = perceptual.train(jax.random.key(0), digits, tmp_path, config=config)
   perceptual.save(
     tmp_path / 'features.npz', params, {'config': config.to_dict()}
   )
   features_fn = jax.jit(perceptual.load(tmp_path / 'features.npz'))
   test = load_digits('embedded', 'train', limit=500)
-  images = colored_mnist.make(test, sigma=0.0, seed=3, biased=False).image
+  data = colored_mnist.make(test, sigma=0.0, seed=3, biased=False)
+  images = datasets.to_float(data.image)
   levels = features_fn(images)
   for level in levels:
     # Normalised on uniform colours; these ten are brighter.
@@ -112,7 +114,7 @@ def test_trained_network_knows_digits_and_levels_weigh_alike(tmp_path):
 
 def test_foreign_and_missing_files_are_refused(tmp_path):
   path = tmp_path / 'other.npz'
-  checkpoints.save_npz(path, {'a': np.ones(1)}, {'kind': 'judge'})
+  files.save_npz(path, {'a': np.ones(1)}, {'kind': 'judge'})
   with pytest.raises(ValueError, match="holds 'judge', expected"):
     perceptual.load(path)
   with pytest.raises(FileNotFoundError, match='nowhere.npz'):

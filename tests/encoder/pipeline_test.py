@@ -14,6 +14,7 @@ from advmix_jax.encoder import (
   shards,
 )
 from advmix_jax.generators import stylegan
+from advmix_jax.runtime import files, shipped
 
 
 def _vgg_params():
@@ -30,14 +31,14 @@ def _vgg_params():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
   """A data folder with a generator, its learned start and features."""
-  monkeypatch.setattr(pipeline, 'DATA', tmp_path)
+  monkeypatch.setattr(shipped, 'DATA', tmp_path)
   config = stylegan.default_config()
   config.update(resolution=16, fmaps=(4, 4, 4), dlatent_size=4, split=4)
   generator = stylegan.make_generator(config)
   path = tmp_path / 'generator.npz'
   stylegan.save(path, config, generator.init(jax.random.key(0)))
   perceptual.save(tmp_path / 'features.npz', _vgg_params(), {})
-  _save_start(tmp_path / 'encoder.npz', pipeline.fingerprint(path))
+  _save_start(tmp_path / 'encoder.npz', files.file_hash(path))
   return tmp_path
 
 
@@ -49,6 +50,7 @@ def _save_start(path, generator_hash):
   start = learned_start.train(
     jax.random.key(0),
     _images(),
+    path.parent / 'start',
     generator=generator,
     generator_params=params,
     features_fn=perceptual.load(path.with_name('features.npz')),
@@ -63,7 +65,9 @@ def _images():
 
 
 def _config(**changes):
-  config = ml_collections.ConfigDict({'generator': {'path': ''}})
+  config = ml_collections.ConfigDict(
+    {'generator': {'path': ''}, 'parallel': 'pmap'}
+  )
   config.encoder = algorithm1.default_config()
   config.encoder.update(steps=2, batch_size=4, average_draws=20)
   config.encoder.update(changes)
@@ -80,7 +84,7 @@ def test_file_holds_what_was_found_and_how(folder):
   np.testing.assert_allclose(errors, expected, atol=1e-2)  # 8-bit latents.
   metadata = latents_file.load_metadata(path)
   assert metadata['encoder']['steps'] == 2
-  assert metadata['generator'] == pipeline.fingerprint(folder / 'generator.npz')
+  assert metadata['generator'] == files.file_hash(folder / 'generator.npz')
   np.testing.assert_allclose(metadata['mean_squared_error'], errors.mean())
 
 

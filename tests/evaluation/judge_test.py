@@ -32,7 +32,7 @@ def test_a_file_that_is_no_judge_is_refused(tmp_path):
   made = judge.Judge({'a': {'b': np.ones(1)}}, view_fn)
   judge.save(tmp_path / 'judge.npz', made, {})
   judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
-  with pytest.raises(ValueError, match='expected a judge'):
+  with pytest.raises(ValueError, match='expected judge'):
     path = judge.SHIPPED.with_name('generator.npz')
     judge.load(path, view_fn=view_fn)
 

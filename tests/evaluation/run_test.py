@@ -7,7 +7,6 @@ Algorithm 2, which can lower z_⊥ by eps, where a start is below eps - z_∥.
 """
 
 import json
-import math
 import os
 import pathlib
 import subprocess
@@ -18,14 +17,12 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from advmix_jax import classifiers, types
 from advmix_jax.evaluation import measures, outcomes
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.generators import stylegan
-from advmix_jax.report import pages
+from advmix_jax.report import pages, statistics
 from advmix_jax.runtime import shipped
 
 N = 23  # No multiple of any batch size below.
@@ -95,37 +92,6 @@ def draws(rng, numbers):
 
   rows = [jax.vmap(lambda i, n=n: one(n, i))(jnp.arange(N)) for n in numbers]
   return np.stack(rows)
-
-
-@pytest.mark.parametrize(
-  'successes, total, low, high',
-  [  # Newcombe 1998, Table I, method 3, to its four digits.
-    (81, 263, 0.2553, 0.3662),
-    (15, 148, 0.0624, 0.1605),
-    (0, 20, 0.0000, 0.1611),
-    (1, 29, 0.0061, 0.1718),
-  ],
-)
-def test_wilson_interval_of_the_literature(successes, total, low, high):
-  interval = outcomes.wilson_interval(successes, total)
-  np.testing.assert_allclose(interval, (low, high), atol=5e-5)
-
-
-@given(st.integers(1, 10_000), st.data())
-def test_wilson_ends_solve_their_equation(total, data):
-  successes = data.draw(st.integers(0, total))
-  p = successes / total
-  for end in outcomes.wilson_interval(successes, total, z=2.0):
-    assert 0 <= end <= 1
-    distance = 2.0 * math.sqrt(end * (1 - end) / total)
-    assert abs(p - end) == pytest.approx(distance, abs=1e-9)
-
-
-def test_wilson_interval_of_nothing_and_of_nonsense():
-  assert outcomes.wilson_interval(0, 0) == (0.0, 1.0)
-  assert outcomes.wilson_interval(7, 7)[1] == 1.0
-  with pytest.raises(ValueError, match='successes is 8'):
-    outcomes.wilson_interval(8, 7)
 
 
 def test_random_failures_are_those_of_brute_force():
@@ -306,7 +272,7 @@ def test_summary_of_fixed_outcomes():
   assert results['perturbed_attack']['N_r'] == 2
   assert results['perturbed_attack']['K'] == 1
   assert results['num_attacked'] == 4 and results['num_random_draws'] == 4
-  low, high = outcomes.wilson_interval(4, 5)
+  low, high = statistics.wilson_interval(4, 5)
   assert results['ci95']['clean'] == [low, high]
 
 
@@ -357,7 +323,7 @@ def test_evaluate_run_writes_what_it_saw(toy_run, tmp_path):
     output=tmp_path / 'again',
   )
   assert results['num_attacked'] == 10
-  assert results['ci95']['clean'] == list(outcomes.wilson_interval(N, N))
+  assert results['ci95']['clean'] == list(statistics.wilson_interval(N, N))
   lines = (tmp_path / 'again' / 'per_example.csv').read_text().splitlines()
   assert len(lines) == 11
   broken = [line.split(',')[8] for line in lines[1:]].count('0')

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from advmix_jax.runtime import checkpoints, hosts
+from advmix_jax.runtime import files, hosts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _RUN = (
@@ -103,8 +103,7 @@ def test_two_processes_do_what_one_does(kind, start, tmp_path):
   assert 'mnist' not in outputs[1] and 'advmix' not in outputs[1]
   assert _results(tmp_path / 'two') == _results(tmp_path / 'one')
   (a, _), (b, _) = (
-    checkpoints.load_npz(tmp_path / n / 'classifier.npz')
-    for n in ('one', 'two')
+    files.load_npz(tmp_path / n / 'classifier.npz') for n in ('one', 'two')
   )
   for name, value in a['linear/logits'].items():
     # Sums in another order; Adam's first steps are of the rate's size, 1e-3.

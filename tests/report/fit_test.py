@@ -1,4 +1,4 @@
-"""Claims about advmix_jax/fit_report.py."""
+"""Claims about advmix_jax/report/fit.py."""
 
 import numpy as np
 

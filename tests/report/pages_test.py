@@ -1,5 +1,6 @@
 """Pages and listings of runs, from fixed records."""
 
+import base64
 import io
 import re
 
@@ -76,6 +77,41 @@ def test_page_names_every_run_and_loads_nothing():
   assert page.count('<td>NO</td>') == 2 and 'Worst of 30 random mixes' in page
   assert not re.search(r'https?:|<script|<link|@import|url\(', page)
   assert set(re.findall('src="([^,]*),', page)) == {'data:image/png;base64'}
+
+
+PNG = b'\x89PNG\r\n\x1a\n'
+
+
+def test_page_is_self_contained():
+  text = pages.page(
+    'A & B',
+    [
+      pages.Section('Table', [['h'], ['cell']]),
+      pages.Section('Curve', pictures=[('a "curve"', PNG)]),
+    ],
+  )
+  assert not re.search(r'https?:|//www|<script|<link|@import|url\(', text)
+  (source,) = re.findall(r'(?:src|href)="([^"]*)"', text)
+  kind, _, data = source.partition(',')
+  assert kind == 'data:image/png;base64' and base64.b64decode(data) == PNG
+  assert '<title>A &amp; B</title>' in text and '<h1>A &amp; B</h1>' in text
+  assert 'alt="a &#34;curve&#34;"' in text
+
+
+def test_all_text_is_escaped():
+  bad = '<b> & "it\'s"'
+  shown = pages.Section(bad, [[bad], [bad]], bad, [(bad, PNG)])
+  text = pages.page(bad, [shown])
+  assert text.count('&lt;b&gt; &amp; &#34;it&#39;s&#34;') == 7
+  assert '<b>' not in text and "it's" not in text
+  assert '<p>1 &lt; 2</p>' in pages.page('', [pages.Section('', text='1 < 2')])
+
+
+def test_a_section_has_only_what_it_is_given():
+  text = pages.page('', [pages.Section('Heading')])
+  assert not re.search('<(table|p|img)', text)
+  text = pages.page('', [pages.Section('', [['a', 'b'], ['1', '2']])])
+  assert '<tr><th>a</th><th>b</th></tr>\n<tr><td>1</td><td>2</td></tr>' in text
 
 
 def test_digits_have_one_column_per_class():

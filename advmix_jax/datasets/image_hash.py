@@ -1,0 +1,48 @@
+"""Hashes of images, by which their latents are found again.
+
+  image_hashes(images)  # [N] uint64, one per image
+  set_name(images)      # '3f9a...', for all of them in this order
+
+Both see 8-bit pixels and the shape of an image: uint8 pixels k and float pixels
+k / 255 have one hash, and so do floats that differ by the rounding errors of
+two machines. Halfway values, which a colour of 0.5 makes often, always go down.
+
+Contents: image_hashes, set_name.
+"""
+
+import hashlib
+
+import numpy as np
+
+from advmix_jax.datasets import pixels
+
+
+def image_hashes(images: np.ndarray) -> np.ndarray:
+  """One 64-bit hash per image; files of latents store them.
+
+  Args:
+    images: [N, H, W, C] float in [0, 1], or uint8.
+
+  Returns:
+    [N] uint64.
+  """
+  found = np.empty(len(images), np.uint64)
+  for i, image in enumerate(images):
+    image = pixels.to_uint8(image)
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=8)
+    digest.update(np.ascontiguousarray(image))
+    found[i] = int.from_bytes(digest.digest(), 'little')
+  return found
+
+
+def set_name(images: np.ndarray) -> str:
+  """A name for a set of images, made from their hashes and their order.
+
+  Args:
+    images: [N, H, W, C] float in [0, 1], or uint8.
+
+  Returns:
+    16 hexadecimal digits.
+  """
+  hashes = image_hashes(images).astype('<u8')
+  return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]

@@ -1,0 +1,109 @@
+"""Pictures of a report, as PNG: images in rows, and curves.
+
+  png = figures.picture_grid(images, row_names=['digit', 'mix'])
+  png = figures.line_plot(curves, x_label='restarts', y_label='accuracy')
+
+Contents: picture_grid, line_plot.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import figure
+
+from advmix_jax.runtime import pictures
+
+_DPI = 110
+_CELL = 96 / _DPI  # Inches: three screen pixels per pixel of a 32x32 image.
+
+
+def _save(fig: figure.Figure) -> bytes:
+  """Renders a figure as PNG."""
+  buffer = io.BytesIO()
+  fig.savefig(buffer, format='png', dpi=_DPI, bbox_inches='tight')
+  return buffer.getvalue()
+
+
+def picture_grid(
+  images: np.ndarray,
+  *,
+  row_names: Sequence[str],
+  captions: Sequence[Sequence[str]] | None = None,
+) -> bytes:
+  """Lays pictures out in named rows, each with a caption underneath.
+
+  Args:
+    images: [rows, columns, H, W, C] uint8, or float in [0, 1]; values outside
+      are clipped.
+    row_names: One per row, written at its left.
+    captions: One per picture, or None for pictures alone.
+
+  Returns:
+    A PNG.
+
+  Raises:
+    ValueError: `images` isn't a grid, or there is not one name per row.
+  """
+  images = pictures.to_uint8(images)
+  if images.ndim != 5 or images.shape[0] != len(row_names):
+    raise ValueError(
+      f'picture_grid got images {images.shape} and {len(row_names)} row '
+      'names, expected [rows, columns, H, W, C] and a name per row.'
+    )
+  height, width = images.shape[2:4]
+  gap = max(1, width // 16)
+  below = gap if captions is None else max(gap, height // 4)
+  margins = ((0, 0), (0, 0), (0, below), (0, gap), (0, 0))
+  tiled = pictures.grid(np.pad(images, margins, constant_values=255))
+  axis = _axis_of(tiled, inches_per_pixel=_CELL / height)
+  for i, name in enumerate(row_names):
+    y = i * (height + below) + height / 2
+    axis.text(-gap, y, name, ha='right', va='center', fontsize=8)
+  for i, row in enumerate(captions or ()):
+    y = i * (height + below) + height + gap / 2
+    for j, caption in enumerate(row):
+      x = j * (width + gap) + width / 2
+      axis.text(x, y, caption, ha='center', va='top', fontsize=7)
+  return _save(axis.figure)
+
+
+def _axis_of(image, *, inches_per_pixel):
+  """An axis that one image [H, W, C] fills; x and y count its pixels."""
+  height, width = image.shape[:2]
+  size = (width * inches_per_pixel, height * inches_per_pixel)
+  axis = figure.Figure(figsize=size).add_axes((0, 0, 1, 1))
+  axis.imshow(
+    image,
+    cmap='gray',  # Of images with one channel.
+    vmin=0,
+    vmax=255,
+    interpolation='nearest',
+    extent=(0, width, height, 0),
+  )
+  axis.set_axis_off()
+  return axis
+
+
+def line_plot(
+  curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+  *,
+  x_label: str,
+  y_label: str,
+  log_x: bool = False,
+) -> bytes:
+  """Plots named curves, {name: (x, y)}, from y = 0 up; returns a PNG."""
+  fig = figure.Figure(figsize=(5.6, 3.4))
+  axis = fig.subplots()
+  for name, (x, y) in curves.items():
+    axis.plot(x, y, marker='.', label=name)
+  axis.set(xlabel=x_label, ylabel=y_label)
+  axis.set_ylim(bottom=0)
+  if log_x:
+    axis.set_xscale('log')
+  axis.spines[['top', 'right']].set_visible(False)
+  axis.grid(alpha=0.3)
+  axis.legend(frameon=False, fontsize=8)
+  return _save(fig)

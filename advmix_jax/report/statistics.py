@@ -1,0 +1,78 @@
+"""Intervals: of a proportion, and of the mean of several seeds.
+
+One seed has the Wilson 95% interval over test digits that its record carries;
+several seeds have their mean and the 95% t-interval over seeds (Student's t
+with n - 1 degrees of freedom), which includes what the seed of training
+changes.
+
+Contents: wilson_interval, mean_interval, percent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+
+def wilson_interval(
+  successes: int, total: int, *, confidence: float = 0.95
+) -> tuple[float, float]:
+  """Wilson's score interval of a proportion.
+
+  Args:
+    successes: Number of successes, in [0, total].
+    total: Number of trials.
+    confidence: Of the two-sided interval, in (0, 1).
+
+  Returns:
+    (low, high) in [0, 1], the two p with
+    |successes / total - p| = z * sqrt(p * (1 - p) / total), z the normal
+    quantile of `confidence`. (0, 1) for no trials.
+
+  Raises:
+    ValueError: `successes` isn't in [0, total].
+  """
+  if not 0 <= successes <= total:
+    raise ValueError(f'successes is {successes}, expected 0 to total, {total}')
+  if total == 0:
+    return 0.0, 1.0
+  found = stats.binomtest(successes, total).proportion_ci(confidence, 'wilson')
+  return float(found.low), float(found.high)
+
+
+def mean_interval(
+  values: Sequence[float], *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+  """Mean of independent runs with Student's t-interval.
+
+  Args:
+    values: One number per seed.
+    confidence: Of the two-sided interval, in (0, 1).
+
+  Returns:
+    (mean, low, high) with high - mean = t_{n-1} * s / sqrt(n), s with n - 1
+    in its denominator. One value has no spread: low and high are NaN.
+
+  Raises:
+    ValueError: `values` is empty.
+  """
+  values = np.asarray(values, np.float64)
+  n = values.size
+  if n == 0:
+    raise ValueError('mean_interval got no values, expected at least one.')
+  mean = float(values.mean())
+  if n == 1:
+    return mean, math.nan, math.nan
+  # Not stats.t.interval, which is NaN where all values are equal.
+  t = stats.t.ppf((1 + confidence) / 2, n - 1)
+  half = float(t * stats.sem(values))
+  return mean, mean - half, mean + half
+
+
+def percent(value: float, low: float, high: float) -> str:
+  """'93.1 [92.0, 94.1]' from fractions, clipped to what is possible."""
+  low, high = max(low, 0.0), min(high, 1.0)
+  return f'{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]'

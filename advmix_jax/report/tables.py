@@ -1,0 +1,101 @@
+"""Records of runs to tables, byte for byte the same from the same records.
+
+  print(tables.markdown_table(records))
+
+Contents: Record, method_name, table_rows, interval_note, markdown_table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from advmix_jax.report import statistics
+
+Record = Mapping[str, Any]  # What WORKDIR/results.json holds.
+
+_NAMES = {
+  'nominal': 'Nominal',
+  'mixup': 'mixup',
+  'adversarial_training': 'Adversarial training',
+  'randmix': 'RandMix',
+  'advmix': 'AdvMix',
+}
+_COLUMNS = ('clean', 'perturbed')  # Of results.json: <column>_accuracy.
+
+
+def method_name(method: str) -> str:
+  """The name that tables print for `config.method`."""
+  return _NAMES.get(method, method)
+
+
+def _cell(records: Sequence[Record], column: str) -> str:
+  """One method's accuracy in one column, with its interval."""
+  values = [record[f'{column}_accuracy'] for record in records]
+  if any(value is None for value in values):
+    return '-'
+  if len(values) == 1:
+    return statistics.percent(values[0], *records[0]['ci95'][column])
+  return statistics.percent(*statistics.mean_interval(values))
+
+
+def _attack_name(attack: Record) -> str:
+  """'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03)'."""
+  fields = ', '.join(f'{k}={attack[k]:g}' for k in ('N_r', 'K', 'alpha', 'eps'))
+  return f'Algorithm 2 ({fields})'
+
+
+def table_rows(records: Sequence[Record]) -> list[list[str]]:
+  """Header and one row per method, in the order of first appearance.
+
+  Args:
+    records: Runs of the same data, attack and seeds, in any order.
+
+  Returns:
+    Rows of cells; accuracies are percentages with their interval.
+
+  Raises:
+    ValueError: There are no records, their attacks differ, or some methods
+      lack a seed: their cells would not be comparable.
+  """
+  if not records:
+    raise ValueError('table_rows got no records, expected at least one.')
+  groups: dict[str, list[Record]] = {}
+  for record in records:
+    groups.setdefault(record['method'], []).append(record)
+  attacks = {_attack_name(record['perturbed_attack']) for record in records}
+  if len(attacks) > 1:
+    raise ValueError(f'records have different attacks: {sorted(attacks)}.')
+  seeds = {m: sorted(r['seed'] for r in group) for m, group in groups.items()}
+  if len(set(map(tuple, seeds.values()))) > 1:
+    raise ValueError(f'methods have different seeds: {seeds}.')
+  rows = [['Method', 'Unbiased test set', attacks.pop()]]
+  for method, group in groups.items():
+    cells = [_cell(group, column) for column in _COLUMNS]
+    rows.append([method_name(method), *cells])
+  return rows
+
+
+def interval_note(records: Sequence[Record]) -> str:
+  """One sentence that says what the table's brackets mean."""
+  seeds = sorted({record['seed'] for record in records})
+  if len(seeds) == 1:
+    return (
+      f'Accuracy in %, seed {seeds[0]}; brackets: Wilson 95% interval '
+      'over test digits.'
+    )
+  return (
+    f'Accuracy in %, mean of seeds {", ".join(map(str, seeds))}; brackets: '
+    '95% t-interval over seeds.'
+  )
+
+
+def markdown_table(records: Sequence[Record]) -> str:
+  """The table of `table_rows` and its note, as GitHub-flavoured Markdown."""
+  rows = table_rows(records)
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  lines = [
+    '| ' + ' | '.join(map(str.ljust, row, widths)) + ' |' for row in rows
+  ]
+  lines.insert(1, '|' + '|'.join('-' * (w + 2) for w in widths) + '|')
+  return '\n'.join(lines) + '\n\n' + interval_note(records) + '\n'

@@ -1,0 +1,200 @@
+"""Files that outlive a run: written whole or not at all, and recognised.
+
+A release is one `.npz` file without pickles: every array of a nested dict of
+parameters under its '/'-joined path, and one JSON string with the metadata,
+whose `kind` says what the file is:
+
+  save_npz('judge.npz', params, {'accuracy': 0.986}, kind='judge')
+  params, metadata = load_npz('judge.npz', kind='judge')
+
+Contents: write_atomically, write_bytes, write_text, write_json, file_hash,
+save_npz, load_npz, first_line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from advmix_jax import types
+from advmix_jax.runtime import hosts
+
+_METADATA = '__metadata__'  # npz entry: JSON string {'format', ...} below.
+_FORMAT = 'advmix_jax/1'
+
+
+def write_atomically(
+  path: str | os.PathLike, write: Callable[[BinaryIO], Any]
+) -> None:
+  """Calls `write(file)` on a temporary file, then renames it to `path`.
+
+  Of several processes only the first one writes; the others do nothing.
+  """
+  if not hosts.is_first():
+    return
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  handle, temporary = tempfile.mkstemp(
+    dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
+  )
+  try:
+    with os.fdopen(handle, 'wb') as f:
+      write(f)
+    os.chmod(temporary, 0o644)  # mkstemp makes it private.
+    os.replace(temporary, path)
+  except BaseException:
+    pathlib.Path(temporary).unlink(missing_ok=True)
+    raise
+
+
+def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+  """Writes `data` to `path`, atomically."""
+  write_atomically(path, lambda f: f.write(data))
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+  """Writes `text` to `path` in UTF-8, atomically."""
+  write_bytes(path, text.encode())
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+  """Writes `value` to `path` as indented JSON, atomically."""
+  write_text(path, json.dumps(value, indent=2) + '\n')
+
+
+def file_hash(path: str | os.PathLike) -> str:
+  """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+  with open(path, 'rb') as f:
+    return hashlib.file_digest(f, 'sha256').hexdigest()
+
+
+def _flatten(
+  params: Mapping[str, Any], prefix: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+  """Yields (path, array) for every leaf of a nested dict, in its order."""
+  for key, value in params.items():
+    if isinstance(value, Mapping):
+      yield from _flatten(value, prefix + (key,))
+    else:
+      yield prefix + (key,), np.asarray(value)
+
+
+def save_npz(
+  path: str | os.PathLike,
+  params: types.Params,
+  metadata: Mapping[str, Any],
+  *,
+  kind: str | None = None,
+) -> None:
+  """Writes a nested dict of arrays and its metadata to one .npz file.
+
+  Args:
+    path: The file to write; replaced atomically where it exists.
+    params: Nested dict of arrays. Keys may contain '/', as Haiku's do.
+    metadata: JSON-serialisable dict.
+    kind: What the file is, its metadata's first entry; None writes none.
+
+  Raises:
+    ValueError: Two leaves have the same '/'-joined path, or a leaf isn't a
+      numeric array.
+  """
+  leaves = list(_flatten(params))
+  arrays = {'/'.join(p): a for p, a in leaves}
+  if len(arrays) != len(leaves) or _METADATA in arrays:
+    raise ValueError(f'{path}: paths of the arrays clash when joined by "/".')
+  for name, array in arrays.items():
+    if array.dtype == object:
+      raise ValueError(f'{path}: {name} is not a numeric array.')
+  header = {
+    'format': _FORMAT,
+    'paths': [list(p) for p, _ in leaves],
+    'metadata': ({'kind': kind} if kind else {}) | dict(metadata),
+  }
+  arrays[_METADATA] = np.array(json.dumps(header))
+  write_atomically(path, lambda f: np.savez(f, **arrays))
+
+
+def load_npz(
+  path: str | os.PathLike, *, kind: str | None = None
+) -> tuple[types.Params, dict[str, Any]]:
+  """Reads what `save_npz` wrote; returns (params, metadata).
+
+  Args:
+    path: The file to read.
+    kind: What the file has to be; None accepts any.
+
+  Raises:
+    FileNotFoundError: There is no such file.
+    ValueError: The file is corrupt, truncated, or not one of ours, or it is of
+      another kind.
+  """
+  if not os.path.isfile(path):
+    raise FileNotFoundError(f'{path}: no such file.')
+  leaves, metadata = _read_npz(path)
+  if kind is not None and metadata.get('kind') != kind:
+    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {kind}')
+  return _nest(leaves), metadata
+
+
+def _read_npz(
+  path: str | os.PathLike,
+) -> tuple[list[tuple[list[str], np.ndarray]], dict[str, Any]]:
+  """The (path, array) pairs and the metadata of a file, or ValueError."""
+  try:
+    _check_stored(path)
+    with np.load(path, allow_pickle=False) as f:
+      if _METADATA not in f.files:
+        raise ValueError(f'no {_METADATA} entry')
+      header = json.loads(str(f[_METADATA]))
+      if header['format'] != _FORMAT:
+        raise ValueError(f'format {header["format"]!r}, expected {_FORMAT!r}')
+      leaves = [(p, f['/'.join(p)]) for p in header['paths']]
+      return leaves, dict(header['metadata'])
+  except (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zipfile.zlib.error,
+  ) as e:
+    raise ValueError(
+      f'{path}: corrupt, or not a file of this project ({first_line(e)}).'
+    ) from e
+
+
+def _nest(leaves: Sequence[tuple[list[str], np.ndarray]]) -> types.Params:
+  """The nested dict whose `_flatten` are these (path, array) pairs."""
+  params: dict[str, Any] = {}
+  for keys, array in leaves:
+    node = params
+    for key in keys[:-1]:
+      node = node.setdefault(key, {})
+    node[keys[-1]] = array
+  return params
+
+
+def _check_stored(path: str | os.PathLike) -> None:
+  """ValueError for compressed entries, which can unpack to any size."""
+  with zipfile.ZipFile(path) as f:
+    packed = [info.filename for info in f.infolist() if info.compress_type]
+  if packed:
+    raise ValueError(f'{packed[0]!r} is compressed')
+
+
+def first_line(error: BaseException) -> str:
+  """The first line of an error's message, at most 120 characters of it."""
+  return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
