@@ -1,0 +1,98 @@
+"""Intervals, accuracies and the CSV of outcomes that are known."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from helpers import toy_subject as toy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advmix_jax.evaluation import measures, outcomes
+
+
+@pytest.mark.parametrize(
+  'successes, total, low, high',
+  [  # Newcombe 1998, Table I, method 3, to its four digits.
+    (81, 263, 0.2553, 0.3662),
+    (15, 148, 0.0624, 0.1605),
+    (0, 20, 0.0000, 0.1611),
+    (1, 29, 0.0061, 0.1718),
+  ],
+)
+def test_wilson_interval_of_the_literature(successes, total, low, high):
+  interval = outcomes.wilson_interval(successes, total)
+  np.testing.assert_allclose(interval, (low, high), atol=5e-5)
+
+
+@given(st.integers(1, 10_000), st.data())
+def test_wilson_ends_solve_their_equation(total, data):
+  successes = data.draw(st.integers(0, total))
+  p = successes / total
+  for end in outcomes.wilson_interval(successes, total, z=2.0):
+    assert 0 <= end <= 1
+    distance = 2.0 * math.sqrt(end * (1 - end) / total)
+    assert abs(p - end) == pytest.approx(distance, abs=1e-9)
+
+
+def test_wilson_interval_of_nothing_and_of_nonsense():
+  assert outcomes.wilson_interval(0, 0) == (0.0, 1.0)
+  assert outcomes.wilson_interval(7, 7)[1] == 1.0
+  with pytest.raises(ValueError, match='successes is 8'):
+    outcomes.wilson_interval(8, 7)
+
+
+def fixed_outcomes():
+  """Four examples: never right, broken at random, by the attack, never."""
+  return outcomes.Outcomes(
+    label=np.array([3, 1, 4, 1], np.int32),
+    clean=np.array([5, 1, 4, 1], np.int32),
+    reconstruction=np.array([3, 1, 9, 1], np.int32),
+    first_random=np.array([-1, 0, 2, -1], np.int32),
+    attacked=measures.Attacked(
+      z_perp=np.zeros((4, 1, 1), np.float32),
+      success=np.array([True, True, True, False]),
+      first_success=np.array([[0, 0], [1, 0], [2, 1], [-1, -1]], np.int32),
+      kept_clean=np.array([True, False, False, False]),
+      steepest=np.ones(4, np.float32),
+    ),
+    verified=np.ones(4, bool),
+  )
+
+
+CSV = """\
+index,label,clean_prediction,reconstruction_prediction,clean,reconstruction,\
+random_mix,worst_random,perturbed,first_random,first_restart,first_step
+0,3,5,3,0,1,1,0,0,,0,0
+1,1,1,1,1,1,0,0,0,0,1,0
+2,4,4,9,1,0,1,0,0,2,2,1
+3,1,1,1,1,1,1,1,1,,,
+"""
+
+
+def test_csv_byte_for_byte():
+  assert outcomes.csv_text(fixed_outcomes()) == CSV
+
+
+def test_summary_of_fixed_outcomes():
+  clean = np.array([False, True, True, True, True])
+  attack = toy.attack_config(restarts=2, steps=1)
+  results = outcomes.summarise(clean, fixed_outcomes(), attack=attack)
+  assert json.loads(json.dumps(results)) == results
+  accuracies = {k: v for k, v in results.items() if k.endswith('_accuracy')}
+  assert accuracies == {
+    'clean_accuracy': 0.8,
+    'reconstruction_accuracy': 0.75,
+    'random_mix_accuracy': 0.75,
+    'worst_random_accuracy': 0.25,
+    'perturbed_accuracy': 0.25,
+  }
+  assert results['accuracy_by_restarts'] == [0.75, 0.5, 0.25]
+  assert results['accuracy_by_steps'] == [0.5, 0.5]
+  assert results['accuracy_by_draws'] == [0.75, 0.5, 0.5, 0.25, 0.25]
+  assert results['perturbed_attack']['N_r'] == 2
+  assert results['perturbed_attack']['K'] == 1
+  assert results['num_attacked'] == 4 and results['num_random_draws'] == 4
+  low, high = outcomes.wilson_interval(4, 5)
+  assert results['ci95']['clean'] == [low, high]
