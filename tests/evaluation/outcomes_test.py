@@ -96,3 +96,42 @@ def test_summary_of_fixed_outcomes():
   assert results['num_attacked'] == 4 and results['num_random_draws'] == 4
   low, high = outcomes.wilson_interval(4, 5)
   assert results['ci95']['clean'] == [low, high]
+
+
+def test_correct_tells_the_evaluators_apart():
+  good = outcomes.correct(fixed_outcomes())
+  assert {name: row.astype(int).tolist() for name, row in good.items()} == {
+    'reconstruction': [1, 1, 0, 1],
+    'random_mix': [1, 0, 1, 1],  # The first draw alone, clean or not.
+    'worst_random': [0, 0, 0, 1],  # Clean and every draw.
+    'perturbed': [0, 0, 0, 1],
+  }
+
+
+def test_random_draws_are_as_many_as_images_that_the_attack_sees():
+  # N_r starts, each with K steps after it.
+  attack = toy.attack_config(restarts=3, steps=4)
+  assert outcomes.num_random_draws(attack) == 3 + 3 * 4
+
+
+@pytest.mark.parametrize('late', [2, 3])
+def test_converged_is_less_than_half_an_interval_in_the_second_half(late):
+  """Of 16 examples, `late` fail in the second of two restarts, none before."""
+  n = 16  # Shares of it are exact in float32.
+  fails = np.arange(n) < late
+  first = np.where(fails[:, None], [2, 0], [-1, -1]).astype(np.int32)
+  rows = fixed_outcomes()
+  made = rows._replace(
+    label=np.ones(n, np.int32),
+    clean=np.ones(n, np.int32),
+    reconstruction=np.ones(n, np.int32),
+    first_random=np.full(n, -1, np.int32),
+    attacked=rows.attacked._replace(success=fails, first_success=first),
+  )
+  attack = toy.attack_config(restarts=2, steps=1)
+  results = outcomes.summarise(np.ones(n, bool), made, attack=attack)
+  assert results['accuracy_by_restarts'] == [1.0, 1.0, 1 - late / n]
+  low, high = outcomes.wilson_interval(n - late, n)
+  # Half the widths are 0.163 for 14 of 16 and 0.182 for 13 of 16.
+  assert results['converged'] is (late / n < (high - low) / 2)
+  assert results['converged'] is (late == 2)

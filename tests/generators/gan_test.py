@@ -1,7 +1,5 @@
 """Claims about StyleGAN's training: losses, schedule, one step."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,13 +10,7 @@ from advmix_jax import types
 from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.generators import gan
 
-
-@pytest.fixture(autouse=True)
-def compile_fast(monkeypatch):
-  """Steps are compared with each other here: they may be slow."""
-  options = {'xla_backend_optimization_level': 0}
-  fast = functools.partial(jax.jit, compiler_options=options)
-  monkeypatch.setattr(jax, 'jit', fast)
+pytestmark = pytest.mark.usefixtures('compile_fast')
 
 
 def _gan_config(**fields):

@@ -6,8 +6,14 @@ import jax
 import numpy as np
 import pytest
 from helpers import tiny_gan
+from helpers import toy_subject as toy
+from PIL import Image
 
+from advmix_jax.datasets import colored_mnist as datasets
 from advmix_jax.generators import gan, gan_training, stylegan
+from advmix_jax.runtime import checkpoints, metrics
+
+pytestmark = pytest.mark.usefixtures('compile_fast')
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
@@ -47,6 +53,121 @@ def test_too_few_classes_for_the_images_are_refused(tmp_path):
     gan_training.train(config, tmp_path)
 
 
-def test_a_non_finite_loss_names_the_steps():
-  with pytest.raises(ValueError, match=r'gan/r1 is nan in steps 3\.\.4'):
-    gan_training._finite({'gan/r1': np.nan}, 3, 4)
+class _Steps:
+  """Stands for the compiled step: learns nothing, and notes what it is given.
+
+  Args:
+    bad: the step from 1 whose loss is not a number.
+  """
+
+  def __init__(self, bad=0):
+    self.bad, self.labels, self.options, self.moments = bad, [], [], []
+
+  def __call__(self, state, batch, rng, blend, **options):
+    self.labels.append(np.asarray(batch.label))
+    self.options.append(options | {'blend': float(blend)})
+    adam, *rest = state.generator_opt
+    self.moments.append(int(adam.count))
+    state = state._replace(
+      step=state.step + 1,
+      generator_opt=(adam._replace(count=adam.count + 1), *rest),
+    )
+    return state, {'gan/r1': np.nan if state.step == self.bad else 0.0}
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+  """Trains in a folder by steps that learn nothing; returns these."""
+
+  def train(config, folder='run', bad=0):
+    steps = _Steps(bad)
+    monkeypatch.setattr(gan, 'make_step', lambda *arguments: steps)
+    gan_training.train(config, tmp_path / folder)
+    return steps
+
+  return train
+
+
+def _growing(kimg, **fields):
+  """Starts at 8 x 8, and draws no pictures before the last level."""
+  config = tiny_gan.config(kimg, start_resolution=8, **fields)
+  config.network.update(fmaps=(2, 2, 2, 2))
+  return config
+
+
+def test_every_epoch_shows_every_image_once_in_another_order(run):
+  config = _growing(0.04)  # Five batches of 8 are two epochs of 20.
+  config.data.num_train = 20
+  labels = np.concatenate(run(config).labels)
+  everything = sorted(datasets.load(config.data, 'train').label)
+  assert sorted(labels[:20]) == sorted(labels[20:]) == everything
+  assert not np.array_equal(labels[:20], labels[20:])
+
+
+def test_a_resumed_run_shows_the_images_that_are_left(run):
+  whole = run(_growing(0.064), 'whole').labels
+  first, rest = (run(_growing(kimg), 'parts').labels for kimg in (0.016, 0.064))
+  assert len(first) == 2
+  np.testing.assert_array_equal(first + rest, whole)
+
+
+def test_a_step_has_the_level_and_the_losses_that_the_options_ask_for(run):
+  options = {'phase_kimg': 0.02, 'r1_interval': 3, 'mix_start_kimg': 0.11}
+  config = _growing(0.128, **options)
+  steps = run(config)
+  assert len(steps.options) == 16
+  levels = [gan.level_at(config.gan, 32, 0.008 * i) for i in range(16)]
+  assert {level for level, _ in levels} == {0, 1, 2}
+  for i, options in enumerate(steps.options):
+    level, blend = levels[i]
+    assert options == {
+      'level': level,
+      'blend': pytest.approx(blend),
+      'with_r1': i % 3 == 0,
+      'with_mix': level == 0 and i >= 14,  # From 0.11 thousand images on.
+    }
+    # Adam's moments are new at a new level.
+    if i:
+      same = levels[i - 1][0] == level
+      assert steps.moments[i] == (steps.moments[i - 1] + 1 if same else 0)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(
+  run, tmp_path
+):
+  with pytest.raises(ValueError, match=r'gan/r1 is nan in steps 3\.\.4') as e:
+    run(_growing(0.064), bad=4)
+  assert 'the last checkpoint is kept' in str(e.value)
+  manager = checkpoints.make_manager(tmp_path / 'run')
+  assert list(manager.all_steps()) == [2]
+  assert [r['step'] for r in metrics.read(tmp_path / 'run')] == [2]
+  assert not (tmp_path / 'run' / 'generator.npz').exists()
+
+
+def test_a_grid_has_shapes_by_row_and_colours_by_column():
+  generator = toy.generator()  # Its image is one pixel, (z_∥, z_⊥).
+  rng = jax.random.key(2)
+  z = np.clip(jax.random.normal(rng, (5, 1)), 0, 1)[:, 0]
+  shapes, colors = z[:2], z[2:]
+  grid = gan_training.mixing_grid(generator, {}, rng, rows=2, columns=3)
+  assert grid.shape == (3, 4, 1, 1, 2)
+  grid = np.asarray(grid)[:, :, 0, 0]
+  np.testing.assert_array_equal(grid[0, 0], 0)
+  for i in range(2):
+    np.testing.assert_array_equal(grid[i + 1, 0], shapes[i])
+    for j in range(3):
+      np.testing.assert_array_equal(grid[0, j + 1], colors[j])
+      np.testing.assert_array_equal(grid[i + 1, j + 1], [shapes[i], colors[j]])
+
+
+def test_a_grid_is_drawn_row_by_row_and_twice_as_large(tmp_path):
+  grid = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5, 3), np.uint8)
+  gan_training.save_grid(tmp_path / 'grid.png', grid / 255)
+  drawn = np.asarray(Image.open(tmp_path / 'grid.png'))
+  assert drawn.shape == (2 * 2 * 4, 2 * 3 * 5, 3)
+  for i in range(2):
+    for j in range(3):
+      cell = drawn[8 * i : 8 * (i + 1), 10 * j : 10 * (j + 1)]
+      np.testing.assert_array_equal(
+        cell, grid[i, j].repeat(2, axis=0).repeat(2, axis=1)
+      )

@@ -31,3 +31,22 @@ def test_a_field_that_does_not_exist_lists_those_that_do():
     cli.check_fields(['--config.a.z=3'], config)
   with pytest.raises(ValueError, match="no field 'sede', expected a, seed"):
     cli.check_fields(['--config.sede=3'], config)
+
+
+def test_a_config_in_this_folder_comes_before_one_beside_the_script(
+  tmp_path, monkeypatch
+):
+  folder = tmp_path / 'experiments'
+  folder.mkdir()
+  for place in (folder, tmp_path):
+    (place / 'c.py').touch()
+  monkeypatch.chdir(tmp_path)
+  argv = ['s', '--config=c.py:ideal', '--config.a=c.py']
+  assert cli.find_config(argv, folder) == argv
+  assert argv == ['s', '--config=c.py:ideal', '--config.a=c.py']
+
+
+def test_nothing_can_be_below_a_number():
+  config = ml_collections.ConfigDict({'a': {'b': 1}})
+  with pytest.raises(ValueError, match="no field 'c', expected nothing below"):
+    cli.check_fields(['--config.a.b.c=3'], config)
