@@ -114,7 +114,7 @@ def _loop(config, workdir, state, first, data, manager, write):
     bar.update(batch)
     done = step + 1
     if done % log_every == 0 or done == last:
-      write(done, _finite(record, step - log_every + 1, done))
+      write(done, _finite(record, done - log_every + 1, done))
     if done % picture_every == 0 or done == last:
       _picture(config, workdir, state, done * batch)
     stop_now = preemption.asked(done, every=log_every)
