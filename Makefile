@@ -1,5 +1,6 @@
 # make demo     the main job on this machine, then runs/demo/report.html
-# make test     lint, then every test
+# make check    lint, then every test that starts no process; the quick half
+# make test     lint, then every test; what CI runs
 # make results  the README's table: three methods, three seeds
 # make soak     all tests of devices; kills each command fifty times
 # make lint     ruff's checks and its formatter's
@@ -16,7 +17,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test soak lint results install clean help
+.PHONY: demo check test soak lint results install clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -51,14 +52,16 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-test: $(INSTALLED)
-	$(VENV)/bin/ruff check .
+check: lint
+	$(RUN) -m pytest -m 'not processes' -n auto --dist worksteal
+
+test: lint
 	$(RUN) -m pytest -n auto --dist worksteal
 
 soak: $(INSTALLED)
 	XLA_FLAGS=--xla_force_host_platform_device_count=8 \
 	  $(RUN) -m pytest tests/processes/parallel_cases.py
-	$(RUN) tests/processes/soak.py
+	PYTHONPATH=tests $(RUN) -m processes.soak
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

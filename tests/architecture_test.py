@@ -1,13 +1,12 @@
 """The house rules, by reading the source: imports, lengths, docstrings."""
 
 import ast
-import pathlib
 import re
 
 import pytest
+from helpers.paths import ROOT
 from importlinter import cli as importlinter
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ('advmix_jax', 'checkpoints_convert')
 
 
@@ -90,3 +89,31 @@ def test_no_path_of_a_machine():
   for path in texts:
     found = pattern.search(path.read_text(encoding='utf-8'))
     assert not found, f'{path.name} mentions {found.group()}'
+
+
+def _starts_processes(node):
+  """Whether a piece of source starts a process, or imports what does."""
+  if isinstance(node, ast.Call):
+    name = ast.unparse(node.func)
+    return name.startswith('subprocess.') or name in ('os.fork', 'os.system')
+  if isinstance(node, ast.Attribute):
+    return ast.unparse(node) == 'sys.executable'
+  if isinstance(node, ast.ImportFrom):
+    modules = [node.module]
+  elif isinstance(node, ast.Import):
+    modules = [alias.name for alias in node.names]
+  else:
+    return False
+  # `import subprocess` alone is allowed: a test of pickles names its functions.
+  starters = ['processes', 'multiprocessing']
+  if isinstance(node, ast.ImportFrom):
+    starters.append('subprocess')
+  return any(m and m.split('.')[0] in starters for m in modules)
+
+
+@pytest.mark.parametrize('path', sources('tests'), ids=ids)
+def test_only_tests_processes_starts_processes(path):
+  nodes = ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+  lines = [node.lineno for node in nodes if _starts_processes(node)]
+  inside = ROOT / 'tests' / 'processes' in path.parents
+  assert inside or not lines, f'lines {lines}: move this to tests/processes/'

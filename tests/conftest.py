@@ -5,11 +5,14 @@ For fresh ones: pytest --hypothesis-profile=default
 What one test compiles, others find: in a folder that lasts as long as they do.
 """
 
+import functools
 import os
 import shutil
 import tempfile
 
 import hypothesis
+import jax
+import pytest
 
 from advmix_jax.runtime import cpu
 
@@ -30,3 +33,11 @@ def pytest_configure(config):
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ[_CACHE] = folder
     os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
+
+
+@pytest.fixture
+def compile_fast(monkeypatch):
+  """For steps that are compared with each other: they may be slow."""
+  options = {'xla_backend_optimization_level': 0}
+  fast = functools.partial(jax.jit, compiler_options=options)
+  monkeypatch.setattr(jax, 'jit', fast)

@@ -1,21 +1,18 @@
-"""setup.py and the Makefile: what is declared, shipped, and said on errors.
+"""setup.py and the Makefile: what is declared and shipped.
 
 setup.py is read, not run: a virtual environment of Python 3.12 has no
 setuptools.
 """
 
 import ast
-import pathlib
 import re
-import shutil
-import subprocess
 import sys
 
 import pytest
+from helpers.paths import ROOT
 
 import advmix_jax
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAX_BYTES = 8 * 2**20  # Of all shipped files together.
 
 # Distributions whose name isn't that of their module.
@@ -98,6 +95,7 @@ def test_every_import_is_declared():
     'experiments',
     'setuptools',
     'helpers',
+    'processes',
   }
   for folder in ('experiments', 'tests'):  # Files there import each other.
     local |= {path.stem for path in (ROOT / folder).rglob('*.py')}
@@ -116,64 +114,6 @@ def test_every_import_is_declared():
 def test_version_is_in_the_changelog():
   changelog = (ROOT / 'CHANGELOG.md').read_text(encoding='utf-8')
   assert f'## {advmix_jax.__version__}' in changelog
-
-
-def make(*arguments, folder=ROOT):
-  """Runs make on the project's Makefile in a folder; returns the result."""
-  if shutil.which('make') is None:
-    pytest.skip('make is not installed')
-  return subprocess.run(
-    ['make', '-f', str(ROOT / 'Makefile'), *arguments],
-    cwd=folder,
-    capture_output=True,
-    text=True,
-    timeout=60,
-    check=False,
-  )
-
-
-def fake_python(folder, *, version, recent):
-  """A program that answers the Makefile's two questions to a Python."""
-  path = folder / 'python'
-  path.write_text(
-    '#!/bin/sh\n'
-    f'[ "$1" = --version ] && echo Python {version} && exit 0\n'
-    f'case "$2" in *version_info*) exit {0 if recent else 1};; esac\n'
-    'exit 1\n'
-  )
-  path.chmod(0o755)
-  return path
-
-
-def test_make_refuses_an_old_python(tmp_path):
-  (tmp_path / 'setup.py').touch()
-  python = fake_python(tmp_path, version='3.9.7', recent=False)
-  result = make('install', f'PYTHON={python}', folder=tmp_path)
-  assert result.returncode != 0
-  assert 'Needs Python >= 3.11' in result.stderr and '3.9.7' in result.stderr
-  assert not (tmp_path / '.venv').exists()
-
-
-def test_make_says_where_venv_is_missing(tmp_path):
-  (tmp_path / 'setup.py').touch()
-  python = fake_python(tmp_path, version='3.11.2', recent=True)
-  result = make('install', f'PYTHON={python}', folder=tmp_path)
-  assert result.returncode != 0 and 'python3-venv' in result.stderr
-
-
-def test_make_installs_only_when_setup_changed(tmp_path):
-  (tmp_path / 'setup.py').touch()
-  (tmp_path / '.venv').mkdir()
-  (tmp_path / '.venv' / 'installed').touch()
-  plan = make('-n', 'demo', folder=tmp_path).stdout
-  assert 'pip install' not in plan and 'experiments/demo.py' in plan
-  (tmp_path / '.venv' / 'installed').unlink()
-  assert 'pip install' in make('-n', 'demo', folder=tmp_path).stdout
-
-
-def test_make_test_lints_first():
-  plan = make('-n', 'test').stdout
-  assert 0 < plan.index('ruff check') < plan.index('pytest')
 
 
 def test_ci_runs_make_test():

@@ -1,91 +1,21 @@
-"""Claims about advmix_jax/training.py, configs.py, cli.py and metrics.py."""
+"""Claims about advmix_jax/training.py."""
 
-import functools
-import importlib.util
-import json
 import logging
-import pathlib
 
 import chex
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
+from helpers import tiny_runs
 
-from advmix_jax import (
-  classifiers,
-  datasets,
-  generators,
-  methods,
-  training,
-  types,
-)
-from advmix_jax.encoder import lookup
-from advmix_jax.runtime import checkpoints, cli, metrics, preemption, run_folder
-
-EXPERIMENTS = pathlib.Path(__file__).parent.parent / 'experiments'
-
-
-def _config(**fields):
-  """The real config, shrunken: 3 steps an epoch of a linear classifier."""
-  path = EXPERIMENTS / 'configs' / 'colored_mnist.py'
-  spec = importlib.util.spec_from_file_location('colored_mnist', path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  config = module.get_config('ideal')
-  config.update_from_flattened_dict(
-    {
-      'method': 'nominal',
-      'data.num_train': 24,
-      'data.num_test': 8,
-      'classifier.name': 'linear',
-      'optimizer.batch_size': 8,
-      'optimizer.epochs': 2,
-      'attack.restarts': 2,
-      'attack.steps': 1,
-      'pixel_attack.steps': 2,
-      'log_every': 2,
-    }
-  )
-  config.update_from_flattened_dict(fields)
-  return config
-
-
-@functools.cache
-def _dataset(name='colored_mnist'):
-  config = _config(**{'data.name': name})
-  return datasets.load(config.data, 'train')
-
-
-def _train(config, workdir):
-  return training.train_classifier(config, workdir, _dataset())
-
-
-def _steps(workdir):
-  manager = checkpoints.make_manager(workdir)
-  return sorted(manager.all_steps())
-
-
-def _step_fn(config):
-  """A train step, its state, its batch and the generator's parameters."""
-  generator, params = generators.load(config.generator)
-  method = methods.make(
-    config.method, config, num_classes=10, generator=generator
-  )
-  classifier = classifiers.make_classifier(config.classifier, 10)
-  data = _dataset()
-  latents = lookup.load_latents(config, data, generator, params, '/nowhere')
-  image = datasets.to_float(data.image[:8])
-  batch = types.Batch(image, data.label[:8], latents[:8])
-  state = training.create_train_state(config, classifier, image[:1])
-  step = training.make_train_step(config, classifier, method)
-  return step, state, batch, params
+from advmix_jax import datasets, methods, training, types
+from advmix_jax.runtime import checkpoints, metrics, preemption, run_folder
 
 
 def test_one_step_is_adam_on_the_mean_cross_entropy():
-  config = _config()
-  step, state, batch, _ = _step_fn(config)
+  config = tiny_runs.config()
+  step, state, batch, _ = tiny_runs.step_fn(config)
   before = jax.tree.map(np.array, state.params)
   x = (2 * batch.image - 1).reshape(8, -1).astype(np.float64)
   p = before['linear/logits']
@@ -112,10 +42,10 @@ def test_one_step_is_adam_on_the_mean_cross_entropy():
 @pytest.mark.parametrize('name', ['colored_mnist', 'rgb_mnist'])
 @pytest.mark.parametrize('method', list(methods.METHODS))
 def test_three_steps_of_every_method_on_every_dataset(method, name):
-  config = _config(method=method, **{'data.name': name})
+  config = tiny_runs.config(method=method, **{'data.name': name})
   config.optimizer.learning_rate = 1e-2
-  step, state, batch, params = _step_fn(config)
-  data = _dataset(name)
+  step, state, batch, params = tiny_runs.step_fn(config)
+  data = tiny_runs.dataset(name)
   image = datasets.to_float(data.image[:8])
   batch = batch._replace(image=image, label=data.label[:8])
   before = jax.tree.map(np.array, state.params)
@@ -130,8 +60,8 @@ def test_three_steps_of_every_method_on_every_dataset(method, name):
 
 
 def test_draws_depend_on_the_seed_and_the_step_alone():
-  config = _config(method='mixup')
-  step, state, batch, params = _step_fn(config)
+  config = tiny_runs.config(method='mixup')
+  step, state, batch, params = tiny_runs.step_fn(config)
   copy = jax.tree.map(jnp.copy, state)
   later = jax.tree.map(jnp.copy, state)._replace(step=jnp.int32(1))
   other_seed = jax.tree.map(jnp.copy, state)
@@ -144,7 +74,7 @@ def test_draws_depend_on_the_seed_and_the_step_alone():
 
 
 def test_every_epoch_shows_every_digit_once_in_another_order():
-  config = _config()
+  config = tiny_runs.config()
   n = 20
   data = types.Batch(np.arange(n), np.arange(n), None)
   batch = training._batch_fn(config, data)
@@ -160,8 +90,8 @@ def test_every_epoch_shows_every_digit_once_in_another_order():
 
 @pytest.mark.parametrize('method', ['nominal', 'advmix'])
 def test_a_resumed_run_ends_with_the_same_bits(tmp_path, method):
-  config = _config(method=method, checkpoint_every=4)
-  whole = _train(config, tmp_path / 'whole')
+  config = tiny_runs.config(method=method, checkpoint_every=4)
+  whole = tiny_runs.train(config, tmp_path / 'whole')
 
   class Killed(Exception):
     """As if the process died in step 6, after the checkpoint of step 4."""
@@ -173,9 +103,9 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path, method):
 
   with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
     patch.setattr(checkpoints, 'save', kill)
-    _train(config, tmp_path / 'killed')
-  assert _steps(tmp_path / 'killed') == [4]
-  resumed = _train(config, tmp_path / 'killed')
+    tiny_runs.train(config, tmp_path / 'killed')
+  assert tiny_runs.steps(tmp_path / 'killed') == [4]
+  resumed = tiny_runs.train(config, tmp_path / 'killed')
   chex.assert_trees_all_equal(resumed, whole)
   records = [
     [{k: v for k, v in r.items() if 'seconds' not in k} for r in run]
@@ -185,65 +115,65 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path, method):
 
 
 def test_sigterm_saves_the_step_and_the_next_call_goes_on(tmp_path):
-  config = _config(checkpoint_every=4)
-  whole = _train(config, tmp_path / 'whole')
+  config = tiny_runs.config(checkpoint_every=4)
+  whole = tiny_runs.train(config, tmp_path / 'whole')
   answers = iter([False] * 5 + [True])
   with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as e:
     patch.setattr(preemption, 'asked', lambda step, every: next(answers))
-    _train(config, tmp_path / 'stopped')
+    tiny_runs.train(config, tmp_path / 'stopped')
   assert e.value.code == 143
-  assert _steps(tmp_path / 'stopped') == [4, 6]
-  resumed = _train(config, tmp_path / 'stopped')
+  assert tiny_runs.steps(tmp_path / 'stopped') == [4, 6]
+  resumed = tiny_runs.train(config, tmp_path / 'stopped')
   chex.assert_trees_all_equal(resumed, whole)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
-  config = _config()
-  first = _train(config, tmp_path)
+  config = tiny_runs.config()
+  first = tiny_runs.train(config, tmp_path)
   monkeypatch.setattr(
     training,
     'make_train_step',
     lambda *_: pytest.fail,  # Called in a step.
   )
-  chex.assert_trees_all_equal(_train(config, tmp_path), first)
+  chex.assert_trees_all_equal(tiny_runs.train(config, tmp_path), first)
 
 
 def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(
   tmp_path, caplog
 ):
-  config = _config()
-  first = _train(config, tmp_path)
-  assert _steps(tmp_path) == [3, 6]
+  config = tiny_runs.config()
+  first = tiny_runs.train(config, tmp_path)
+  assert tiny_runs.steps(tmp_path) == [3, 6]
   for file in (tmp_path / 'checkpoints' / '6').rglob('*'):
     if file.is_file():
       file.write_bytes(file.read_bytes()[:10])
   with caplog.at_level(logging.WARNING):
-    again = _train(config, tmp_path)
+    again = tiny_runs.train(config, tmp_path)
   assert 'checkpoint 6 is corrupt' in caplog.text
   chex.assert_trees_all_equal(again, first)
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(tmp_path):
-  config = _config()
+  config = tiny_runs.config()
   config.optimizer.epochs = 1
-  _train(config, tmp_path / 'good')  # Writes the checkpoint of step 3.
+  tiny_runs.train(config, tmp_path / 'good')  # Writes the checkpoint of step 3.
   config.optimizer.epochs = 2
   (tmp_path / 'good' / 'config.json').unlink()
-  data = _dataset()
+  data = tiny_runs.dataset()
   broken = data._replace(image=np.full(data.image.shape, np.nan))
   with pytest.raises(ValueError, match='loss is nan in steps 4..4') as error:
     training.train_classifier(config, tmp_path / 'good', broken)
   text = str(error.value)
   assert 'last good checkpoint, step 3, is kept' in text and '\n' not in text
-  assert _steps(tmp_path / 'good') == [3]
+  assert tiny_runs.steps(tmp_path / 'good') == [3]
   assert not any('NaN' in str(r) for r in metrics.read(tmp_path / 'good'))
 
 
 def test_a_workdir_of_another_config_is_refused_and_untouched(tmp_path):
-  config = _config()
+  config = tiny_runs.config()
   run_folder.claim_workdir(config, tmp_path)
   before = (tmp_path / 'config.json').read_bytes()
-  other = _config(method='mixup', seed=1)
+  other = tiny_runs.config(method='mixup', seed=1)
   with pytest.raises(ValueError, match='another config') as error:
     training.train_and_evaluate(other, tmp_path)
   assert "method='nominal' (now 'mixup'), seed=0 (now 1)" in str(error.value)
@@ -253,12 +183,12 @@ def test_a_workdir_of_another_config_is_refused_and_untouched(tmp_path):
 
 
 def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):
-  config = _config()
+  config = tiny_runs.config()
   manager = checkpoints.make_manager(tmp_path)
   checkpoints.save(manager, 5, {'other': jnp.zeros(3)})
   with pytest.raises(ValueError, match='no checkpoint fits this run'):
-    _train(config, tmp_path)
-  assert _steps(tmp_path) == [5]
+    tiny_runs.train(config, tmp_path)
+  assert tiny_runs.steps(tmp_path) == [5]
 
 
 @pytest.mark.parametrize(
@@ -276,77 +206,8 @@ def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):
 def test_a_bad_field_is_one_line_and_writes_nothing(
   tmp_path, field, value, message
 ):
-  config = _config(**{'method': 'randmix', field: value})
+  config = tiny_runs.config(**{'method': 'randmix', field: value})
   with pytest.raises(ValueError, match=message) as error:
     training.train_and_evaluate(config, tmp_path / 'run')
   assert '\n' not in str(error.value)
   assert not (tmp_path / 'run').exists()
-
-
-def test_names_of_runs_differ_with_any_field():
-  name = run_folder.run_name(_config())
-  assert name.startswith('colored_mnist-nominal-seed0-')
-  assert run_folder.run_name(_config()) == name
-  assert run_folder.run_name(_config(**{'data.sigma': 0.01})) != name
-
-
-def test_a_config_survives_its_folder(tmp_path):
-  config = _config()
-  run_folder.claim_workdir(config, tmp_path)
-  assert run_folder.load_workdir(tmp_path).to_dict() == run_folder.plain(config)
-  with pytest.raises(FileNotFoundError, match='no run here'):
-    run_folder.load_workdir(tmp_path / 'none')
-  (tmp_path / 'config.json').write_text('{"half')
-  with pytest.raises(ValueError, match='not the config of a run'):
-    run_folder.load_workdir(tmp_path)
-
-
-def test_a_relative_config_is_found_beside_the_script(tmp_path, monkeypatch):
-  monkeypatch.chdir(tmp_path)
-  (tmp_path / 'here.py').touch()
-  folder = tmp_path / 'experiments'
-  folder.mkdir()
-  (folder / 'c.py').touch()
-
-  def find(*argv, **options):
-    return cli.find_config(['s', *argv], folder, **options)[1:]
-
-  assert find('--config=c.py:ideal') == [f'--config={folder}/c.py:ideal']
-  assert find('--config', 'c.py', '-v') == ['--config', f'{folder}/c.py', '-v']
-  assert find('--config=here.py:a') == ['--config=here.py:a']
-  assert find('-v', default='c.py') == [f'--config={folder}/c.py', '-v']
-  with pytest.raises(FileNotFoundError, match='--config=no.py: no such file'):
-    find('--config=no.py')
-
-
-def test_a_field_that_does_not_exist_lists_those_that_do():
-  config = ml_collections.ConfigDict({'a': {'b': 1, 'c': 2}, 'seed': 0})
-  cli.check_fields(['--config.a.b=3', '--config.seed', '1', '--x'], config)
-  with pytest.raises(ValueError, match="--config.a.z: no field 'z', .*b, c"):
-    cli.check_fields(['--config.a.z=3'], config)
-  with pytest.raises(ValueError, match="no field 'sede', expected a, seed"):
-    cli.check_fields(['--config.sede=3'], config)
-
-
-def test_records_are_lines_that_survive_a_kill(tmp_path):
-  with metrics.writer(tmp_path) as write:
-    for step in (1, 2, 3):
-      write(step, {'train/loss': np.float32(step / 2)})
-  with open(tmp_path / 'metrics.jsonl', 'a') as f:
-    f.write('{"step": 4, "train')  # The process died here.
-  want = [{'step': s, 'train/loss': s / 2} for s in (1, 2, 3)]
-  assert metrics.read(tmp_path) == want
-  assert list((tmp_path / 'tensorboard').iterdir())
-  metrics.truncate(tmp_path, 2)
-  lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
-  assert list(map(json.loads, lines)) == want[:2]
-
-
-def test_progress_shows_rate_and_time_left(capsys):
-  bar = metrics.progress(description='stage', total=200, initial=100)
-  bar.start_t -= 10
-  bar.update(50)
-  text = str(bar)
-  bar.close()
-  assert text.startswith('stage:  75%') and '150/200' in text
-  assert 'step/s' in text and '<' in text  # Elapsed < remaining.

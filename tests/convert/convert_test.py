@@ -2,9 +2,6 @@
 
 import contextlib
 import hashlib
-import pathlib
-import subprocess
-import sys
 
 import haiku as hk
 import jax
@@ -12,17 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import nvlabs_fixture
+from helpers.paths import ORACLE, needs_oracle
 
 from advmix_jax.generators import stylegan, stylegan_modules
 from advmix_jax.runtime import files
 from checkpoints_convert import convert, nvlabs_pickle
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ORACLE = ROOT.parent / 'shared' / 'oracle'
-needs_oracle = pytest.mark.skipif(
-  not (ORACLE / 'r32-nosrc.pkl').exists(),
-  reason='needs the reference arrays in ../shared/oracle',
-)
 
 
 def _official(images):
@@ -449,55 +440,3 @@ def test_conversion_and_export_load_as_the_same_network(tmp_path):
     convert.convert_file(source, target, network='D')
   with pytest.raises(ValueError, match='is the source itself'):
     convert.convert_file(source, source)
-
-
-def _run(*command):
-  return subprocess.run(
-    [sys.executable, *command],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=False,
-    timeout=120,
-  )
-
-
-def test_commands(tmp_path):
-  source, target = tmp_path / 'a.pkl', tmp_path / 'a.npz'
-  source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.critic()))
-  module, script = (
-    ['-m', 'checkpoints_convert.convert'],
-    ROOT / 'checkpoints_convert',
-  )
-  result = _run(*module, f'--input={source}', '--inspect')
-  assert result.returncode == 0 and 'num_channels = 3' in result.stdout
-  assert '4x4/Dense0/weight                float32 [96, 10]' in result.stdout
-  assert sorted(tmp_path.iterdir()) == [source]
-  arguments = [f'--input={source}', f'--output={target}']
-  result = _run(script / 'convert.py', *arguments, '--network=D')
-  assert result.returncode == 0 and 'CC BY-NC 4.0' in result.stdout
-  discriminator, params = stylegan.load_discriminator(target)
-  images = np.zeros((1, 16, 16, 3), 'f4')
-  assert discriminator.apply(params, images).shape == (1,)
-  source.write_bytes(b'\x80\x02cos\nsystem\n.')
-  result = _run(*module, *arguments)
-  assert result.returncode == 1 and result.stderr.count('\n') == 1
-  assert "global 'os.system' is not allowed" in result.stderr
-
-
-def test_a_grid_is_drawn(tmp_path):
-  source, target = tmp_path / 'a.pkl', tmp_path / 'a.npz'
-  source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.generator(labels=2)))
-  convert.convert_file(source, target)
-  script = ROOT / 'experiments' / 'generate.py'
-  picture = tmp_path / 'grid.png'
-  code = f'import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); '
-  code += f'sys.argv = [{str(script)!r}, *sys.argv[1:]]; '
-  code += f'runpy.run_path({str(script)!r}, run_name="__main__")'
-  arguments = ['-c', code, f'--checkpoint={target}', f'--output={picture}']
-  for label in (1, -1):  # Given, and drawn by each seed.
-    result = _run(
-      *arguments, '--seeds=0,1', '--mix_seeds=5-7', f'--label={label}'
-    )
-    assert '64x48 pixels' in result.stdout, result.stderr
-  assert picture.read_bytes().startswith(b'\x89PNG')

@@ -74,6 +74,12 @@ def test_brightness_is_the_grey_digit_whatever_its_colour():
   np.testing.assert_allclose(view, grey / peak, atol=1e-6)
 
 
+def test_brightness_of_black_is_black_and_of_more_than_white_is_white():
+  black, bright = np.zeros((1, 5, 5, 3)), np.full((1, 5, 5, 3), 1.5)
+  np.testing.assert_array_equal(colored_mnist.brightness(black), 0)
+  np.testing.assert_array_equal(colored_mnist.brightness(bright), 1)
+
+
 def test_the_ten_means_are_far_apart_and_bright():
   means = colored_mnist.COLOR_MEANS
   distance = np.linalg.norm(means[:, None] - means, axis=-1)

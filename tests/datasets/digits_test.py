@@ -1,47 +1,20 @@
 """Readers of MNIST: the same digits from every source, damage is refused."""
 
 import gzip
-import os
-import pathlib
 import re
-import struct
-import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
+from helpers import idx_files, paths
 
 from advmix_jax.datasets import digits
-from advmix_jax.datasets.digits import load_digits
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-OFFICIAL = ROOT.parent / 'shared' / 'data' / 'mnist'
-NAMES = {
-  'train': ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte'),
-  'test': ('t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'),
-}
+OFFICIAL = paths.SHARED / 'data' / 'mnist'
 needs_official = pytest.mark.skipif(
   not OFFICIAL.is_dir(), reason='the official IDX files are not in ../shared'
 )
-
-
-def idx_bytes(array):
-  """Encodes uint8 as IDX, written from the format's description."""
-  header = struct.pack('>HBB', 0, 8, array.ndim)
-  return header + struct.pack(f'>{array.ndim}I', *array.shape) + array.tobytes()
-
-
-def write_folder(folder, split='train', num=7, zipped=False):
-  """Writes random digits of one split; returns them."""
-  rng = np.random.default_rng(0)
-  image = rng.integers(0, 256, (num, 28, 28), np.uint8)
-  label = rng.integers(0, 10, num, np.uint8)
-  for name, array in zip(NAMES[split], (image, label), strict=True):
-    data = idx_bytes(array)
-    path = folder / (name + '.gz' if zipped else name)
-    path.write_bytes(gzip.compress(data) if zipped else data)
-  return image, label
 
 
 def error_of(function, *args, **kwargs):
@@ -55,11 +28,11 @@ def error_of(function, *args, **kwargs):
 @needs_official
 @pytest.mark.parametrize(('split', 'num'), [('train', 10_000), ('test', 2_000)])
 def test_embedded_digits_are_the_first_of_the_official_files(split, num):
-  embedded = load_digits('embedded', split)
+  embedded = digits.load_digits('embedded', split)
   # Oracle: header lengths from the format, 16 bytes for images, 8 for labels.
   images, labels = (
     gzip.decompress((OFFICIAL / f'{name}.gz').read_bytes())
-    for name in NAMES[split]
+    for name in idx_files.NAMES[split]
   )
   assert embedded.image.tobytes() == images[16 : 16 + num * 28 * 28]
   assert embedded.label.astype(np.uint8).tobytes() == labels[8 : 8 + num]
@@ -68,7 +41,7 @@ def test_embedded_digits_are_the_first_of_the_official_files(split, num):
 
 @needs_official
 def test_idx_reads_all_of_official_mnist():
-  test = load_digits('idx', 'test', data_dir=OFFICIAL)
+  test = digits.load_digits('idx', 'test', data_dir=OFFICIAL)
   assert test.image.shape == (10_000, 28, 28) and test.source == 'idx'
   # Published counts of the test labels 0 to 9.
   published = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -78,7 +51,7 @@ def test_idx_reads_all_of_official_mnist():
 def test_embedded_digits_hold_all_classes_in_under_two_mib():
   assert digits.EMBEDDED_PATH.stat().st_size < 2 * 2**20
   for split in digits.SPLITS:
-    data = load_digits('embedded', split)
+    data = digits.load_digits('embedded', split)
     share = np.bincount(data.label) / len(data.label)
     assert share.shape == (10,) and share.min() > 0.08 and share.max() < 0.12
     assert data.image.dtype == np.uint8 and data.label.dtype == np.int32
@@ -86,10 +59,10 @@ def test_embedded_digits_hold_all_classes_in_under_two_mib():
 
 
 def test_limit_keeps_the_first_digits():
-  few = load_digits('embedded', 'train', limit=3)
+  few = digits.load_digits('embedded', 'train', limit=3)
   assert few.label.tolist() == [5, 0, 4]  # MNIST begins so.
-  assert len(load_digits('embedded', 'test', limit=0).label) == 2_000
-  message = error_of(load_digits, 'embedded', 'test', limit=2001)
+  assert len(digits.load_digits('embedded', 'test', limit=0).label) == 2_000
+  message = error_of(digits.load_digits, 'embedded', 'test', limit=2001)
   assert 'limit is 2001' in message and '2000' in message
 
 
@@ -98,8 +71,8 @@ def test_idx_gives_the_same_digits_gzipped_or_not(tmp_path, split):
   for zipped in (False, True):
     folder = tmp_path / str(zipped)
     folder.mkdir()
-    image, label = write_folder(folder, split, zipped=zipped)
-    data = load_digits('idx', split, data_dir=folder)
+    image, label = idx_files.write_folder(folder, split, zipped=zipped)
+    data = digits.load_digits('idx', split, data_dir=folder)
     np.testing.assert_array_equal(data.image, image)
     np.testing.assert_array_equal(data.label, label)
 
@@ -107,23 +80,23 @@ def test_idx_gives_the_same_digits_gzipped_or_not(tmp_path, split):
 def test_idx_files_with_a_dot_in_the_name_or_unpacked_under_gz_are_read(
   tmp_path,
 ):
-  image, _ = write_folder(tmp_path)
-  images, labels = (tmp_path / name for name in NAMES['train'])
+  image, _ = idx_files.write_folder(tmp_path)
+  images, labels = (tmp_path / name for name in idx_files.NAMES['train'])
   images.rename(tmp_path / 'train-images.idx3-ubyte')
   labels.rename(tmp_path / f'{labels.name}.gz')
-  data = load_digits('idx', 'train', data_dir=tmp_path)
+  data = digits.load_digits('idx', 'train', data_dir=tmp_path)
   np.testing.assert_array_equal(data.image, image)
 
 
 def test_a_missing_folder_or_file_is_named(tmp_path):
-  load = load_digits
+  load = digits.load_digits
   assert 'needs data_dir' in error_of(load, 'idx', 'train')
   assert 'needs data_dir' in error_of(load, 'idx', 'train', data_dir='')
   message = error_of(load, 'idx', 'train', data_dir=tmp_path / 'nowhere')
   assert 'nowhere' in message and 'not a folder' in message
   for split in digits.SPLITS:
-    for name in NAMES[split]:
-      write_folder(tmp_path, split)
+    for name in idx_files.NAMES[split]:
+      idx_files.write_folder(tmp_path, split)
       (tmp_path / name).unlink()
       message = error_of(load, 'idx', split, data_dir=tmp_path)
       assert f'{tmp_path / name}: no such file' in message
@@ -132,7 +105,7 @@ def test_a_missing_folder_or_file_is_named(tmp_path):
 @pytest.mark.parametrize('zipped', [False, True])
 def test_a_file_cut_at_any_byte_is_refused(tmp_path, zipped):
   array = np.random.default_rng(0).integers(0, 256, (2, 3, 5), np.uint8)
-  data = idx_bytes(array)
+  data = idx_files.encode(array)
   data = gzip.compress(data) if zipped else data
   path = tmp_path / 'cut'
   for length in range(len(data)):
@@ -145,20 +118,20 @@ def test_a_file_cut_at_any_byte_is_refused(tmp_path, zipped):
 
 @needs_official
 def test_a_truncated_official_file_is_refused(tmp_path):
-  for name in NAMES['test']:
+  for name in idx_files.NAMES['test']:
     data = (OFFICIAL / f'{name}.gz').read_bytes()
     (tmp_path / f'{name}.gz').write_bytes(data)
-  images = tmp_path / f'{NAMES["test"][0]}.gz'
+  images = tmp_path / f'{idx_files.NAMES["test"][0]}.gz'
   data = images.read_bytes()
   for length in (0, 5, 1000, len(data) // 2, len(data) - 1):
     images.write_bytes(data[:length])
-    message = error_of(load_digits, 'idx', 'test', data_dir=tmp_path)
+    message = error_of(digits.load_digits, 'idx', 'test', data_dir=tmp_path)
     assert images.name in message and 'truncated' in message
 
 
 def test_foreign_or_oversized_files_are_refused(tmp_path):
   path = tmp_path / 'file'
-  labels = idx_bytes(np.arange(9, dtype=np.uint8))
+  labels = idx_files.encode(np.arange(9, dtype=np.uint8))
   path.write_bytes(labels)
   message = error_of(digits.read_idx, path, ndim=3)
   assert '0x00000801' in message and 'expected 0x00000803' in message
@@ -174,26 +147,26 @@ def test_foreign_or_oversized_files_are_refused(tmp_path):
 
 def test_counts_sizes_and_labels_must_fit(tmp_path):
   def load():
-    return error_of(load_digits, 'idx', 'train', data_dir=tmp_path)
+    return error_of(digits.load_digits, 'idx', 'train', data_dir=tmp_path)
 
-  image, label = write_folder(tmp_path)
-  images, labels = (tmp_path / name for name in NAMES['train'])
-  labels.write_bytes(idx_bytes(label[:-1]))
+  image, label = idx_files.write_folder(tmp_path)
+  images, labels = (tmp_path / name for name in idx_files.NAMES['train'])
+  labels.write_bytes(idx_files.encode(label[:-1]))
   assert re.search('labels-idx1.*holds 6 labels, expected 7', load())
   label[2] = 10
-  labels.write_bytes(idx_bytes(label))
+  labels.write_bytes(idx_files.encode(label))
   assert re.search('labels from . to 10, expected 0 to 9', load())
-  images.write_bytes(idx_bytes(image[:, :, 1:]))
+  images.write_bytes(idx_files.encode(image[:, :, 1:]))
   assert '(7, 28, 27), expected uint8 (N, 28, 28)' in load()
-  images.write_bytes(idx_bytes(image[:0]))
-  labels.write_bytes(idx_bytes(label[:0]))
+  images.write_bytes(idx_files.encode(image[:0]))
+  labels.write_bytes(idx_files.encode(label[:0]))
   assert 'N > 0' in load()
 
 
 def test_unknown_names_list_the_valid_ones():
-  message = error_of(load_digits, 'mnist', 'train')
+  message = error_of(digits.load_digits, 'mnist', 'train')
   assert "'mnist', expected 'embedded', 'idx' or 'tfds'" in message
-  message = error_of(load_digits, 'embedded', 'valid')
+  message = error_of(digits.load_digits, 'embedded', 'valid')
   assert "'valid', expected 'train' or 'test'" in message
 
 
@@ -201,13 +174,13 @@ def test_a_damaged_package_file_is_named(tmp_path, monkeypatch):
   data = digits.EMBEDDED_PATH.read_bytes()
   path = tmp_path / 'digits.npz'
   monkeypatch.setattr(digits, 'EMBEDDED_PATH', path)
-  assert str(path) in error_of(load_digits, 'embedded', 'train')
+  assert str(path) in error_of(digits.load_digits, 'embedded', 'train')
   for damaged in (b'', b'no zip', data[:1000], data[: len(data) - 10]):
     path.write_bytes(damaged)
-    message = error_of(load_digits, 'embedded', 'train')
+    message = error_of(digits.load_digits, 'embedded', 'train')
     assert f'{path}: damaged' in message
   np.savez(path, other=np.zeros(3))
-  assert 'damaged' in error_of(load_digits, 'embedded', 'train')
+  assert 'damaged' in error_of(digits.load_digits, 'embedded', 'train')
 
 
 def test_tfds_asks_for_mnist_and_drops_the_channel_axis(monkeypatch):
@@ -221,7 +194,7 @@ def test_tfds_asks_for_mnist_and_drops_the_channel_axis(monkeypatch):
 
   fake = types.SimpleNamespace(load=load, as_numpy=lambda data: data)
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', fake)
-  data = load_digits('tfds', 'test', data_dir='there', limit=3)
+  data = digits.load_digits('tfds', 'test', data_dir='there', limit=3)
   np.testing.assert_array_equal(data.image, image[:3, :, :, 0])
   np.testing.assert_array_equal(data.label, label[:3])
   assert calls == [
@@ -231,7 +204,7 @@ def test_tfds_asks_for_mnist_and_drops_the_channel_axis(monkeypatch):
 
 def test_tfds_missing_or_failing_is_one_clear_line(monkeypatch):
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', None)
-  message = error_of(load_digits, 'tfds', 'train')
+  message = error_of(digits.load_digits, 'tfds', 'train')
   assert 'not installed' in message and 'pip install' in message
 
   def load(*_, **__):
@@ -239,36 +212,5 @@ def test_tfds_missing_or_failing_is_one_clear_line(monkeypatch):
 
   fake = types.SimpleNamespace(load=load)
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', fake)
-  message = error_of(load_digits, 'tfds', 'train', data_dir='there')
+  message = error_of(digits.load_digits, 'tfds', 'train', data_dir='there')
   assert "'there'" in message and 'OSError: no route to host' in message
-
-
-def run_bundle(*args):
-  """Runs experiments/assets/bundle_digits.py as a user would."""
-  return subprocess.run(
-    [
-      sys.executable,
-      ROOT / 'experiments' / 'assets' / 'bundle_digits.py',
-      *args,
-    ],
-    capture_output=True,
-    text=True,
-    env={**os.environ, 'PYTHONPATH': str(ROOT)},
-  )
-
-
-def test_bundle_digits_writes_a_file_that_embedded_reads(tmp_path, monkeypatch):
-  write_folder(tmp_path, 'test')
-  image, label = write_folder(tmp_path, 'train', num=9)
-  output = tmp_path / 'made.npz'
-  flags = (f'--data_dir={tmp_path}', f'--output={output}', '--num_test=7')
-  done = run_bundle(*flags, '--num_train=5')
-  assert done.returncode == 0, done.stderr
-  monkeypatch.setattr(digits, 'EMBEDDED_PATH', output)
-  train = load_digits('embedded', 'train')
-  np.testing.assert_array_equal(train.image, image[:5])
-  np.testing.assert_array_equal(train.label, label[:5])
-  before = output.read_bytes()
-  done = run_bundle(*flags, '--num_train=10')  # There are only nine.
-  assert done.returncode == 1 and done.stderr.count('\n') == 1
-  assert 'limit is 10' in done.stderr and output.read_bytes() == before

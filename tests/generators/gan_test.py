@@ -1,27 +1,17 @@
-"""Claims about StyleGAN's training: losses, schedule, resume."""
-
-import functools
-import json
+"""Claims about StyleGAN's training: losses, schedule, one step."""
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
+from helpers import tiny_gan
 
-from advmix_jax import datasets, types
+from advmix_jax import types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import load_digits
-from advmix_jax.generators import gan, gan_training, stylegan
-from advmix_jax.runtime import preemption
+from advmix_jax.generators import gan
 
-
-@pytest.fixture(autouse=True)
-def compile_fast(monkeypatch):
-  """Steps are compared with each other here: they may be slow."""
-  options = {'xla_backend_optimization_level': 0}
-  fast = functools.partial(jax.jit, compiler_options=options)
-  monkeypatch.setattr(jax, 'jit', fast)
+pytestmark = pytest.mark.usefixtures('compile_fast')
 
 
 def _gan_config(**fields):
@@ -80,58 +70,8 @@ def test_a_recoloured_digit_has_no_mix_loss_and_a_wrong_colour_has():
   assert float(gan.mix_loss(images, 0.5 * right, donors)) > 1
 
 
-def _tiny(kimg):
-  config = ml_collections.ConfigDict()
-  config.seed = 0
-  config.data = datasets.default_config()
-  config.data.num_train = 32
-  config.network = stylegan.default_config()
-  config.network.update(
-    fmaps=(8, 8, 4, 4), latent_size=8, dlatent_size=8, mapping_fmaps=8
-  )
-  config.gan = _gan_config(
-    batch_size=8, kimg=kimg, r1_interval=1, mix_consistency=0.1
-  )
-  config.parallel = 'pmap'
-  config.log_kimg = config.sample_kimg = config.checkpoint_kimg = 0.016
-  return config
-
-
-def _leaves(path):
-  with np.load(path) as f:
-    return {k: f[k] for k in f.files if not k.startswith('__')}
-
-
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
-  # One compilation for the three runs, whose steps are the same program.
-  step = gan.make_step(_tiny(1).network, _tiny(1).gan)
-  monkeypatch.setattr(gan, 'make_step', lambda *arguments: step)
-  gan_training.train(_tiny(0.032), tmp_path / 'whole')
-  gan_training.train(_tiny(0.016), tmp_path / 'parts')
-  gan_training.train(_tiny(0.032), tmp_path / 'parts')
-  with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
-    answers = iter([False, False, True])
-    patch.setattr(preemption, 'asked', lambda step, every: next(answers))
-    gan_training.train(_tiny(0.032), tmp_path / 'stopped')
-  assert e.value.code == 143
-  gan_training.train(_tiny(0.032), tmp_path / 'stopped')
-  whole = _leaves(tmp_path / 'whole' / 'generator.npz')
-  stopped = _leaves(tmp_path / 'stopped' / 'generator.npz')
-  parts = _leaves(tmp_path / 'parts' / 'generator.npz')
-  assert set(whole) == set(parts)
-  for name, value in whole.items():
-    np.testing.assert_array_equal(value, parts[name], err_msg=name)
-    np.testing.assert_array_equal(value, stopped[name], err_msg=name)
-  init = stylegan.make_generator(_tiny(1).network).init
-  shapes = jax.eval_shape(init, jax.random.key(0))
-  assert len(whole) == len(jax.tree.leaves(shapes))
-  assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()
-  config = json.loads((tmp_path / 'parts' / 'config.json').read_text())
-  assert config['gan']['kimg'] == 0.032
-
-
 def test_growing_a_level_leaves_finer_layers_alone():
-  config = _tiny(1.0)
+  config = tiny_gan.config(1.0)
   config.gan.update(start_resolution=16, mix_consistency=0.0)
   state = gan.init(jax.random.key(0, impl='rbg'), config.network, config.gan)
   before = jax.tree.map(np.asarray, state.generator)
@@ -164,7 +104,7 @@ def test_growing_a_level_leaves_finer_layers_alone():
 
 @pytest.mark.parametrize('classes', [0, 3])
 def test_labels_of_real_images_count_where_the_network_has_classes(classes):
-  config = _tiny(1.0)
+  config = tiny_gan.config(1.0)
   config.network.update(resolution=8, fmaps=(8, 4), split=2)
   config.network.label_size = classes
   step = gan.make_step(config.network, config.gan)
@@ -182,10 +122,3 @@ def test_labels_of_real_images_count_where_the_network_has_classes(classes):
   (real, fake), (other, same) = scores([0] * 8), scores([2] * 8)
   assert fake == same
   assert (real != other) == bool(classes)
-
-
-def test_too_few_classes_for_the_images_are_refused(tmp_path):
-  config = _tiny(1.0)
-  config.network.label_size = 4
-  with pytest.raises(ValueError, match='label_size is 4, expected 0 .* 10'):
-    gan_training.train(config, tmp_path)

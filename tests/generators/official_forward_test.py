@@ -3,21 +3,14 @@
 That oracle is itself held against the reference arrays, where they are.
 """
 
-import pathlib
-
 import jax
 import numpy as np
 import pytest
 from helpers import nvlabs_fixture, official_forward
+from helpers.paths import ORACLE, needs_oracle
 
 from advmix_jax.generators import stylegan
 from checkpoints_convert import convert, nvlabs_pickle
-
-ORACLE = pathlib.Path(__file__).resolve().parents[3] / 'shared' / 'oracle'
-needs_oracle = pytest.mark.skipif(
-  not (ORACLE / 'r32-nosrc.pkl').exists(),
-  reason='needs the reference arrays in ../shared/oracle',
-)
 
 
 @needs_oracle

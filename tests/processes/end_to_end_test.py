@@ -1,14 +1,11 @@
 """The main command, as typed, on the real config made small."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
+from helpers import paths
+from processes import programs
 
-ROOT = pathlib.Path(__file__).parents[2]
 SMALL = (
   '--config.data.num_train=64',
   '--config.data.num_test=20',
@@ -40,26 +37,12 @@ FIELDS = {
 }
 
 
-def _run(folder, *arguments, script='train.py'):
-  """Runs the script in a folder; returns what it printed and its exit code."""
-  script = 'experiments/' + script if folder == ROOT else script
-  path = os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])
-  return subprocess.run(
-    [sys.executable, script, *arguments],
-    cwd=folder,
-    env=os.environ | {'PYTHONPATH': path},
-    capture_output=True,
-    text=True,
-    timeout=300,
-  )
-
-
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
   """(workdir, process) of one run of AdvMix from the project's root."""
   workdir = tmp_path_factory.mktemp('run') / 'advmix'
-  process = _run(
-    ROOT,
+  process = programs.run(
+    'experiments/train.py',
     '--config=configs/colored_mnist.py:ideal',
     f'--workdir={workdir}',
     *SMALL,
@@ -111,11 +94,12 @@ def test_it_shows_progress_and_nothing_else(finished):
 def test_the_same_command_from_experiments_finds_the_finished_run(finished):
   workdir, first = finished
   before = (workdir / 'results.json').read_bytes()
-  process = _run(
-    ROOT / 'experiments',
+  process = programs.run(
+    'train.py',
     '--config=configs/colored_mnist.py:ideal',
     f'--workdir={workdir}',
     *SMALL,
+    cwd=paths.EXPERIMENTS,
   )
   assert process.returncode == 0, process.stderr
   assert process.stdout.splitlines()[-1].startswith('advmix: clean')
@@ -137,8 +121,9 @@ def test_bad_input_is_one_line_and_exit_code_1(finished, arguments, message):
   before = {p: p.stat().st_mtime_ns for p in workdir.rglob('*')}
   if not any(a.startswith('--config=') for a in arguments):
     arguments = ['--config=configs/colored_mnist.py:ideal', *arguments]
-  process = _run(
-    ROOT / 'experiments', *arguments, f'--workdir={workdir}', *SMALL
+  process = programs.run(
+    *('train.py', *arguments, f'--workdir={workdir}', *SMALL),
+    cwd=paths.EXPERIMENTS,
   )
   assert process.returncode == 1
   (line,) = process.stderr.splitlines()

@@ -1,21 +1,18 @@
-"""Claims about advmix_jax/hosts.py: two processes on this machine as one."""
+"""Claims about runtime/hosts.py: two processes on this machine as one."""
 
 import contextlib
 import json
-import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from helpers import paths
+from processes import programs
 
-from advmix_jax.runtime import files, hosts
+from advmix_jax.runtime import files
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 _RUN = (
   '--config=configs/colored_mnist.py:ideal',
   '--config.data.num_train=24',
@@ -33,16 +30,11 @@ _RUN = (
 
 
 def _start(workdir, kind, *options, **env):
-  return subprocess.Popen(
-    [
-      *(sys.executable, str(ROOT / 'experiments' / 'train.py'), *_RUN),
-      *(f'--workdir={workdir}', f'--config.parallel={kind}', *options),
-    ],
+  return programs.start(
+    *(paths.EXPERIMENTS / 'train.py', *_RUN),
+    *(f'--workdir={workdir}', f'--config.parallel={kind}', *options),
     # Runs are compared with each other: they may be slow, and compile fast.
-    env=dict(os.environ, XLA_FLAGS='--xla_backend_optimization_level=0', **env),
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
+    **{'XLA_FLAGS': '--xla_backend_optimization_level=0'} | env,
   )
 
 
@@ -129,10 +121,3 @@ def test_a_sigterm_to_one_process_saves_and_stops_both(tmp_path):
     _finish(process)
   steps = [json.loads(line)['step'] for line in log.read_text().splitlines()]
   assert steps == list(range(3, 301, 3))
-
-
-def test_bad_addresses_are_one_line():
-  with pytest.raises(ValueError, match='--num_processes=2 .* need'):
-    hosts.initialize('', 2, 0)
-  with pytest.raises(ValueError, match='--process_id is 2, expected 0 to 1'):
-    hosts.initialize('localhost:1', 2, 2)

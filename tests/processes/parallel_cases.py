@@ -5,13 +5,12 @@ by rounding, some 1e-7 of their size; Adam divides a gradient by its own size,
 which can turn the rounding of one near 0 into a full step of the learning rate.
 """
 
-import gan_test
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import run_test as evaluation_test
-import training_test
+from helpers import tiny_gan, tiny_runs
+from helpers import toy_subject as toy
 
 from advmix_jax import types
 from advmix_jax.encoder import algorithm1
@@ -64,12 +63,12 @@ def test_two_steps_of_a_classifier(method, clean, size, use):
   results = {}
   for n, kind in [(1, 'pmap'), *PLACES]:
     use(n)
-    config = training_test._config(
+    config = tiny_runs.config(
       method=method,
       parallel=kind,
       **{'optimizer.batch_size': size, 'mixing.clean_fraction': clean},
     )
-    step, state, batch, params = training_test._step_fn(config)
+    step, state, batch, params = tiny_runs.step_fn(config)
     batch = jax.tree.map(lambda a: a[:size], batch)
     for _ in range(2):
       state, record = step(state, batch, jax.random.key(0), params)
@@ -86,7 +85,7 @@ def test_two_steps_of_a_gan(size, use):
 
   Of a batch of 16, and of 12, which 8 devices have to fill up.
   """
-  config = gan_test._tiny(1)
+  config = tiny_gan.config(1)
   config.network.update(resolution=8, fmaps=(8, 4), split=2, label_size=3)
   config.gan.update(batch_size=size, style_mixing=0.5, clip=True)
   images = jax.random.uniform(jax.random.key(1), (size, 8, 8, 3))
@@ -111,16 +110,16 @@ def test_two_steps_of_a_gan(size, use):
 
 
 def test_outcomes_of_an_attack_are_equal(use):
-  batch = evaluation_test.toy_batch()
+  batch = toy.batch()
   results = {}
   for n, kind in [(1, 'pmap'), *PLACES]:
     use(n)
-    subject = evaluation_test.SUBJECT._replace(parallel=kind)
+    subject = toy.SUBJECT._replace(parallel=kind)
     attacked = measures.attack_examples(
       subject,
       jax.random.key(0),
       batch,
-      attack=evaluation_test.attack_config(),
+      attack=toy.attack_config(),
       batch_size=12,
     )
     first = measures.random_failures(
@@ -165,13 +164,13 @@ def test_encodings_are_equal(use):
 def test_a_run_goes_on_with_other_devices(order, use, tmp_path):
   def config(epochs):
     fields = {'optimizer.epochs': epochs, 'optimizer.learning_rate': 1e-3}
-    return training_test._config(method='advmix', **fields)
+    return tiny_runs.config(method='advmix', **fields)
 
-  whole = training_test._train(config(2), tmp_path / 'whole')
+  whole = tiny_runs.train(config(2), tmp_path / 'whole')
   use(order[0])
-  training_test._train(config(1), tmp_path / 'parts')
+  tiny_runs.train(config(1), tmp_path / 'parts')
   (tmp_path / 'parts' / 'config.json').unlink()  # Fewer epochs: another run.
   use(order[1])
-  parts = training_test._train(config(2), tmp_path / 'parts')
-  assert training_test._steps(tmp_path / 'parts') == [3, 6]
+  parts = tiny_runs.train(config(2), tmp_path / 'parts')
+  assert tiny_runs.steps(tmp_path / 'parts') == [3, 6]
   _close(parts, whole, rate=1e-3)

@@ -1,11 +1,10 @@
-"""Claims about advmix_jax/preemption.py, each in a process of its own."""
+"""Claims about runtime/preemption.py, each in a process of its own."""
 
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from processes import programs
 
 _START = """
 import sys
@@ -23,12 +22,7 @@ def _terminate(code):
   Returns:
     Exit code, seconds from the signal to the end, stdout, stderr.
   """
-  process = subprocess.Popen(
-    [sys.executable, '-c', _START + code],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
+  process = programs.start('-c', _START + code)
   assert process.stdout.readline() == 'ready\n'
   process.send_signal(signal.SIGTERM)
   started = time.monotonic()
@@ -81,15 +75,8 @@ with preemption.saving():
 def test_other_signals_stay_what_they_are(number):
   # A shell's background jobs, which tests may be, inherit SIGINT ignored.
   usual = 'import signal\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\n'
-  process = subprocess.Popen(
-    [
-      *(sys.executable, '-c'),
-      usual + _START + 'import time\nready()\ntime.sleep(60)',
-    ],
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
+  code = usual + _START + 'import time\nready()\ntime.sleep(60)'
+  process = programs.start('-c', code)
   assert process.stdout.readline() == 'ready\n'
   process.send_signal(number)
   process.communicate(timeout=60)

@@ -1,7 +1,8 @@
 """Kills each command at random moments; it must end as if nothing happened.
 
-  python tests/processes/soak.py        # 50 kills of each; `make soak`
-  python tests/processes/soak.py --kills=5 --only=train
+  cd tests
+  python -m processes.soak        # 50 kills of each; `make soak`
+  python -m processes.soak --kills=5 --only=train
 
 For each of train, gan, encode and evaluate: runs a small command to its end,
 then the same command elsewhere, sent SIGKILL at a random moment and started
@@ -13,16 +14,16 @@ Contents: COMMANDS, soak.
 
 import argparse
 import json
-import os
 import pathlib
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 
-EXPERIMENTS = pathlib.Path(__file__).resolve().parents[2] / 'experiments'
+from helpers import paths
+from processes import programs
+
 _TRAIN = (
   '--config=configs/colored_mnist.py:ideal',
   '--config.data.num_train=64',
@@ -84,19 +85,12 @@ COMMANDS = {
 
 def _start(name, folder, cache):
   script, *options = COMMANDS[name][0](folder)
-  env = dict(
-    os.environ,
+  return programs.start(
+    *(paths.EXPERIMENTS / script, *options),
     # Runs are compared with each other: they may be slow, and compile fast.
     XLA_FLAGS='--xla_backend_optimization_level=0',
     JAX_COMPILATION_CACHE_DIR=str(cache),
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
-  )
-  return subprocess.Popen(
-    [sys.executable, str(EXPERIMENTS / script), *options],
-    env=env,
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.PIPE,
-    text=True,
   )
 
 

@@ -1,7 +1,7 @@
 """Five kills of every command at random moments; `make soak` does fifty."""
 
 import pytest
-import soak
+from processes import soak
 
 
 @pytest.mark.parametrize('name', list(soak.COMMANDS))

@@ -1,64 +1,8 @@
-"""Claims about settings: no fresh pages, and convolutions on all cores."""
+"""Claims about runtime/cpu.py: flags of the user are kept."""
 
 import os
-import platform
-import subprocess
-import sys
-
-import pytest
 
 from advmix_jax.runtime import cpu
-
-_PAGES = """
-import resource
-import jax, jax.numpy as jnp
-from advmix_jax.runtime import cpu
-
-assert cpu.keep_memory()
-x = jnp.ones((4096, 4096))
-run = jax.jit(lambda x: x + 1)  # Needs 64 MiB at each call.
-for _ in range(5):
-  before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-  run(x).block_until_ready()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-_CONVOLUTION = """
-import jax, jax.numpy as jnp
-from advmix_jax import ops
-from advmix_jax.runtime import cpu
-
-print(cpu.spread_convolutions())
-x, w = jnp.ones((64, 32, 32, 32)), jnp.ones((3, 3, 32, 32))
-run = jax.jit(lambda x, w: ops.conv2d(x, w))
-print('ynn' in run.lower(x, w).compile().as_text())
-"""
-
-
-def _run(program, **env):
-  done = subprocess.run(
-    [sys.executable, '-c', program],
-    capture_output=True,
-    text=True,
-    check=True,
-    env={'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': ':'.join(sys.path)} | env,
-  )
-  return done.stdout.split()
-
-
-@pytest.mark.skipif(
-  platform.libc_ver()[0] != 'glibc', reason='only glibc is told to keep memory'
-)
-def test_a_program_that_runs_again_meets_no_fresh_pages():
-  # 64 MiB are 16,384 pages of 4 KiB, or 32 huge ones.
-  assert int(_run(_PAGES)[0]) < 1000
-
-
-def test_convolutions_are_left_to_all_cores_and_own_flags_are_respected():
-  changed, on_one_core = _run(_CONVOLUTION)
-  assert not (changed == 'True' and on_one_core == 'True')
-  option = '--xla_cpu_experimental_ynn_fusion_type='
-  if changed == 'True':
-    assert _run(_CONVOLUTION, XLA_FLAGS=option)[0] == 'False'
 
 
 def test_flags_that_are_there_are_kept(monkeypatch):

@@ -1,16 +1,14 @@
 """Claims about the profile that experiments/benchmark prints."""
 
 import importlib
-import pathlib
 
 import pytest
-
-_EXPERIMENTS = pathlib.Path(__file__).resolve().parents[2] / 'experiments'
+from helpers import paths
 
 
 @pytest.fixture
 def operations(monkeypatch):
-  monkeypatch.syspath_prepend(_EXPERIMENTS / 'benchmark')
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS / 'benchmark')
   return importlib.import_module('operations')
 
 

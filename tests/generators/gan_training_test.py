@@ -1,0 +1,159 @@
+"""Claims about the loop around StyleGAN's steps."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from helpers import tiny_gan
+from helpers import toy_subject as toy
+
+from advmix_jax import datasets
+from advmix_jax.generators import gan, gan_training, stylegan
+from advmix_jax.runtime import checkpoints, metrics, preemption
+
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
+  # One compilation for the three runs, whose steps are the same program.
+  step = gan.make_step(tiny_gan.config(1).network, tiny_gan.config(1).gan)
+  monkeypatch.setattr(gan, 'make_step', lambda *arguments: step)
+  gan_training.train(tiny_gan.config(0.032), tmp_path / 'whole')
+  gan_training.train(tiny_gan.config(0.016), tmp_path / 'parts')
+  gan_training.train(tiny_gan.config(0.032), tmp_path / 'parts')
+  with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
+    answers = iter([False, False, True])
+    patch.setattr(preemption, 'asked', lambda step, every: next(answers))
+    gan_training.train(tiny_gan.config(0.032), tmp_path / 'stopped')
+  assert e.value.code == 143
+  gan_training.train(tiny_gan.config(0.032), tmp_path / 'stopped')
+  whole = tiny_gan.leaves(tmp_path / 'whole' / 'generator.npz')
+  stopped = tiny_gan.leaves(tmp_path / 'stopped' / 'generator.npz')
+  parts = tiny_gan.leaves(tmp_path / 'parts' / 'generator.npz')
+  assert set(whole) == set(parts)
+  for name, value in whole.items():
+    np.testing.assert_array_equal(value, parts[name], err_msg=name)
+    np.testing.assert_array_equal(value, stopped[name], err_msg=name)
+  init = stylegan.make_generator(tiny_gan.config(1).network).init
+  shapes = jax.eval_shape(init, jax.random.key(0))
+  assert len(whole) == len(jax.tree.leaves(shapes))
+  assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()
+  config = json.loads((tmp_path / 'parts' / 'config.json').read_text())
+  assert config['gan']['kimg'] == 0.032
+
+
+def test_too_few_classes_for_the_images_are_refused(tmp_path):
+  config = tiny_gan.config(1.0)
+  config.network.label_size = 4
+  with pytest.raises(ValueError, match='label_size is 4, expected 0 .* 10'):
+    gan_training.train(config, tmp_path)
+
+
+class _Steps:
+  """Stands for the compiled step: learns nothing, and notes what it is given.
+
+  Args:
+    bad: the step from 1 whose loss is not a number.
+  """
+
+  def __init__(self, bad=0):
+    self.bad, self.labels, self.options, self.moments = bad, [], [], []
+
+  def __call__(self, state, batch, rng, blend, **options):
+    self.labels.append(np.asarray(batch.label))
+    self.options.append(options | {'blend': float(blend)})
+    adam, *rest = state.generator_opt
+    self.moments.append(int(adam.count))
+    state = state._replace(
+      step=state.step + 1,
+      generator_opt=(adam._replace(count=adam.count + 1), *rest),
+    )
+    return state, {'r1': np.nan if state.step == self.bad else 0.0}
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+  """Trains in a folder by steps that learn nothing; returns these."""
+
+  def train(config, folder='run', bad=0):
+    steps = _Steps(bad)
+    monkeypatch.setattr(gan, 'make_step', lambda *arguments: steps)
+    gan_training.train(config, tmp_path / folder)
+    return steps
+
+  return train
+
+
+def _growing(kimg, **fields):
+  """Starts at 8 x 8, and draws no pictures before the last level."""
+  config = tiny_gan.config(kimg, start_resolution=8, **fields)
+  config.network.update(fmaps=(2, 2, 2, 2))
+  return config
+
+
+def test_every_epoch_shows_every_image_once_in_another_order(run):
+  config = _growing(0.04)  # Five batches of 8 are two epochs of 20.
+  config.data.num_train = 20
+  labels = np.concatenate(run(config).labels)
+  everything = sorted(datasets.load(config.data, 'train').label)
+  assert sorted(labels[:20]) == sorted(labels[20:]) == everything
+  assert not np.array_equal(labels[:20], labels[20:])
+
+
+def test_a_resumed_run_shows_the_images_that_are_left(run):
+  whole = run(_growing(0.064), 'whole').labels
+  first, rest = (run(_growing(kimg), 'parts').labels for kimg in (0.016, 0.064))
+  assert len(first) == 2
+  np.testing.assert_array_equal(first + rest, whole)
+
+
+def test_a_step_has_the_level_and_the_losses_that_the_options_ask_for(run):
+  options = {'phase_kimg': 0.02, 'r1_interval': 3, 'mix_start_kimg': 0.11}
+  config = _growing(0.128, **options)
+  steps = run(config)
+  assert len(steps.options) == 16
+  levels = [gan.level_at(config.gan, 32, 0.008 * i) for i in range(16)]
+  assert {level for level, _ in levels} == {0, 1, 2}
+  for i, options in enumerate(steps.options):
+    level, blend = levels[i]
+    assert options == {
+      'level': level,
+      'blend': pytest.approx(blend),
+      'with_r1': i % 3 == 0,
+      'with_mix': level == 0 and i >= 14,  # From 0.11 thousand images on.
+    }
+    # Adam's moments are new at a new level.
+    if i:
+      same = levels[i - 1][0] == level
+      assert steps.moments[i] == (steps.moments[i - 1] + 1 if same else 0)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(
+  run, tmp_path
+):
+  with pytest.raises(
+    ValueError, match=r'gan: the r1 is nan in steps 3\.\.4'
+  ) as e:
+    run(_growing(0.064), bad=4)
+  assert 'the last good checkpoint, step 2, is kept' in str(e.value)
+  manager = checkpoints.make_manager(tmp_path / 'run')
+  assert list(manager.all_steps()) == [2]
+  assert [r['step'] for r in metrics.read(tmp_path / 'run')] == [2]
+  assert not (tmp_path / 'run' / 'generator.npz').exists()
+
+
+def test_a_grid_has_shapes_by_row_and_colours_by_column():
+  generator = toy.generator()  # Its image is one pixel, (z_∥, z_⊥).
+  rng = jax.random.key(2)
+  z = np.clip(jax.random.normal(rng, (5, 1)), 0, 1)[:, 0]
+  shapes, colors = z[:2], z[2:]
+  grid = gan_training.mixing_grid(generator, {}, rng, rows=2, columns=3)
+  assert grid.shape == (3, 4, 1, 1, 2)
+  grid = np.asarray(grid)[:, :, 0, 0]
+  np.testing.assert_array_equal(grid[0, 0], 0)
+  for i in range(2):
+    np.testing.assert_array_equal(grid[i + 1, 0], shapes[i])
+    for j in range(3):
+      np.testing.assert_array_equal(grid[0, j + 1], colors[j])
+      np.testing.assert_array_equal(grid[i + 1, j + 1], [shapes[i], colors[j]])

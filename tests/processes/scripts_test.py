@@ -1,0 +1,20 @@
+"""Bad input to the scripts other than train.py; see end_to_end_test.py."""
+
+import pytest
+from processes import programs
+
+
+@pytest.mark.parametrize(
+  'command, message',
+  [
+    ('evaluate.py', '--workdir is missing'),
+    ('evaluate.py --workdir=nowhere', 'nowhere: no run here'),
+    ('demo.py --methods=nominal,foo', "method is 'foo'"),
+    ('demo.py --seeds=0,x', "--seeds has 'x'"),
+  ],
+)
+def test_scripts_end_bad_input_with_one_line(command, message, tmp_path):
+  script, *arguments = command.split()
+  result = programs.run_script(script, *arguments, cwd=tmp_path)
+  assert result.returncode == 1 and not list(tmp_path.iterdir())
+  assert message in result.stderr and result.stderr.count('\n') == 1

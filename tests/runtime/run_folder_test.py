@@ -1,0 +1,69 @@
+"""Claims about runtime/run_folder.py: a config, and the folder that is its."""
+
+import re
+
+import ml_collections
+import pytest
+from helpers import tiny_runs
+
+from advmix_jax.runtime import run_folder
+
+
+def test_names_of_runs_differ_with_any_field():
+  name = run_folder.run_name(tiny_runs.config())
+  assert name.startswith('colored_mnist-nominal-seed0-')
+  assert run_folder.run_name(tiny_runs.config()) == name
+  assert run_folder.run_name(tiny_runs.config(**{'data.sigma': 0.01})) != name
+
+
+def test_a_config_survives_its_folder(tmp_path):
+  config = tiny_runs.config()
+  run_folder.claim_workdir(config, tmp_path)
+  assert run_folder.load_workdir(tmp_path).to_dict() == run_folder.plain(config)
+  with pytest.raises(FileNotFoundError, match='no run here'):
+    run_folder.load_workdir(tmp_path / 'none')
+  (tmp_path / 'config.json').write_text('{"half')
+  with pytest.raises(ValueError, match='not the config of a run'):
+    run_folder.load_workdir(tmp_path)
+
+
+def test_plain_is_what_json_gives_back():
+  config = ml_collections.ConfigDict({'a': {'b': (1, 2)}, 'c': None})
+  assert run_folder.plain(config) == {'a': {'b': [1, 2]}, 'c': None}
+
+
+def test_the_same_config_finds_its_folder_and_leaves_it_as_it_is(tmp_path):
+  run_folder.claim_workdir(tiny_runs.config(), tmp_path)
+  before = (tmp_path / 'config.json').read_bytes()
+  run_folder.claim_workdir(tiny_runs.config(), tmp_path)
+  run_folder.check_workdir(tiny_runs.config(), tmp_path)
+  assert [path.name for path in tmp_path.iterdir()] == ['config.json']
+  assert (tmp_path / 'config.json').read_bytes() == before
+
+
+def test_every_field_that_differs_is_named_with_both_values(tmp_path):
+  theirs = ml_collections.ConfigDict({'a': {'b': 1, 'c': 2}, 'gone': 'x'})
+  ours = ml_collections.ConfigDict({'a': {'b': 1, 'c': 3}, 'new': True})
+  run_folder.claim_workdir(theirs, tmp_path)
+  for function in (run_folder.check_workdir, run_folder.claim_workdir):
+    with pytest.raises(ValueError, match='another config') as error:
+      function(ours, tmp_path)
+    text = "a.c=2 (now 3), gone='x' (now None), new=None (now True)"
+    assert text in str(error.value) and 'a.b' not in str(error.value)
+
+
+def test_a_folder_without_a_run_belongs_to_any_config(tmp_path):
+  run_folder.check_workdir(tiny_runs.config(), tmp_path / 'new')
+  assert not (tmp_path / 'new').exists()  # To check is not to claim.
+
+
+def test_json_that_is_no_config_is_refused(tmp_path):
+  (tmp_path / 'config.json').write_text('[1]')
+  with pytest.raises(ValueError, match=r'not the config of a run \(\[1\]\)'):
+    run_folder.load_workdir(tmp_path)
+
+
+def test_the_commit_is_gits_or_unknown(monkeypatch):
+  assert re.fullmatch('[0-9a-f]{40}(-dirty)?|unknown', run_folder.commit())
+  monkeypatch.setenv('PATH', '')  # Where git is not installed.
+  assert run_folder.commit() == 'unknown'
