@@ -2,7 +2,63 @@
 
 Reproduces Gowal et al., "Achieving Robustness in the Wild via Adversarial
 Mixing with Disentangled Representations", CVPR 2020, arXiv:1912.03192.
-Start with README.md (how to run it) and WORKSPACE.md (where things are).
+README.md says how to run it, WORKSPACE.md where things are.
+
+These names are the public API; everything else may change:
+
+  default_config      the config of a run, with all its sections
+  load_dataset        (config.data, 'train' or 'test') -> Dataset
+  load_generator      (config.generator) -> Generator, its parameters
+  load_classifier     (path) -> Classifier, its parameters
+  encode              (images, config) -> latents, errors: Algorithm 1
+  attack              (rng, logits_fn, batch, generator, params, attack=...)
+                      -> AttackResult, which images stay clean: Algorithm 2
+  evaluate            (Subject, batch, attack=...) -> results, JSON values
+  train_and_evaluate  (config, workdir) -> results, JSON values
+  METHODS             {name: builder}, what `config.method` may be
+  stylegan, vgg       StyleGAN v1, and the perceptual network
 """
 
+from advmix_jax import stylegan, vgg
+from advmix_jax.attacks import algorithm2 as attack
+from advmix_jax.classifiers import Classifier
+from advmix_jax.classifiers import load as load_classifier
+from advmix_jax.datasets import load as load_dataset
+from advmix_jax.encoder.pipeline import encode
+from advmix_jax.evaluation.measures import Subject
+from advmix_jax.evaluation.run import evaluate
+from advmix_jax.generators import load as load_generator
+from advmix_jax.methods import METHODS
+from advmix_jax.training import default_config, train_and_evaluate
+from advmix_jax.types import (
+  AttackResult,
+  Batch,
+  Dataset,
+  Examples,
+  Generator,
+  Method,
+)
+
 __version__ = '0.1.0'
+
+__all__ = [
+  'AttackResult',
+  'Batch',
+  'Classifier',
+  'Dataset',
+  'Examples',
+  'Generator',
+  'METHODS',
+  'Method',
+  'Subject',
+  'attack',
+  'default_config',
+  'encode',
+  'evaluate',
+  'load_classifier',
+  'load_dataset',
+  'load_generator',
+  'stylegan',
+  'train_and_evaluate',
+  'vgg',
+]

@@ -12,8 +12,8 @@ With w = 16 a step on 64 images of 32x32 costs about 1.3 GFLOP.
 Images come in [0, 1] and are shifted to [-1, 1] inside. Every image is
 classified on its own: logits don't depend on the rest of the batch.
 
-Contents: Classifier, Conv, TruncatedVGG, Linear, make_classifier,
-save, load.
+Contents: default_config, Classifier, Conv, TruncatedVGG, Linear,
+make_classifier, save, load.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ from advmix_jax.runtime import files
 
 NAMES = ('vgg', 'linear')
 _KIND = 'classifier'  # In the metadata of a release.
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Which classifier: name, one of NAMES; width, w of the truncated VGG."""
+  return ml_collections.ConfigDict({'name': 'vgg', 'width': 16})
 
 
 class Classifier(NamedTuple):
@@ -112,7 +117,7 @@ def make_classifier(
     )
   if config.name == 'vgg' and config.width < 1:
     raise ValueError(f'classifier.width is {config.width}, expected >= 1')
-  return _make(config.name, config.get('width'), num_classes)
+  return _make(config.name, config.width, num_classes)
 
 
 @functools.lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ was killed and resumed ends with the same bits as one that was not.
 WORKDIR holds config.json, checkpoints/, metrics.jsonl, tensorboard/,
 classifier.npz, and results.json once the run is done.
 
-Contents: create_train_state, make_train_step, train_classifier,
+Contents: default_config, create_train_state, make_train_step, train_classifier,
 train_and_evaluate, summary.
 """
 
@@ -31,7 +31,8 @@ import numpy as np
 import optax
 
 from advmix_jax import classifiers, datasets, generators, methods, types
-from advmix_jax.encoder import lookup
+from advmix_jax.encoder import algorithm1, lookup
+from advmix_jax.evaluation import run as evaluation
 from advmix_jax.runtime import (
   files,
   locks,
@@ -44,6 +45,40 @@ _NAME = 'train'  # Prefix of the metrics' names.
 
 # (state, batch, rng, generator_params) -> (state, {name: scalar})
 TrainStep = Callable[..., tuple[types.TrainState, dict[str, jax.Array]]]
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """The config of a run; every section has its defaults in one place.
+
+  Returns:
+    method: a key of methods.METHODS. seed: of initial weights, order, and every
+    draw in training. environment: the grouping of the data set that gives each
+    example its environment, '' = none. parallel: how several devices share a
+    batch, 'pmap' or 'sharding'. log_every: steps per line of metrics.jsonl.
+    checkpoint_every: steps per checkpoint, 0 = once per epoch. optimizer:
+    learning_rate of Adam, batch_size, epochs. data: datasets.default_config.
+    generator: generators.default_config. encoder: algorithm1.default_config.
+    classifier: classifiers.default_config. mixup, mixing, pixel_attack, attack:
+    methods.default_config. eval: evaluation.run.default_config.
+  """
+  config = ml_collections.ConfigDict(
+    {
+      'method': 'advmix',
+      'seed': 0,
+      'environment': '',
+      'parallel': 'pmap',
+      'log_every': 10,
+      'checkpoint_every': 0,
+      'optimizer': {'learning_rate': 1e-3, 'batch_size': 64, 'epochs': 5},
+      'data': datasets.default_config(),
+      'generator': generators.default_config(),
+      'encoder': algorithm1.default_config(),
+      'classifier': classifiers.default_config(),
+      'eval': evaluation.default_config(),
+    }
+  )
+  config.update(methods.default_config())
+  return config
 
 
 def _optimizer(
@@ -228,8 +263,6 @@ def train_and_evaluate(
 
 
 def _train_and_evaluate(config, workdir):
-  from advmix_jax.evaluation import run as evaluation
-
   started = time.monotonic()
   train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
   print(

@@ -37,7 +37,11 @@ is around the image (`center`):
                            attacks.linf_ball, attacks.box_fn(0.0, 1.0)))
 """
 
-from advmix_jax.attacks.algorithm2 import algorithm2, attack_options
+from advmix_jax.attacks.algorithm2 import (
+  algorithm2,
+  attack_options,
+  default_config,
+)
 from advmix_jax.attacks.grid import grid_search
 from advmix_jax.attacks.iterate import Initial, with_gradient
 from advmix_jax.attacks.losses import cross_entropy_and_logits, margin
@@ -63,6 +67,7 @@ __all__ = [
   'box_fn',
   'compose',
   'cross_entropy_and_logits',
+  'default_config',
   'grid_search',
   'kept_initial',
   'linf_ball',

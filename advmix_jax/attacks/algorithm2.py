@@ -22,7 +22,7 @@ set of N(0, 1) (Eq. 15), which is searched in z.
 
 The search is `shrinking_pgd`; here are its loss, its starts and its set.
 
-Contents: algorithm2, attack_options.
+Contents: default_config, algorithm2, attack_options.
 """
 
 import functools
@@ -38,6 +38,30 @@ from advmix_jax.attacks.iterate import Initial
 from advmix_jax.attacks.records import kept_initial
 from advmix_jax.attacks.shrinking import shrinking_pgd
 from advmix_jax.generators import mixing
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Options of Algorithm 2, with the values for training.
+
+  Returns:
+    restarts: N_r (paper: 5 in training, 10 in evaluation). steps: K; one step
+    of alpha = eps reaches the corner of the ball. alpha: step size. eps: l_inf
+    radius around the random start, in units of w (paper: 0.03). direction:
+    'sign' or 'raw' gradient. gradient_at: 'current' iterate (Equation 9) or
+    'start' (line 7 as printed). typical_set: search z within the shell of
+    Equation 15, in place of z_⊥.
+  """
+  return ml_collections.ConfigDict(
+    {
+      'restarts': 5,
+      'steps': 1,
+      'alpha': 0.03,
+      'eps': 0.03,
+      'direction': 'sign',
+      'gradient_at': 'current',
+      'typical_set': False,
+    }
+  )
 
 
 def algorithm2(

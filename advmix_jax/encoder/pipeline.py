@@ -11,7 +11,7 @@ shipped one. What they and the options are goes to the file as provenance, which
 tells whether a file of latents is what a config would make today.
 
 Contents: Setting, features_path, provenance, load_setting, encode_to_file,
-compare_starts.
+encode, compare_starts.
 """
 
 from __future__ import annotations
@@ -165,6 +165,31 @@ def _write(setting, images, path, found, errors):
     'mean_squared_error': float(errors.mean()),
   }
   latents_file.save(path, found, images=images, metadata=metadata)
+
+
+def encode(
+  images: np.ndarray, config: ml_collections.ConfigDict
+) -> tuple[np.ndarray, np.ndarray]:
+  """Encodes images by Algorithm 1, with the generator that a config names.
+
+  Args:
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+    config: reads `generator.path`, `encoder` and `parallel`.
+
+  Returns:
+    Latents [N, L, D], and the mean squared error [N] of each reconstruction.
+
+  Raises:
+    FileNotFoundError, ValueError: as `load_setting`.
+  """
+  setting = load_setting(config)
+  return algorithm1.encode(
+    images,
+    config=setting.config,
+    start_fn=setting.start_fn,
+    kind=setting.parallel,
+    **_arguments(setting),
+  )
 
 
 def compare_starts(

@@ -21,7 +21,8 @@ row in WORKDIR/per_example.csv, and `gates` says whether to believe them.
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: measure, gates, load_examples, evaluate_run, eps_sweep.
+Contents: default_config, measure, gates, evaluate, load_examples, evaluate_run,
+eps_sweep.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import classifiers, datasets, generators, types
+from advmix_jax import attacks, classifiers, datasets, generators, types
 from advmix_jax.encoder import lookup
 from advmix_jax.evaluation.measures import (
   Subject,
@@ -58,6 +59,21 @@ from advmix_jax.runtime import files, pictures
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
 _ATOL = 1e-3  # Logits of other batch sizes: float32 sums in another order.
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """How a run is evaluated, `config.eval`.
+
+  Returns:
+    num_examples: images to attack, the first of the test set; 0: all.
+    batch_size: images in one compiled call. attack: attacks.default_config with
+    N_r = 10 (paper) and five steps.
+  """
+  attack = attacks.default_config()
+  attack.update(restarts=10, steps=5, alpha=0.01)
+  return ml_collections.ConfigDict(
+    {'num_examples': 500, 'batch_size': 100, 'attack': attack}
+  )
 
 
 def measure(
@@ -137,6 +153,33 @@ def gates(
     'logits_ignore_batch': bool(np.allclose(alone, together, atol=_ATOL)),
     'gradients_alive': bool(alive.mean() >= 0.95),
   }
+
+
+def evaluate(
+  subject: Subject,
+  batch: types.Batch,
+  *,
+  attack: ml_collections.ConfigDict,
+  seed: int = 0,
+  batch_size: int = 100,
+) -> dict[str, Any]:
+  """Measures a classifier on examples whose latents are known.
+
+  Args:
+    subject: Classifier and generator.
+    batch: N examples with their latents, NumPy arrays.
+    attack: As `attacks.default_config`.
+    seed: Of all draws; classifiers with the same seed meet the same draws.
+    batch_size: Examples in one compiled call.
+
+  Returns:
+    The values of `summarise`, and `gates`: JSON values.
+  """
+  size = {'batch_size': batch_size}
+  outcomes = measure(subject, batch, attack=attack, seed=seed, **size)
+  clean = outcomes.clean == outcomes.label
+  results = summarise(clean, outcomes, attack=attack)
+  return results | {'gates': gates(subject, batch.image, outcomes, **size)}
 
 
 def load_examples(

@@ -2,7 +2,7 @@
 
   generator, params = generators.load(config.generator)
 
-Contents: NAMES, path, load.
+Contents: NAMES, default_config, path, load.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ from advmix_jax.generators import ideal, stylegan
 from advmix_jax.runtime import shipped
 
 NAMES = ('stylegan', 'ideal')
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Which generator: name, one of NAMES; path of a StyleGAN, '' = shipped."""
+  return ml_collections.ConfigDict({'name': 'stylegan', 'path': ''})
 
 
 def path(config: ml_collections.ConfigDict) -> pathlib.Path:

@@ -17,13 +17,15 @@ with [z_∥, z_∥'] = enc(x).
 A method is a types.Method. `logits_fn` maps images [B, H, W, C] to logits
 [B, K] with the current classifier.
 
-Contents: METHODS, NEEDS_LATENTS, check_name, make; one builder per method,
-(config, num_classes, generator) -> types.Method, in the files of this room.
+Contents: METHODS, NEEDS_LATENTS, default_config, check_name, make; one builder
+per method, (config, num_classes, generator) -> types.Method, in the files of
+this folder.
 """
 
 import ml_collections
 
-from advmix_jax import types
+from advmix_jax import attacks, types
+from advmix_jax.methods import adversarial, augmentation, mixing
 from advmix_jax.methods.adversarial import adversarial_training
 from advmix_jax.methods.augmentation import mixup
 from advmix_jax.methods.mixing import advmix, randmix
@@ -39,6 +41,22 @@ METHODS = {
 
 # Methods that need Batch.latents and a generator.
 NEEDS_LATENTS = ('randmix', 'advmix')
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """The sections of a config that methods read, with their defaults.
+
+  Returns:
+    mixup: augmentation.default_config. mixing: mixing.default_config, for
+    RandMix and AdvMix. pixel_attack: adversarial.default_config. attack:
+    attacks.default_config, for AdvMix.
+  """
+  config = ml_collections.ConfigDict()
+  config.mixup = augmentation.default_config()
+  config.mixing = mixing.default_config()
+  config.pixel_attack = adversarial.default_config()
+  config.attack = attacks.default_config()
+  return config
 
 
 def check_name(name: str) -> None:

@@ -1,6 +1,6 @@
 """Adversarial training on pixels: the worst case in a small ball.
 
-Contents: adversarial_training.
+Contents: default_config, adversarial_training.
 """
 
 import ml_collections
@@ -8,6 +8,11 @@ import optax
 
 from advmix_jax import attacks, types
 from advmix_jax.methods.nominal import clean_examples
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Options of the attack: eps, its l_inf radius on pixels; alpha; steps."""
+  return ml_collections.ConfigDict({'eps': 0.1, 'alpha': 0.025, 'steps': 7})
 
 
 def adversarial_training(

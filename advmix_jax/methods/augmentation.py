@@ -1,6 +1,6 @@
 """Augmentation that needs neither a generator nor the classifier: mixup.
 
-Contents: mixup.
+Contents: default_config, mixup.
 """
 
 import jax
@@ -10,6 +10,11 @@ import ml_collections
 from advmix_jax import types
 from advmix_jax.methods.nominal import clean_examples
 from advmix_jax.runtime import parallel
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Options of mixup: alpha, of Beta(alpha, alpha) (paper: 0.2)."""
+  return ml_collections.ConfigDict({'alpha': 0.2})
 
 
 def mixup(

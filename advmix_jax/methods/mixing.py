@@ -3,7 +3,7 @@
 Both train on mixed images alone (Eq. 6 and Eq. 4), except for the first
 config.mixing.clean_fraction of a batch, which stays unmixed.
 
-Contents: randmix, advmix.
+Contents: default_config, randmix, advmix.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,11 @@ from advmix_jax import attacks, types
 from advmix_jax.generators import mixing
 from advmix_jax.methods.nominal import clean_examples
 from advmix_jax.runtime import parallel
+
+
+def default_config() -> ml_collections.ConfigDict:
+  """Options of mixing: clean_fraction, the part of a batch left unmixed."""
+  return ml_collections.ConfigDict({'clean_fraction': 0.0})
 
 
 def randmix(

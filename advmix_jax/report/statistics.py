@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 def wilson_interval(
@@ -39,7 +39,9 @@ def wilson_interval(
     raise ValueError(f'successes is {successes}, expected 0 to total, {total}')
   if total == 0:
     return 0.0, 1.0
-  found = stats.binomtest(successes, total).proportion_ci(confidence, 'wilson')
+  found = scipy.stats.binomtest(successes, total).proportion_ci(
+    confidence, 'wilson'
+  )
   return float(found.low), float(found.high)
 
 
@@ -66,9 +68,9 @@ def mean_interval(
   mean = float(values.mean())
   if n == 1:
     return mean, math.nan, math.nan
-  # Not stats.t.interval, which is NaN where all values are equal.
-  t = stats.t.ppf((1 + confidence) / 2, n - 1)
-  half = float(t * stats.sem(values))
+  # Not scipy.stats.t.interval, which is NaN where all values are equal.
+  t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
+  half = float(t * scipy.stats.sem(values))
   return mean, mean - half, mean + half
 
 
