@@ -152,5 +152,6 @@ def load(path: str | os.PathLike) -> tuple[Classifier, types.Params]:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
   params, metadata = files.load_npz(path, kind=_KIND)
-  config = ml_collections.ConfigDict(metadata['config'])
+  config = default_config()
+  config.update(metadata['config'])
   return make_classifier(config, metadata['num_classes']), params

@@ -12,7 +12,7 @@ from advmix_jax import classifiers
 from advmix_jax.runtime import files
 
 VGG = ml_collections.ConfigDict({'name': 'vgg', 'width': 4})
-LINEAR = ml_collections.ConfigDict({'name': 'linear'})
+LINEAR = ml_collections.ConfigDict({'name': 'linear', 'width': 16})
 
 
 def _image(batch=2, size=8):

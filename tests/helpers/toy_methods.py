@@ -53,7 +53,7 @@ def setting():
     jnp.arange(SIZE) % 2,
   )
   classifier = classifiers.make_classifier(
-    ml_collections.ConfigDict({'name': 'linear'}), K
+    ml_collections.ConfigDict({'name': 'linear', 'width': 16}), K
   )
   params = classifier.init(jax.random.key(1), image)
   return generator, generator.init(None), batch, classifier, params
