@@ -17,6 +17,7 @@ These names are the public API; everything else may change:
   train_and_evaluate  (config, workdir) -> results, JSON values
   METHODS             {name: builder}, what `config.method` may be
   stylegan, vgg       StyleGAN v1, and the perceptual network
+  configure_cpu       () faster XLA on a CPU; call it before JAX's first use
 """
 
 from advmix_jax import stylegan, vgg
@@ -29,6 +30,7 @@ from advmix_jax.evaluation.measures import Subject
 from advmix_jax.evaluation.run import evaluate
 from advmix_jax.generators import load as load_generator
 from advmix_jax.methods import METHODS
+from advmix_jax.runtime.cpu import configure as configure_cpu
 from advmix_jax.training import default_config, train_and_evaluate
 from advmix_jax.types import (
   AttackResult,
@@ -52,6 +54,7 @@ __all__ = [
   'Method',
   'Subject',
   'attack',
+  'configure_cpu',
   'default_config',
   'encode',
   'evaluate',
