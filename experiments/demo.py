@@ -72,8 +72,8 @@ def _digits():
   grids = {}
   for split, name in (('train', 'Training'), ('test', 'Unbiased test')):
     data = datasets.load(CONFIG.value.data, split)
-    grids[f'{name} digits'] = pages.digits(
-      datasets.to_float(data.image), data.label
+    grids[f'{name} digits'] = pages.examples(
+      datasets.to_float(data.image), data.label, num_classes=data.num_classes
     )
   return grids
 
@@ -84,7 +84,9 @@ def _write(workdir, records, pictures):
   files.write_text(workdir / 'records.jsonl', lines)
   files.write_text(workdir / 'table.md', tables.markdown_table(records))
   digits = _digits()
-  page = pages.comparison(records, pictures, digits=digits)
+  page = pages.comparison(
+    records, pictures, title='AdvMix on coloured digits', examples=digits
+  )
   files.write_text(workdir / 'report.html', page)
   grids = dict(digits, mixes=pages.mixes(pictures[0]))
   for record, shown in zip(records, pictures, strict=True):

@@ -1,23 +1,24 @@
 """Attacks: projected gradient ascent with restarts, and Algorithm 2.
 
-An attack knows no model. A loss function x -> (loss [B], logits [B, K]) closes
-over labels and coarse activations (so the prefix of the generator is computed
-once), a start function draws x~(0) of a restart, a projection keeps x in its
-set, and the loss is maximised:
+An attack does not depend on a model. It gets three functions: a loss,
+x -> (loss [B], logits [B, K]), which closes over labels and coarse activations,
+so that the coarse layers of the generator run once; a start, which draws x~(0)
+of each restart; and a projection, which keeps x in the allowed set. The attack
+maximises the loss:
 
   x~(k+1) = proj(x~(k) + alpha * direction(gradient)),   k = 0..K-1
 
-An example is finished at its first misclassified iterate, which is kept; until
-then the iterate with the highest loss is kept. With stop_early=False no example
-is finished, and the highest loss of all is kept.
+The attack of an example ends at its first misclassified iterate, which is kept.
+Before that, the iterate with the highest loss is kept. With stop_early=False,
+no attack ends early, and the iterate with the highest loss is kept.
 
-Restarts count from 1. Number 0 is the clean example, "x~ <- x" at the start of
-Algorithm 2: given as `initial`, it is what the attack has to beat, and where it
-is misclassified already the example is broken with first_success = (0, 0). So
-an attack of n restarts breaks the examples with 0 <= first_success[:, 0] <= n.
+Restarts are numbered from 1. Number 0 is the clean example, "x~ <- x" at the
+start of Algorithm 2. If `initial` gives it, it is kept until an iterate is
+worse, and first_success is (0, 0) where it is misclassified already. So an
+attack of n restarts succeeds where 0 <= first_success[:, 0] <= n.
 
-Images are not carried along: decode `x` once after the attack, one forward pass
-out of N_r * (K+1), and take the clean image where `kept_initial` holds.
+The result holds no images: decode its `x` once after the attack, and use the
+clean image where `kept_initial` is True.
 
 On latents (AdvMix), x = z_⊥, the ball is around each restart's start:
 
@@ -28,8 +29,8 @@ On latents (AdvMix), x = z_⊥, the ball is around each restart's start:
     result = attacks.pgd(loss_fn, rng, start_fn, labels, restarts=5, steps=10,
                          alpha=0.006, eps=0.03)
 
-which, with all that belongs to it, is `attacks.algorithm2`. On pixels the ball
-is around the image (`center`):
+`attacks.algorithm2` is this attack, starting from the clean example. On pixels
+the ball is around the image (`center`):
 
     result = attacks.pgd(loss_fn, rng, attacks.uniform_start_fn(image, eps),
                          labels, restarts=1, steps=7, alpha=eps / 4, eps=eps,

@@ -4,7 +4,8 @@ The inner maximisation of AdvMix (Equation 4),
 
   max_{z_⊥ in Z_⊥} L(f(dec(enc(x)_∥, z_⊥)), y),
 
-is climbed from N_r random draws, by K projected steps from each (Equation 9):
+is approximated by gradient ascent from N_r random draws, with K projected steps
+from each (Equation 9):
 
   x~ <- x;  [z_∥, z_⊥] = enc(x)
   for r = 1..N_r:
@@ -14,13 +15,14 @@ is climbed from N_r random draws, by K projected steps from each (Equation 9):
     x~ <- dec(z_∥, z_⊥(k)) of the worst k, 0 and K included
     stop where x~ is misclassified
 
-Z_⊥ is the l_inf ball of radius eps around z_⊥(0), or the image of the typical
-set of N(0, 1) (Eq. 15), which is searched in z.
+Z_⊥ is the l_inf ball of radius eps around z_⊥(0). With attack.typical_set, the
+search runs over z instead of z_⊥: its iterates are projected on the ball around
+z(0), then on the typical set of N(0, 1) (Eq. 15).
 
   attacked, kept_clean = attacks.algorithm2(
     rng, logits_fn, batch, generator, generator_params, attack=config.attack)
 
-The search is `shrinking_pgd`; here are its loss, its starts and its set.
+`shrinking_pgd` searches; this module gives it the loss, the starts and the set.
 
 Contents: default_config, algorithm2, attack_options.
 """
@@ -81,15 +83,15 @@ def algorithm2(
   Args:
     rng: Key of the random starts.
     logits_fn: Images [B, H, W, C] -> logits [B, K].
-    batch: With latents.
-    generator: What decodes the latents.
+    batch: Images, labels and latents.
+    generator: Decodes the latents.
     generator_params: Its parameters.
     attack: config.attack or config.eval.attack.
-    draw_fn: key -> z ~ N(0, 1) [B, Z], the starts; None draws them afresh.
+    draw_fn: key -> z ~ N(0, 1) [B, Z], for the starts; None: mixing.random_z.
 
   Returns:
-    The result, whose x is z_⊥ [B, L-S, D], and [B] bool: the clean image
-    itself is the worst found, and z_⊥ only encodes it.
+    (result, kept_clean). result.x is z_⊥ [B, L-S, D]. kept_clean, [B] bool:
+    the clean image itself is the worst found, and z_⊥ is that of its encoding.
 
   Raises:
     ValueError: An option of `attack` is out of range.
@@ -125,7 +127,7 @@ def algorithm2(
 
 
 def _search(generator, generator_params, attack, draw_fn):
-  """Where Algorithm 2 searches: z_⊥ itself, or z within its typical set.
+  """The variable of the search: z_⊥, or z within its typical set.
 
   Returns:
     (key -> start [B, ...], x [B, ...] -> z_⊥ [B, L-S, D], projection).
@@ -140,8 +142,9 @@ def _search(generator, generator_params, attack, draw_fn):
 
 
 def _initial(logits_fn, batch, z_perp, generator, attack):
-  """The clean example, in the space that is searched."""
-  # A clean image has no z; the origin, which is never drawn, stands for it.
+  """The clean example, in the space of the search."""
+  # The z of a clean image is unknown. The origin, which is never drawn, marks
+  # the clean image.
   shape = (len(batch.label), generator.latent_size)
   clean = jnp.zeros(shape) if attack.typical_set else z_perp
   loss, logits = losses.cross_entropy_and_logits(

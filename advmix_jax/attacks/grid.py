@@ -1,10 +1,9 @@
 """Exhaustive search: the exact worst case over a finite set of candidates.
 
-Where the allowed set is small enough to try all of it, this is what an attack
-can be compared with. For the exact generator of coloured digits, whose z_⊥ is
-a colour (generators/ideal.py):
+Where the allowed set is small enough to try all of it, for example with the
+generator of generators/ideal.py, an attack can be compared with this search:
 
-    worst = attacks.grid_search(loss_fn, labels, ideal.color_grid(9)[:, None])
+    worst = attacks.grid_search(loss_fn, labels, candidates)
 
 Contents: grid_search.
 """
@@ -24,14 +23,14 @@ def grid_search(
 ) -> AttackResult:
   """Tries every candidate on every example and keeps the worst.
 
-  As in `pgd`, the first candidate that is misclassified is kept, or else the
-  one with the highest loss.
+  As in `pgd`, the first misclassified candidate is kept; if there is none, the
+  candidate with the highest loss.
 
   Args:
     loss_fn: x [B, ...] -> (loss [B], logits [B, K]), as for an attack.
-    labels: true classes.
-    candidates: the set, each with the shape of one example's x; a sound
-      reference for a continuous set must be fine enough.
+    labels: True classes.
+    candidates: The set, each with the shape of one example's x. To represent a
+      continuous set, the candidates must be dense enough.
 
   Returns:
     AttackResult whose x is the kept candidate [B, ...], and whose first_success

@@ -1,10 +1,9 @@
-"""The parts of an attack that one iterate needs: set, direction, record.
+"""The parts of one attack step: the record, the gradient, the next iterate.
 
-pgd.py puts them together as plain scans, shrinking.py on a batch that shrinks;
-sharing them is what makes the two agree.
+`pgd` and `shrinking_pgd` both use these functions, so that their results agree.
 
-Contents: Initial, begin, keep_worst (what is kept), with_gradient, ascent_fn
-(the next iterate), restart_keys, check_options.
+Contents: DIRECTIONS, GRADIENTS_AT, Initial, begin, keep_worst, with_gradient,
+ascent_fn, restart_keys, check_options.
 """
 
 from collections.abc import Callable
@@ -23,7 +22,7 @@ GRADIENTS_AT = ('current', 'start')
 class Initial(NamedTuple):
   """The clean example, kept until an iterate is worse (x~ <- x)."""
 
-  x: jax.Array  # [B, ...] what the attack varies: pixels, or enc(x)_⊥
+  x: jax.Array  # [B, ...] the attacked variable: pixels, or enc(x)_⊥
   loss: jax.Array  # [B] loss of the clean image
   logits: jax.Array  # [B, K] of the clean image
 
@@ -33,7 +32,13 @@ def begin(
   labels: jax.Array,  # [B]
   initial: Initial | None,
 ) -> AttackResult:
-  """What is kept before the first restart: the clean example, or nothing."""
+  """The result before the first restart: the clean example, or nothing.
+
+  Args:
+    like: Gives the shape and the dtype of x.
+    labels: True classes.
+    initial: The clean example; None for nothing.
+  """
   size = labels.shape[0]
   nothing = AttackResult(
     x=jnp.zeros(like.shape, like.dtype),
@@ -66,19 +71,19 @@ def keep_worst(
   step: int | jax.Array,
   stop_early: bool = True,
 ) -> AttackResult:
-  """Updates what is kept, and records the first misclassified iterate.
+  """Updates the result, and records the first misclassified iterate.
 
   Args:
-    kept: What is kept so far.
+    kept: The result so far.
     x: The iterate.
     loss: Its loss.
     logits: Its logits.
     labels: True classes.
     restart: Number of the restart, for the record.
     step: Number of the step, for the record.
-    stop_early: True keeps the first misclassified iterate for good, and until
-      there is one the iterate of highest loss. False always keeps the iterate
-      of highest loss.
+    stop_early: True keeps the first misclassified iterate, and before that
+      the iterate with the highest loss. False always keeps the iterate with
+      the highest loss.
   """
   wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
   better = loss > kept.loss
@@ -119,7 +124,7 @@ def ascent_fn(
 
 
 def restart_keys(rng: jax.Array, restarts: int) -> jax.Array:
-  """Keys [N_r] of restarts 1..N_r; each is the same for every N_r."""
+  """Keys [N_r] of restarts 1..N_r; a key doesn't depend on N_r."""
   return jax.vmap(lambda r: jax.random.fold_in(rng, r))(
     jnp.arange(1, restarts + 1)
   )

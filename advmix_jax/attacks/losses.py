@@ -16,8 +16,9 @@ def margin(
 ) -> jax.Array:
   """Best wrong logit minus the right one, [B]: positive where misclassified.
 
-  A loss for evaluation, beside cross-entropy: where many classes share the
-  probability, the highest cross-entropy need not be a misclassification.
+  An alternative to cross-entropy for evaluation: where many classes share the
+  probability, the iterate with the highest cross-entropy may still be
+  classified correctly.
   """
   right = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
   wrong = jnp.where(right, -jnp.inf, logits).max(axis=-1)

@@ -5,7 +5,10 @@
 Every iterate is evaluated once, x~(0) and x~(K) included: a restart costs K+1
 forward and K backward passes (1 with gradient_at='start').
 
-Contents: pgd. `shrinking_pgd` is the same attack on a batch that shrinks.
+Restart r draws from fold_in(rng, r), so more restarts extend the same attack.
+Finished examples stay in the batch; `shrinking_pgd` drops them.
+
+Contents: pgd.
 """
 
 import functools
@@ -47,30 +50,29 @@ def pgd(
 ) -> AttackResult:
   """Projected gradient ascent as two scans, over restarts and over steps.
 
-  Finished examples are computed all the same; `shrinking_pgd` drops them.
-  Restart r draws from fold_in(rng, r): more restarts extend the same attack.
-
   Args:
     loss_fn: x [B, ...] -> (loss [B] to maximise, logits [B, K]).
-    rng: key of the random starts.
+    rng: Key of the random starts.
     start_fn: rng -> x~(0) [B, ...]; AdvMix draws map(z)_⊥.
-    labels: true classes; an iterate succeeds if argmax(logits) differs.
+    labels: True classes; an iterate succeeds if argmax(logits) differs.
     restarts: N_r >= 1.
     steps: K >= 0; 0 is random search.
-    alpha: step size, in units of x.
-    eps: radius of the ball, in units of x.
-    project_fn: projection on the allowed set, (x, center, eps) -> x.
+    alpha: Step size, in units of x.
+    eps: Radius of the ball, in units of x.
+    project_fn: Projection on the allowed set, (x, center, eps) -> x.
     direction: 'sign' or 'raw' gradient.
     gradient_at: 'current' iterate (Equation 9), or 'start': the gradient at
       x~(0) in all steps (line 7 of Algorithm 2 as printed).
-    initial: the clean example; None leaves it out.
+    initial: The clean example; None leaves it out.
     center: [B, ...] centre of the ball; None is each restart's start.
-    stop_early: an example ends with its first misclassified iterate; False
-      keeps the iterate of highest loss, whether misclassified or not.
+    stop_early: True keeps the first misclassified iterate. False keeps the
+      iterate with the highest loss, misclassified or not.
 
   Returns:
     AttackResult, with the same `first_success` for both values of stop_early.
-    Raises ValueError on a bad option.
+
+  Raises:
+    ValueError: An option is out of range.
   """
   check_options(restarts, steps, direction, gradient_at)
   ascend = ascent_fn(alpha, eps, project_fn, direction)
@@ -91,7 +93,7 @@ def pgd(
 
 
 def _current(loss_fn, kept, start, step, record, steps):
-  """One restart by Equation 9: the gradient of the current iterate."""
+  """One restart by Equation 9: the gradient at the current iterate."""
 
   def body(carry, k):
     x, kept = carry
@@ -105,7 +107,7 @@ def _current(loss_fn, kept, start, step, record, steps):
 
 
 def _frozen(loss_fn, kept, start, step, record, steps):
-  """One restart by the printed line 7: the gradient of the start."""
+  """One restart by line 7 as printed: the gradient at the start."""
   loss, logits, gradient = with_gradient(loss_fn, start)
   kept = record(kept, start, loss, logits, step=0)
 

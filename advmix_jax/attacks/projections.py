@@ -1,7 +1,7 @@
-"""Projections of an attack: how an iterate is kept in its allowed set.
+"""Projections: they keep the iterates of an attack in the allowed set.
 
-A projection maps (x, center, eps) to the x of the set that replaces it. Balls
-use the centre and the radius; boxes and the typical set ignore them:
+A projection maps (x, center, eps) to a point of the set, which replaces x. The
+ball uses the centre and the radius; the box and the typical set ignore them:
 
     project_fn = attacks.compose(attacks.linf_ball, attacks.box_fn(0.0, 1.0))
 
@@ -34,18 +34,20 @@ def typical_set_fn(delta: float = 1.0) -> ProjectFn:
 
     sqrt(d) - delta * d^(1/4) <= ||z||_2 <= sqrt(d) + delta * d^(1/4)
 
-  to which z is scaled; where the lower radius is negative it is 0. The origin,
-  which has no direction, is left alone. StyleGAN normalises z first of all, so
-  for it the shell constrains nothing: only the direction of z matters. Of a
-  conditional one, z has columns that draw the class, and is normalised with the
-  class beside it, so there the length counts for a little.
+  A z outside of it is scaled to the nearest radius; a negative lower radius
+  counts as 0. The origin has no direction and stays as it is.
+
+  StyleGAN without classes normalises z first, so that only the direction of z
+  matters and the shell has no effect. In a conditional StyleGAN the last
+  columns of z draw the class, and the others are normalised together with the
+  embedding of that class, so the length of z has a small effect.
 
   Args:
-    delta: half width of the shell, in units of d^(1/4); >= 0.
+    delta: Half width of the shell, in units of d^(1/4); >= 0.
 
   Returns:
-    (z, center, eps) -> z; compose it after `linf_ball` to stay near the start
-    as well.
+    (z, center, eps) -> z. Compose it after `linf_ball` to stay near the start
+    too.
 
   Raises:
     ValueError: delta is negative.
@@ -67,7 +69,7 @@ def typical_set_fn(delta: float = 1.0) -> ProjectFn:
 def compose(*project_fns: ProjectFn) -> ProjectFn:
   """Makes the projection that applies the given ones in order.
 
-  For balls and boxes that meet, the result lies in both.
+  If a ball and a box overlap, the result lies in both.
   """
 
   def project(x, center, eps):

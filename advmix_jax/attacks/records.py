@@ -1,7 +1,7 @@
-"""What the records of an attack say afterwards.
+"""Functions of an attack's records.
 
-`AttackResult.first_success` tells for each example which restart and step broke
-it, so the accuracy under every smaller attack can be read off one run.
+`AttackResult.first_success` is the restart and the step of each example's first
+misclassification, so one attack gives the accuracy under all smaller ones.
 
 Contents: kept_initial, accuracy_by_budget.
 """
@@ -14,7 +14,7 @@ from advmix_jax.types import AttackResult
 
 
 def kept_initial(result: AttackResult, initial: Initial) -> jax.Array:
-  """Whether the clean example was kept, [B] bool: take the clean image then."""
+  """Whether the clean example was kept, [B] bool: then use the clean image."""
   same = result.x == initial.x
   return same.all(axis=tuple(range(1, same.ndim)))
 
@@ -28,15 +28,16 @@ def accuracy_by_budget(
   """Accuracy under smaller attacks, from the records of one attack.
 
   Args:
-    first_success: of an attack with at least `restarts` and `steps`.
+    first_success: Of an attack with at least `restarts` and `steps`.
     restarts: N_r, the last row.
     steps: K, the last column.
 
   Returns:
-    [restarts + 1, steps + 1] float32 in [0, 1]. Row n, last column: accuracy
-    after n restarts, exact; row 0 is clean accuracy (1 without `initial`).
-    Other columns count the first successes within k steps of a restart: upper
-    bounds, as the first success hides a later one at fewer steps.
+    [restarts + 1, steps + 1] float32 in [0, 1]. Row n is for n restarts, row 0
+    for the clean example (1 without `initial`). The last column is
+    exact for an attack of K = `steps`. Column k counts an example as broken if
+    its first success has step <= k. This gives an upper bound: a later restart
+    may succeed with fewer steps.
   """
   restart, step = first_success[:, 0], first_success[:, 1]
   rows = jnp.arange(restarts + 1)[:, None, None]

@@ -1,9 +1,9 @@
 """The attack of pgd.py on a batch that shrinks as examples finish.
 
 An example is finished at its first misclassified iterate. The unfinished ones
-are gathered into ever smaller batches, of fixed sizes, so that one compiled
-program serves every outcome; the attack ends when none is left or the budget is
-spent. The loss takes what it needs of each example as arguments:
+are gathered into smaller and smaller batches, whose sizes are fixed in advance,
+so that the program is compiled once. The attack ends when no example is left,
+or after the last restart. The loss gets the data of each example as arguments:
 
     result = attacks.shrinking_pgd(
       lambda z_perp, labels, activations: ..., rng, start_fn, labels,
@@ -70,25 +70,25 @@ def shrinking_pgd(
   center: jax.Array | None = None,
   min_size: int = 16,
 ) -> AttackResult:
-  """Algorithm 2, on a batch that shrinks and stops when no example is left.
+  """`pgd` on a batch that shrinks; it stops when no example is left.
 
-  Starts are drawn for the full batch, so an example meets the same starts as
-  in `pgd`. There is no `stop_early`: where every example goes on, no batch
-  shrinks, and `pgd` with stop_early=False does the same work.
+  Starts are drawn for the full batch, so each example has the same starts as
+  in `pgd`. There is no `stop_early`: to attack all examples to the end, call
+  `pgd` with stop_early=False.
 
   Args (the others are those of `pgd`):
     loss_fn: (x, labels, per_example) -> (loss [n], logits [n, K]), for the
       gathered rows of any n <= B examples.
-    per_example: pytree of arrays [B, ...] that the loss needs, such as coarse
-      activations; gathered along with the batch.
-    min_size: smallest batch to shrink to. One loop is compiled for B and for
+    per_example: Pytree of arrays [B, ...] that the loss needs, such as coarse
+      activations; their rows are gathered with the batch.
+    min_size: Smallest batch to shrink to. One loop is compiled for B and for
       each power of two in [min_size, B).
 
   Returns:
-    AttackResult, that of `pgd` up to rounding that depends on the batch size.
+    The AttackResult of `pgd`, up to rounding that depends on the batch size.
 
   Raises:
-    ValueError: A bad option, or an array of per_example not [B, ...].
+    ValueError: A bad option, or an array of per_example is not [B, ...].
   """
   check_options(restarts, steps, direction, gradient_at)
   _check_leading_axis(per_example, labels.shape[0])
@@ -120,16 +120,18 @@ def _run_level(advance, position, rows, data, size, floor, restarts):
   (index,) = jnp.nonzero(~rows.kept.success, size=size, fill_value=total)
   data = _take(data, index)
   part = _take(rows, index)
-  done = part.kept.success | (index == total)  # The rest is padding.
+  done = part.kept.success | (index == total)  # `total` marks padding rows.
   part = part._replace(kept=part.kept._replace(success=done))
 
   def unfinished(carry):
     (restart, _), part = carry
     return (restart <= restarts) & ((~part.kept.success).sum() > floor)
 
-  position, part = lax.while_loop(
-    unfinished, lambda c: advance(*c, data), (position, part)
-  )
+  def body(carry):
+    position, part = carry
+    return advance(position, part, data)
+
+  position, part = lax.while_loop(unfinished, body, (position, part))
   rows = jax.tree.map(
     lambda full, new: full.at[index].set(new, mode='drop'), rows, part
   )
@@ -169,7 +171,7 @@ def _advance(
 
 
 def _sizes(batch, min_size):
-  """The batch size and the powers of two in [min_size, batch), falling."""
+  """The batch size, then the powers of two in [min_size, batch), downwards."""
   powers = [2**i for i in range(batch.bit_length())]
   return [batch] + [n for n in reversed(powers) if min_size <= n < batch]
 
@@ -180,6 +182,7 @@ def _take(tree, index):
 
 
 def _check_leading_axis(tree, batch):
+  """Raises ValueError unless every leaf is [batch, ...]."""
   for leaf in jax.tree.leaves(tree):
     if leaf.ndim == 0 or leaf.shape[0] != batch:
       raise ValueError(

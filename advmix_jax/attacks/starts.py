@@ -1,7 +1,8 @@
-"""Where a restart of an attack begins.
+"""Random starts of an attack on pixels.
 
-Contents: StartFn, uniform_start_fn. On latents the start is a draw of the
-generator, see algorithm2.py.
+On latents, the starts are draws of the generator: see algorithm2.py.
+
+Contents: StartFn, uniform_start_fn.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ def uniform_start_fn(
   image: jax.Array,  # [B, H, W, C] in [0, 1]
   eps: float,
 ) -> StartFn:
-  """Starts drawn uniformly in the l_inf ball around images, cut to [0, 1]."""
+  """Starts drawn uniformly in the l_inf ball around images, in [0, 1]."""
 
   def start(rng):
     noise = parallel.rows(

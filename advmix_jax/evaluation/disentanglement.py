@@ -1,10 +1,10 @@
 """How well a generator separates its coarse latents from its fine ones.
 
-A mix dec(w_∥ of i, w_⊥ of j) should show what i shows, in the style of j:
+A mix dec(z_∥ of i, z_⊥ of j) should have the content of i and the style of j:
 
-  label follows  a judge names the same class before and after
-  style follows  the style of the mix, as a few numbers such as the colour, is
-                 within a tolerance of that of the donor's image
+  label follows  a judge names the same class for i and for the mix
+  style follows  the style of the mix, measured as a few numbers, is within a
+                 tolerance of the style of j
 
 and the samples themselves should show every class and every style.
 
@@ -32,7 +32,8 @@ class Style(NamedTuple):
 
   measure_fn: Callable[[np.ndarray], np.ndarray]  # [B, H, W, C] -> [B, F]
   tolerance: float  # Largest difference, in any number, that counts as equal.
-  prototypes: np.ndarray  # [G, F], what styles are counted by.
+  # [G, F], reference styles: a sample counts for the nearest one.
+  prototypes: np.ndarray
 
 
 def measure(
@@ -48,19 +49,19 @@ def measure(
   """Measures `num_mixes` mixes of independent samples, without truncation.
 
   Args:
-    rng: key.
-    generator: what decodes latents.
-    params: its parameters.
-    judge: names what an image shows.
-    style: measures the style of an image.
-    num_mixes: mixes, each of two fresh samples.
-    batch_size: mixes at a time.
+    rng: Key of the samples.
+    generator: Decodes the latents.
+    params: Its parameters.
+    judge: Names the class that an image shows.
+    style: Measures the style of an image.
+    num_mixes: Number of mixes, each of two new samples.
+    batch_size: Mixes in one compiled call.
 
   Returns:
     label_follows, style_follows: (share, [low, high]) with Wilson's 95%
-    interval; labels, styles: shares of the classes and of the prototypes among
-    the samples; confident: share of samples that the judge names with a
-    probability above 0.9.
+    interval. labels, styles: shares of the classes and of the prototypes among
+    the samples. confident: share of the samples whose class the judge names
+    with a probability above 0.9.
   """
   images, donors, mixes = (
     np.concatenate(part)[:num_mixes]
@@ -84,7 +85,7 @@ def measure(
 
 
 def _triples(rng, generator, params, num_mixes, batch_size):
-  """Yields (images, donors, mixes), each [B, H, W, C] in [0, 1]."""
+  """Yields (i, j, mix of both), each [B, H, W, C] in [0, 1]."""
   decode = jax.jit(generator.synthesize)
   split = generator.split
   for start in range(0, num_mixes, batch_size):

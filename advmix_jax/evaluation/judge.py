@@ -1,17 +1,17 @@
-"""A judge: a classifier that says what an image shows, for audits alone.
+"""A judge: a classifier for audits, which names the class an image shows.
 
 A judge tells whether a mix has changed the *label*. It audits generators,
-encoders and attacks. No method trains on it, and it is never trained on
+encoders and attacks. No method trains with it, and it is never trained on
 generated images.
 
-It sees images through `view_fn`, which takes away what must not count. The
-judge that ships sees coloured digits through `colored_mnist.brightness`: a
-digit of any colour and its grey original look the same to it.
+`view_fn` transforms images before the judge sees them: it removes the style,
+which must not influence the judge. A judge is loaded with the view_fn that it
+was trained with; experiments/measure_generator.py has that of the shipped one.
 
-  digits = judge.load(view_fn=colored_mnist.brightness)
-  label, confidence = judge.name(digits, images)
+  found = judge.load(view_fn=view_fn)
+  label, confidence = judge.name(found, images)
 
-Contents: Judge, name, accuracy, train, save, load.
+Contents: SHIPPED, ViewFn, Judge, name, accuracy, train, save, load.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from advmix_jax.runtime import files, loop, shipped
 
 SHIPPED = shipped.DATA / 'judge.npz'
 _KIND = 'judge'
-_BATCH = 64  # Of its training.
+_BATCH = 64  # Batch size of its training.
 
 ViewFn = Callable[[jax.Array], jax.Array]  # [B, H, W, C] -> [B, H, W, C']
 
 
 class Judge(NamedTuple):
-  """A trained network, and how it sees images."""
+  """A trained network, and the transform of its input images."""
 
   params: types.Params
   view_fn: ViewFn
@@ -59,12 +59,12 @@ def _probabilities(params, images, view_fn):
 def name(
   judge: Judge, images: np.ndarray, *, batch_size: int = 500
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Names what each image shows.
+  """Names the class that each image shows.
 
   Args:
-    judge: from `load` or `train`.
+    judge: From `load` or `train`.
     images: [N, H, W, C], uint8 or floats in [0, 1].
-    batch_size: images at a time.
+    batch_size: Images in one compiled call.
 
   Returns:
     (label [N] int32, probability [N] of that label).
@@ -81,12 +81,13 @@ def name(
 
 
 def accuracy(judge: Judge, dataset: types.Dataset) -> float:
-  """Share of the dataset's images that the judge names rightly."""
-  return float((name(judge, dataset.image)[0] == dataset.label).mean())
+  """Share of the dataset's images that the judge classifies correctly."""
+  label, _ = name(judge, dataset.image)
+  return float((label == dataset.label).mean())
 
 
 def _shift(images, rng, *, reach=2):
-  """Moves each image by up to `reach` pixels along both axes."""
+  """Shifts each image randomly, by up to `reach` pixels along both axes."""
   b, h, w, _ = images.shape
   padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
   corner = rng.integers(0, 2 * reach + 1, (b, 2))
@@ -103,16 +104,16 @@ def train(
   seed: int = 0,
   epochs: int = 12,
 ) -> Judge:
-  """Trains a judge with Adam on shifted images, cosine schedule.
+  """Trains a judge on shifted images, with Adam and a cosine schedule.
 
-  The same call resumes what WORKDIR holds.
+  The same call resumes an interrupted training from WORKDIR.
 
   Args:
-    dataset: real images and labels.
-    workdir: where checkpoints and metrics go.
-    view_fn: how the judge sees images.
-    seed: of the start, the order and the shifts.
-    epochs: passes over the dataset.
+    dataset: Real images and labels.
+    workdir: The folder of checkpoints and metrics.
+    view_fn: Transforms images before the network.
+    seed: Of the initial weights, the order and the shifts.
+    epochs: Passes over the dataset.
   """
   per_epoch = -(-len(dataset.label) // _BATCH)
   steps = epochs * per_epoch
@@ -136,8 +137,9 @@ def train(
     log_every=50,
     save_every=per_epoch,
   )
-  state = loop.run(workdir, (params, adam.init(params)), step_fn, plan)
-  return Judge(state[0], view_fn)
+  state = (params, adam.init(params))
+  params, _ = loop.run(workdir, state, step_fn, plan)
+  return Judge(params, view_fn)
 
 
 def _make_update(network, adam, view_fn):
@@ -169,11 +171,12 @@ def load(path: str | os.PathLike = SHIPPED, *, view_fn: ViewFn) -> Judge:
   """Reads a judge; the default is the one that ships with the package.
 
   Args:
-    path: the file.
-    view_fn: what the judge was trained with.
+    path: The file.
+    view_fn: The one that the judge was trained with.
 
   Raises:
-    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+    FileNotFoundError: The file is missing.
+    ValueError: The file is corrupt, or holds no judge.
   """
   params, _ = files.load_npz(path, kind=_KIND)
   return Judge(params, view_fn)

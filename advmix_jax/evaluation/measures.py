@@ -1,9 +1,9 @@
-"""Evaluators: what becomes of each example, image by image.
+"""Evaluators: how a classifier does on each example.
 
-Everything here runs in padded batches with one compiled program per shape, and
-drops an example once its outcome is known. Draws are paired: what is drawn for
-example i is a pure function of the key and i, so every classifier meets the
-same mixes whatever the batch size.
+All evaluators use padded batches, so that one program is compiled per shape.
+The search for a misclassified mix ends for each example once one is found.
+Draws are paired: those for example i depend only on the key and i, so that all
+classifiers are tested on the same mixes, with any batch size.
 
   subject = Subject(classifier.apply, params, generator, generator_params)
   logits = predict(subject, images)
@@ -11,6 +11,7 @@ same mixes whatever the batch size.
   attacked = attack_examples(subject, rng, batch, attack=attack)
 
 where batch is a types.Batch of NumPy arrays: N images, labels and latents.
+Images are uint8, or floats in [0, 1].
 
 Contents: Subject, Attacked, predict, decode, random_mixes, random_failures,
 attack_examples, adversarial_images.
@@ -46,9 +47,9 @@ class Attacked(NamedTuple):
   """What Algorithm 2 did to each of N examples."""
 
   z_perp: np.ndarray  # [N, L-S, D] float32, the fine latents it kept
-  success: np.ndarray  # [N] bool, misclassified now, if only as it was
+  success: np.ndarray  # [N] bool, x or an iterate is misclassified
   first_success: np.ndarray  # [N, 2] int32 (restart, step), as AttackResult
-  kept_clean: np.ndarray  # [N] bool, the image itself was the worst
+  kept_clean: np.ndarray  # [N] bool, the clean image x is the worst found
   steepest: np.ndarray  # [N] float32, max |gradient| at a random start
 
 
@@ -63,14 +64,21 @@ def _chunks(
 
 @functools.lru_cache(maxsize=32)
 def _compiled(fn: Callable[..., Any], kind: str, shared: int, split: int):
-  """fn on all devices, made once: `shared` arguments, then `split` ones."""
+  """fn compiled for all devices, once.
+
+  Args:
+    fn: The function.
+    kind: One of parallel.KINDS.
+    shared: How many arguments, the first ones, each device gets whole.
+    split: How many arguments, after these, have rows to split over devices.
+  """
   flags = (False,) * shared + (True,) * split
   return parallel.compile(fn, kind, split=flags, out_split=True)
 
 
 @functools.lru_cache(maxsize=32)
 def _bound(fn: Callable[..., Any], *static):
-  """fn with its first arguments; the same object for the same arguments."""
+  """functools.partial, but equal arguments give the same object."""
   return functools.partial(fn, *static)
 
 
@@ -108,7 +116,7 @@ def _draw_z(generator, rng, index):
 
 
 def _draw_fine(generator, generator_params, rng, index):
-  """Random z_⊥ = map(z)_⊥ [B, L-S, D] of those z."""
+  """Random z_⊥ = map(z)_⊥ [B, L-S, D], of the z that `_draw_z` draws."""
   z = _draw_z(generator, rng, index)
   return mixing.map_fine(generator, generator_params, z)
 
@@ -127,7 +135,7 @@ def _random_round(logits_fn, generator, params, rng, draws, x):
   Returns:
     [B, n] bool, whether the mix is misclassified.
   """
-  params, generator_params = params
+  classifier_params, generator_params = params
   z_par, label, index = x
   activations = generator.coarse(generator_params, z_par)
 
@@ -135,7 +143,8 @@ def _random_round(logits_fn, generator, params, rng, draws, x):
     key = jax.random.fold_in(rng, draw)
     z_perp = _draw_fine(generator, generator_params, key, index)
     image = generator.fine(generator_params, activations, z_perp)
-    return None, jnp.argmax(logits_fn(params, image), axis=-1) != label
+    logits = logits_fn(classifier_params, image)
+    return None, jnp.argmax(logits, axis=-1) != label
 
   return jax.lax.scan(failed, None, draws)[1].T
 
@@ -143,7 +152,7 @@ def _random_round(logits_fn, generator, params, rng, draws, x):
 def random_mixes(
   subject: Subject, rng: jax.Array, latents: np.ndarray
 ) -> np.ndarray:
-  """Latents [N, L, D] with the fine part that draw 0 of `rng` gives them."""
+  """Latents [N, L, D] with the fine part of draw 0 in `random_failures`."""
   key = jax.random.fold_in(rng, 0)
   index = np.arange(len(latents))
   z_perp = _draw_fine(subject.generator, subject.generator_params, key, index)
@@ -162,18 +171,18 @@ def random_failures(
 ) -> np.ndarray:
   """The first random mix of each example that is misclassified.
 
-  Examples are dropped, between rounds, once a mix of theirs has failed.
+  After each round, the examples that had a misclassified mix are dropped.
 
   Args:
     subject: Classifier and generator.
-    rng: Key; draw n of example i is a function of (rng, n, i) alone.
-    batch: N examples, of whose latents only the coarse ones are used.
-    num_draws: Of random fine latents per example, at least 1.
+    rng: Key; draw n of example i depends on (rng, n, i) alone.
+    batch: N examples; of their latents, only the coarse ones are used.
+    num_draws: Random mixes per example, at least 1.
     batch_size: Examples in one compiled call.
     draws_per_round: Draws in one compiled call.
 
   Returns:
-    [N] int32, the number of the draw from 0, or -1 where none failed.
+    [N] int32, the number of the first misclassified draw, from 0; -1: none.
   """
   params = subject.params, subject.generator_params
   fn = _bound(_random_round, subject.logits_fn, subject.generator)
@@ -206,25 +215,26 @@ def _attack_batch(logits_fn, generator, attack, params, rng, batch, index):
   Returns:
     Attacked, of arrays [B, ...].
   """
-  logits_fn = functools.partial(logits_fn, params[0])
+  classifier_params, generator_params = params
+  logits_fn = functools.partial(logits_fn, classifier_params)
   result, kept_clean = attacks.algorithm2(
     rng,
     logits_fn,
     batch,
     generator,
-    params[1],
+    generator_params,
     attack=attack,
     draw_fn=lambda key: _draw_z(generator, key, index),
   )
-  start = _draw_fine(generator, params[1], rng, index)
-  steepest = _steepest(logits_fn, generator, params[1], batch, start)
+  start = _draw_fine(generator, generator_params, rng, index)
+  steepest = _steepest(logits_fn, generator, generator_params, batch, start)
   return Attacked(
     result.x, result.success, result.first_success, kept_clean, steepest
   )
 
 
 def _steepest(logits_fn, generator, generator_params, batch, z_perp):
-  """Largest entry [B] of the loss's gradient at z_⊥ [B, L-S, D]."""
+  """Largest magnitude [B] in the loss's gradient at z_⊥ [B, L-S, D]."""
   z_par, _ = mixing.split_latents(batch.latents, generator.split)
   activations = generator.coarse(generator_params, z_par)
 
@@ -244,7 +254,7 @@ def attack_examples(
   attack: ml_collections.ConfigDict,
   batch_size: int = 100,
 ) -> Attacked:
-  """Attacks every example by Algorithm 2; see attacks/ for the records.
+  """Attacks every example by Algorithm 2.
 
   Args:
     subject: Classifier and generator.

@@ -1,7 +1,7 @@
-"""What happened to each example, and the numbers it adds up to.
+"""What happened to each example, and the accuracies that follow from it.
 
-`Outcomes` is one record per example of every evaluator; accuracies, intervals,
-budget curves and the CSV are made from it alone, without a model:
+`Outcomes` has the result of every evaluator for each example. Accuracies, their
+intervals, accuracy curves and the CSV are computed from it, without a model:
 
   results = summarise(clean, outcomes, attack=config.eval.attack)
   text = csv_text(outcomes)
@@ -24,23 +24,24 @@ from advmix_jax.report import statistics
 
 
 def num_random_draws(attack: ml_collections.ConfigDict) -> int:
-  """N_r * (K + 1): the images that Algorithm 2 looks at per example."""
+  """N_r * (K + 1): how many images Algorithm 2 evaluates per example."""
   return attack.restarts * (attack.steps + 1)
 
 
 class Outcomes(NamedTuple):
-  """What happened to each of N examples, the first of the test set."""
+  """What happened to each of the first N examples of the test set."""
 
   label: np.ndarray  # [N] int32
   clean: np.ndarray  # [N] int32, predicted class of x
   reconstruction: np.ndarray  # [N] int32, predicted class of dec(enc(x))
-  first_random: np.ndarray  # [N] int32, first failing random mix, -1: none
+  first_random: np.ndarray  # [N] int32, first misclassified mix; -1: none
   attacked: Attacked
-  verified: np.ndarray  # [N] bool, the kept image fails just if recorded so
+  # [N] bool, re-decoding the kept image reproduces the recorded outcome
+  verified: np.ndarray
 
 
 def correct(outcomes: Outcomes) -> dict[str, np.ndarray]:
-  """{evaluator: [N] bool, whether the example stays correct}."""
+  """{evaluator: [N] bool, whether the example is classified correctly}."""
   clean = outcomes.clean == outcomes.label
   return {
     'reconstruction': outcomes.reconstruction == outcomes.label,
@@ -56,19 +57,20 @@ def summarise(
   *,
   attack: ml_collections.ConfigDict,
 ) -> dict[str, Any]:
-  """Accuracies, their intervals and budget curves, as JSON values.
+  """Accuracies, their intervals, and curves of accuracy, as JSON values.
 
   Args:
-    clean: [M] bool, the whole test set's clean correctness.
-    outcomes: Of its first N images.
-    attack: The attack that made them.
+    clean: [M] bool, which clean images of the whole test set are classified
+      correctly.
+    outcomes: Of the first N images of the test set.
+    attack: Options of the attack on these images.
 
   Returns:
     <name>_accuracy and ci95[name] for each evaluator; perturbed_attack;
     num_attacked = N; num_random_draws; accuracy_by_restarts, for 0..N_r
     restarts of K steps; accuracy_by_steps, for 0..K steps of one restart;
     accuracy_by_draws, for 0..num_random_draws random mixes; converged,
-    whether the second half of the restarts moved the accuracy by less than
+    whether the second half of the restarts changed the accuracy by less than
     half the width of its interval.
   """
   results: dict[str, Any] = {}
@@ -109,7 +111,7 @@ def _attack_record(attack: ml_collections.ConfigDict) -> dict[str, Any]:
 def _accuracy_by_draws(
   outcomes: Outcomes, attack: ml_collections.ConfigDict
 ) -> list[float]:
-  """Accuracy after 0..N random mixes of clean examples that were right."""
+  """Accuracy after 0..N random mixes; a wrong clean image counts as wrong."""
   first = np.where(outcomes.first_random < 0, np.inf, outcomes.first_random)
   right = outcomes.clean == outcomes.label
   draws = np.arange(num_random_draws(attack) + 1)
@@ -117,30 +119,25 @@ def _accuracy_by_draws(
 
 
 def csv_text(outcomes: Outcomes) -> str:
-  """One row per example; the columns are explained in README.md.
+  """CSV with one row per example.
 
-  first_random counts from 0, first_restart from 1 (0: the image itself), and
-  first_step from 0 (the restart's start); they are empty where nothing failed.
+  The columns of predictions hold classes; those named as evaluators hold 1
+  where the example is classified correctly, 0 where not. first_random counts
+  from 0, first_restart from 1 (0: the clean image), and first_step from 0 (the
+  start of the restart). They are empty where no image was misclassified.
   """
   file = io.StringIO()
   writer = csv.writer(file, lineterminator='\n')
-  writer.writerow(
-    [
-      *('index', 'label', 'clean_prediction', 'reconstruction_prediction'),
-      *('clean', 'reconstruction', 'random_mix', 'worst_random', 'perturbed'),
-      *('first_random', 'first_restart', 'first_step'),
-    ]
-  )
   good = {'clean': outcomes.clean == outcomes.label} | correct(outcomes)
+  predictions = ['clean_prediction', 'reconstruction_prediction']
+  numbers = ['first_random', 'first_restart', 'first_step']
+  writer.writerow(['index', 'label'] + predictions + list(good) + numbers)
   firsts = np.column_stack(
     [outcomes.first_random, outcomes.attacked.first_success]
   )
   for i, first in enumerate(firsts):
-    writer.writerow(
-      [
-        *(i, outcomes.label[i], outcomes.clean[i], outcomes.reconstruction[i]),
-        *(int(column[i]) for column in good.values()),
-        *('' if number < 0 else number for number in first),
-      ]
-    )
+    row = [i, outcomes.label[i], outcomes.clean[i], outcomes.reconstruction[i]]
+    row += [int(column[i]) for column in good.values()]
+    row += ['' if number < 0 else number for number in first]
+    writer.writerow(row)
   return file.getvalue()

@@ -3,21 +3,21 @@
 Threat model. The adversary knows the classifier and the generator. It may
 replace the fine latents z_⊥ of an encoded test image by any latents within
 `eps` (l_inf) of a draw from the generator's own fine latents, so it changes
-what the generator calls style and leaves z_∥, hence the digit, alone.
+only what the fine latents carry, the style. It keeps z_∥, hence the content.
 Accuracy is the fraction of test images that stay correct:
 
   clean           the image x itself
   reconstruction  dec(enc(x))
   random_mix      dec(z_∥, z_⊥) for one random z_⊥
   worst_random    x and each of N random mixes, N = N_r * (K + 1): as many
-                  images as Algorithm 2 looks at, and without its gradients
+                  images as Algorithm 2 evaluates, but without gradients
   perturbed       x and every iterate of Algorithm 2
 
 `clean` is measured on the whole test set, the others on its first
-`num_examples` images. Every number has its Wilson 95% interval, every image its
-row in WORKDIR/per_example.csv, and `gates` says whether to believe them.
+`num_examples` images. Every accuracy has a Wilson 95% interval, every attacked
+image a row in WORKDIR/per_example.csv, and `gates` checks the evaluation.
 
-  results = evaluation.evaluate_run(
+  results = run.evaluate_run(
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
@@ -58,7 +58,8 @@ from advmix_jax.report import pages
 from advmix_jax.runtime import files, pictures
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
-_ATOL = 1e-3  # Logits of other batch sizes: float32 sums in another order.
+# Tolerance of logits: another batch size sums float32 in another order.
+_ATOL = 1e-3
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -90,25 +91,31 @@ def measure(
     subject: Classifier and generator.
     batch: N examples with their latents, NumPy arrays.
     attack: `config.eval.attack`.
-    seed: Of all draws; classifiers with the same seed meet the same draws.
+    seed: Of all draws; with the same seed, classifiers get the same draws.
     batch_size: Examples in one compiled call.
   """
   rng_random, rng_attack = jax.random.split(jax.random.key(seed))
-  size = {'batch_size': batch_size}
-  attacked = attack_examples(subject, rng_attack, batch, attack=attack, **size)
-  # At another batch size than in the attack: outcomes may not depend on it.
+  attacked = attack_examples(
+    subject, rng_attack, batch, attack=attack, batch_size=batch_size
+  )
+  # Another batch size than in the attack; outcomes must not depend on it.
   other = max(1, batch_size // 2)
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
   margin = _margin(predict(subject, kept, batch_size=other), batch.label)
   tie = np.abs(margin) < _ATOL
-  decoded = decode(subject, batch.latents, **size)
-  draws = num_random_draws(attack)
+  decoded = decode(subject, batch.latents, batch_size=batch_size)
+  clean = predict(subject, batch.image, batch_size=batch_size)
+  reconstruction = predict(subject, decoded, batch_size=batch_size)
   return Outcomes(
     label=batch.label,
-    clean=predict(subject, batch.image, **size).argmax(-1),
-    reconstruction=predict(subject, decoded, **size).argmax(-1),
+    clean=clean.argmax(-1),
+    reconstruction=reconstruction.argmax(-1),
     first_random=random_failures(
-      subject, rng_random, batch, num_draws=draws, **size
+      subject,
+      rng_random,
+      batch,
+      num_draws=num_random_draws(attack),
+      batch_size=batch_size,
     ),
     attacked=attacked,
     verified=tie | ((margin <= 0) == attacked.success),
@@ -128,15 +135,15 @@ def gates(
   *,
   batch_size: int = 100,
 ) -> dict[str, bool]:
-  """Checks that an honest evaluation passes, {name: passed}.
+  """Checks that a sound evaluation passes, {name: passed}.
 
-  random_below_gradient: N random mixes break no more examples than Algorithm 2
-    does with the same number of images; else its gradients are worth nothing.
-  kept_images_verified: every image that the attack kept, decoded again at
-    another batch size, is misclassified exactly if it is recorded so.
-  logits_ignore_batch: the logits of the first images don't depend on what
-    else is in the batch.
-  gradients_alive: at a random start at least 95% of the examples have a
+  random_below_gradient: N random mixes fool the classifier on no more examples
+    than Algorithm 2 with as many images; otherwise its gradients don't help.
+  kept_images_verified: re-decoding the images that the attack kept, at another
+    batch size, reproduces the recorded outcomes.
+  logits_ignore_batch: the logits of the first images don't depend on the
+    other images in the batch.
+  gradients_alive: at a random start, at least 95% of the examples have a
     finite gradient that isn't zero.
   """
   good = correct(outcomes)
@@ -189,11 +196,14 @@ def load_examples(
   *,
   num_examples: int,
 ) -> tuple[Subject, types.Dataset, types.Batch]:
-  """What a run is evaluated with; arguments are those of `evaluate_run`.
+  """Loads what an evaluation needs; the arguments are as in `evaluate_run`.
 
   Returns:
     (classifier and generator, the whole test set, its first `num_examples`
     images with their latents).
+
+  Raises:
+    ValueError: A number is out of range, or latents don't fit the images.
   """
   if num_examples < 0:
     raise ValueError(f'eval.num_examples is {num_examples}, expected >= 0')
@@ -223,33 +233,36 @@ def evaluate_run(
   attack: ml_collections.ConfigDict,
   output: str | os.PathLike | None = None,
 ) -> dict[str, Any]:
-  """Evaluates a run's classifier, and writes what it saw.
+  """Evaluates a run's classifier, and writes the results.
 
-  per_example.csv has one row per attacked image, pictures.npz its first images
-  with what became of them, report.html all of it to look at.
+  per_example.csv has one row per attacked image; pictures.npz has the first of
+  these images and their mixes; report.html shows the results and the pictures.
 
   Args:
-    config: The run's config: data, generator, encoder, classifier, eval.
-    workdir: The run's folder, where latents of own images are cached.
+    config: The run's config.
+    workdir: The run's folder, which keeps latents that Algorithm 1 finds.
     classifier_params: Of the classifier in `config`.
-    num_examples: Test images to attack, from the first; 0: all.
-    attack: `config.eval.attack`, or another with its fields.
+    num_examples: How many test images to attack, the first ones; 0: all.
+    attack: `config.eval.attack`, or a config with the same fields.
     output: The folder to write to; None: workdir.
 
   Returns:
     The values of `summarise`, and `gates`.
 
   Raises:
-    ValueError: A number out of range, or latents that don't fit the images.
+    ValueError: A number is out of range, or latents don't fit the images.
   """
   subject, test, batch = load_examples(
     config, workdir, classifier_params, num_examples=num_examples
   )
-  size = {'batch_size': config.eval.batch_size}
-  clean = predict(subject, test.image, **size).argmax(-1) == test.label
-  outcomes = measure(subject, batch, attack=attack, seed=config.seed, **size)
+  size = config.eval.batch_size
+  logits = predict(subject, test.image, batch_size=size)
+  outcomes = measure(
+    subject, batch, attack=attack, seed=config.seed, batch_size=size
+  )
+  clean = logits.argmax(-1) == test.label
   results = summarise(clean, outcomes, attack=attack)
-  results['gates'] = gates(subject, batch.image, outcomes, **size)
+  results['gates'] = gates(subject, batch.image, outcomes, batch_size=size)
   output = pathlib.Path(output or workdir)
   files.write_text(output / 'per_example.csv', csv_text(outcomes))
   shown = _pictures(subject, batch, outcomes, config.seed)
@@ -271,12 +284,15 @@ def eps_sweep(
 ) -> dict[str, float]:
   """Accuracy under Algorithm 2 with eps and alpha times each factor.
 
-  A larger ball should not help the defender: where it does, the attack is the
-  weak one, and alpha or the number of steps is wrong for it.
-  Arguments are those of `evaluate_run`.
+  A larger ball should not raise the accuracy. Where it does, the attack is too
+  weak: alpha or the number of steps doesn't suit this ball. The other arguments
+  are as in `evaluate_run`.
+
+  Args:
+    factors: What to multiply eps and alpha with.
 
   Returns:
-    {eps: accuracy}, eps as a string, as JSON has it.
+    {eps: accuracy}; eps is a string, as JSON requires of keys.
   """
   subject, _, batch = load_examples(
     config, workdir, classifier_params, num_examples=num_examples
@@ -294,11 +310,11 @@ def eps_sweep(
 
 
 def _pictures(subject, batch, outcomes, seed):
-  """The first images, what became of them, and how sure each made it.
+  """The first images, their mixes, and the classifier's probabilities.
 
   Returns:
     label [n]; images, {name: uint8 [n, H, W, C]}; probabilities, {name:
-    [n, K]}; named image, reconstruction, random_mix and adversarial.
+    [n, K]}. The names are image, reconstruction, random_mix and adversarial.
   """
   n = min(_PICTURES, len(batch.label))
   batch, attacked = jax.tree.map(lambda a: a[:n], (batch, outcomes.attacked))

@@ -1,7 +1,7 @@
 """Methods: each turns a batch into the examples that a classifier trains on.
 
 All methods share one loss, cross-entropy with soft targets, and one train step
-(training.py); they differ in the examples, and in a penalty where there is one:
+(training.py). They differ in the examples, and some may add a penalty:
 
   nominal               x
   mixup                 convex combinations of pairs (Zhang et al. 2018)
@@ -9,9 +9,10 @@ All methods share one loss, cross-entropy with soft targets, and one train step
   randmix               dec(z_∥, z_⊥) with one random z_⊥ per example
   advmix                dec(z_∥, z_⊥) with the worst z_⊥ found (Algorithm 2)
 
-with [z_∥, z_∥'] = enc(x).
+with z_∥ = enc(x)_∥.
 
-  method = methods.make('advmix', config, num_classes=10, generator=generator)
+  method = methods.make(
+    'advmix', config, num_classes=dataset.num_classes, generator=generator)
   examples = method.examples_fn(rng, logits_fn, batch, generator_params)
 
 A method is a types.Method. `logits_fn` maps images [B, H, W, C] to logits
@@ -76,8 +77,8 @@ def make(
 
   Args:
     name: A key of METHODS.
-    config: The run's config; a method reads the section of its name, 'mixing',
-      'pixel_attack' or 'attack', and optimizer.batch_size.
+    config: The run's config; methods read its sections mixup, mixing,
+      pixel_attack and attack, and optimizer.batch_size.
     num_classes: K.
     generator: Needed for the methods in NEEDS_LATENTS.
 

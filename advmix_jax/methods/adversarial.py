@@ -24,7 +24,7 @@ def adversarial_training(
 
   Maximises the loss in the l_inf ball of config.pixel_attack.eps around x and
   in [0, 1], by `steps` signed steps of `alpha` from one uniform start. Unlike
-  Algorithm 2, it goes on with examples that are misclassified already.
+  Algorithm 2, the attack doesn't stop where an example is misclassified.
 
   Raises:
     ValueError: config.pixel_attack.eps is negative.

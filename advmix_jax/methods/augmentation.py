@@ -22,11 +22,11 @@ def mixup(
   num_classes: int,
   generator: types.Generator | None,
 ) -> types.Method:
-  """mixup (arXiv:1710.09412): x = l x_i + (1 - l) x_j, and so the targets.
+  """mixup (arXiv:1710.09412): x = l x_i + (1 - l) x_j; targets likewise.
 
   l ~ Beta(alpha, alpha) is drawn per example, with alpha from config.mixup; j
-  is a random permutation of the batch. The examples have no environment: the
-  two that are mixed may come from different ones.
+  is a random permutation of the batch. The examples have no environment,
+  because x_i and x_j may come from different environments.
 
   Raises:
     ValueError: config.mixup.alpha is not positive.
@@ -57,6 +57,6 @@ def mixup(
 
 
 def _partners(rng: jax.Array, total: int, n: int) -> jax.Array:
-  """A permutation of `total` examples; padding rows up to n keep their own."""
+  """A permutation of `total` examples; padding rows up to n stay in place."""
   total = min(total, n)
   return jnp.append(jax.random.permutation(rng, total), jnp.arange(total, n))

@@ -1,6 +1,6 @@
-"""RandMix and AdvMix: training on mixes of a digit with other fine latents.
+"""RandMix and AdvMix: training on images whose fine latents are replaced.
 
-Both train on mixed images alone (Eq. 6 and Eq. 4), except for the first
+Both train only on such mixes (Eq. 6 and Eq. 4), except for the first
 config.mixing.clean_fraction of a batch, which stays unmixed.
 
 Contents: default_config, randmix, advmix.
@@ -53,16 +53,15 @@ def advmix(
 ) -> types.Method:
   """AdvMix (Eq. 4): the worst mix that Algorithm 2 finds, with config.attack.
 
-  An example that is misclassified as it is stays as it is, as do those for
-  which no mix has a higher loss than the clean image (x~ <- x at the start of
-  Algorithm 2).
+  The clean image is kept where it is misclassified already, and where the
+  attack finds no worse mix (x~ <- x at the start of Algorithm 2).
 
   Raises:
     ValueError: config.mixing.clean_fraction is not in [0, 1], or a step size or
       radius of config.attack is negative.
   """
   attack = config.attack
-  attacks.attack_options(attack)  # Bad options fail here, not in a step.
+  attacks.attack_options(attack)  # Raises on bad options before training.
 
   def mix(rng, logits_fn, batch, generator_params):
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
@@ -81,10 +80,10 @@ def _mixed(
   config: ml_collections.ConfigDict,
   num_classes: int,
 ) -> types.Method:
-  """The method that mixes all of a batch but its first, clean fraction.
+  """The method that mixes a batch, except for its first, clean fraction.
 
-  All rows are mixed, and then the clean images are put back in the first rows
-  of the whole batch, so that every device computes the same shapes.
+  All rows are mixed; then clean images replace the first rows of the whole
+  batch. This way, every device computes the same shapes.
   """
   fraction, size = config.mixing.clean_fraction, config.optimizer.batch_size
   if not 0 <= fraction <= 1:

@@ -1,11 +1,11 @@
-"""Tables, plots and pages, made from records alone.
+"""Tables, plots and pages, made from records only.
 
-A record is what a run leaves in WORKDIR/results.json. Nothing here trains or
+A record is the content of a run's results.json. Nothing here trains or
 evaluates, so every table can be made again from its records:
 
   from advmix_jax.report import figures, pages, tables
   print(tables.markdown_table(records))
-  png = figures.picture_grid(images, row_names=['digit', 'mix'])
+  png = figures.picture_grid(images, row_names=['image', 'mix'])
   html = pages.page('Demo', [pages.Section('Mixes', pictures=[('mixes', png)])])
 
 Contents:
@@ -13,8 +13,8 @@ Contents:
   statistics  wilson_interval, mean_interval, percent
   tables      Record, method_name, table_rows, interval_note, markdown_table
   figures     picture_grid, line_plot: PNGs
-  pages       Section, page: HTML from templates/page.html; digits, mixes,
-              attacked, comparison, listing: what a run's page shows
+  pages       Pictures, Section; page: HTML from templates/page.html; examples,
+              mixes, attacked: PNGs; comparison: the page of runs; listing
   fit         histogram, worst, table, flagged, worst_grid, curves_plot,
               curves_table: how well latents fit their images
 """

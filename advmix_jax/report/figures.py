@@ -1,6 +1,6 @@
-"""Pictures of a report, as PNG: images in rows, and curves.
+"""Pictures of a report as PNG: grids of images, and curves.
 
-  png = figures.picture_grid(images, row_names=['digit', 'mix'])
+  png = figures.picture_grid(images, row_names=['image', 'mix'])
   png = figures.line_plot(curves, x_label='restarts', y_label='accuracy')
 
 Contents: picture_grid, line_plot.
@@ -33,19 +33,19 @@ def picture_grid(
   row_names: Sequence[str],
   captions: Sequence[Sequence[str]] | None = None,
 ) -> bytes:
-  """Lays pictures out in named rows, each with a caption underneath.
+  """Arranges pictures in named rows, with a caption below each picture.
 
   Args:
     images: [rows, columns, H, W, C] uint8, or float in [0, 1]; values outside
       are clipped.
-    row_names: One per row, written at its left.
-    captions: One per picture, or None for pictures alone.
+    row_names: One per row, written to its left.
+    captions: One per picture; None: no captions.
 
   Returns:
     A PNG.
 
   Raises:
-    ValueError: `images` isn't a grid, or there is not one name per row.
+    ValueError: `images` has other axes, or there is not one name per row.
   """
   images = pictures.to_uint8(images)
   if images.ndim != 5 or images.shape[0] != len(row_names):
@@ -77,7 +77,7 @@ def _axis_of(image, *, inches_per_pixel):
   axis = figure.Figure(figsize=size).add_axes((0, 0, 1, 1))
   axis.imshow(
     image,
-    cmap='gray',  # Of images with one channel.
+    cmap='gray',  # For images with one channel.
     vmin=0,
     vmax=255,
     interpolation='nearest',
@@ -94,7 +94,7 @@ def line_plot(
   y_label: str,
   log_x: bool = False,
 ) -> bytes:
-  """Plots named curves, {name: (x, y)}, from y = 0 up; returns a PNG."""
+  """Plots curves, {name: (x, y)}, as PNG; the y-axis starts at 0."""
   fig = figure.Figure(figsize=(5.6, 3.4))
   axis = fig.subplots()
   for name, (x, y) in curves.items():

@@ -1,4 +1,4 @@
-"""How well latents fit their images: a histogram, the worst, and curves.
+"""How well latents fit their images: histogram, worst images, error curves.
 
   print(fit.histogram(errors))
   for line in fit.worst(errors, 10): print(line)
@@ -28,7 +28,7 @@ def histogram(errors: np.ndarray, *, bins: int = 12) -> str:
 
   Args:
     errors: [N], finite and >= 0.
-    bins: number of lines; the last one also counts what lies above it.
+    bins: Number of lines; the last one also counts all larger errors.
   """
   top = float(np.quantile(errors, 0.995)) or 1.0
   counts, edges = np.histogram(np.minimum(errors, top), bins, (0, top))
@@ -52,7 +52,7 @@ def worst(errors: np.ndarray, count: int = 10) -> list[tuple[int, float]]:
 
 
 def table(errors: np.ndarray, max_error: float = 0) -> str:
-  """CSV of all images: index, error, whether above max_error (if > 0)."""
+  """CSV of all images: index, error, flag; 1 if error > max_error > 0."""
   lines = ['image,mean_squared_error,flagged']
   for i, error in enumerate(errors):
     lines.append(f'{i},{error:.6f},{int(0 < max_error < error)}')
@@ -60,7 +60,7 @@ def table(errors: np.ndarray, max_error: float = 0) -> str:
 
 
 def flagged(errors: np.ndarray, max_error: float) -> str:
-  """One line: which images have an error above max_error."""
+  """One line that lists the images with an error above max_error."""
   bad = np.flatnonzero(errors > max_error)
   shown = ' '.join(map(str, bad[:20])) + (' ...' if len(bad) > 20 else '')
   share = f'{len(bad)} of {len(errors)} images'
@@ -75,8 +75,9 @@ def worst_grid(
   """A PNG of images above their reconstructions, in columns.
 
   Args:
-    errors: [n], written under the images.
-    images, reconstructions: [n, H, W, 3].
+    errors: [n], written below the reconstructions.
+    images: [n, H, W, C] uint8, or float in [0, 1].
+    reconstructions: [n, H, W, C], likewise.
   """
   captions = [[''] * len(errors), [f'{e:.3f}' for e in errors]]
   return figures.picture_grid(

@@ -1,14 +1,16 @@
-"""The pages of runs: what training saw, what the attack did, and to whom.
+"""HTML pages that compare runs: data, mixes, attacks and accuracies.
 
-  page = pages.comparison(records, pictures, digits={
-    'Training digits': pages.digits(train.image, train.label)})
+  grid = pages.examples(
+    train.image, train.label, num_classes=train.num_classes)
+  page = pages.comparison(records, pictures, examples={'Training set': grid})
   files.write_text('report.html', page)
 
-A record is WORKDIR/results.json, and its pictures are WORKDIR/pictures.npz,
-which evaluation/run.py writes. Everything is made from these two, and laid out
-by templates/page.html.
+A record is the content of a run's results.json; its pictures are those of the
+run's pictures.npz, which evaluation/run.py writes. The layout is in
+templates/page.html.
 
-Contents: Section, page, digits, mixes, attacked, comparison, listing.
+Contents: Pictures, Section, page, examples, mixes, attacked, comparison,
+listing.
 """
 
 from __future__ import annotations
@@ -23,17 +25,17 @@ import numpy as np
 
 from advmix_jax.report import figures, statistics, tables
 
-Pictures = Mapping[str, Any]  # What WORKDIR/pictures.npz holds.
+Pictures = Mapping[str, Any]  # The content of a run's pictures.npz.
 
 _MIXES = (
   'The encoder finds latents that the generator decodes to the test image '
-  '(reconstruction). A mix keeps the coarse ones and takes the fine ones of a '
-  'random sample.'
+  '(reconstruction). A mix keeps the coarse latents and takes the fine latents '
+  'of a random sample.'
 )
 _ATTACKED = (
   'Below each picture: the class that the classifier names and its confidence; '
   '✗ where that is wrong. Algorithm 2 stops at the first mix that is '
-  'misclassified, and leaves alone what is wrong before.'
+  'misclassified. It keeps a test image that is misclassified already.'
 )
 _MEASURES = {
   'clean': 'Test images',
@@ -45,7 +47,7 @@ _MEASURES = {
 
 
 class Section(NamedTuple):
-  """A part of a page: a heading, then what there is of the rest, in order."""
+  """A part of a page: a heading, then the given parts, in this order."""
 
   heading: str
   table: Sequence[Sequence[str]] = ()  # Rows of cells; the first is the header.
@@ -54,11 +56,11 @@ class Section(NamedTuple):
 
 
 def page(title: str, sections: Sequence[Section]) -> str:
-  """One self-contained page: no script, no link, nothing loaded.
+  """One self-contained page: no scripts, no links, no other files.
 
   Args:
     title: Of the page.
-    sections: In their order; all text is plain and becomes escaped.
+    sections: In the order of the page; all text is plain and is escaped.
 
   Returns:
     The page's HTML.
@@ -79,17 +81,17 @@ def _template() -> jinja2.Template:
   return environment.get_template('page.html')
 
 
-def digits(
-  images: np.ndarray, label: np.ndarray, *, rows: int = 3, num_classes: int = 10
+def examples(
+  images: np.ndarray, label: np.ndarray, *, num_classes: int, rows: int = 3
 ) -> bytes:
   """A grid with one column per class, `rows` examples each, as PNG.
 
   Args:
     images: [N, H, W, C] uint8, or float in [0, 1].
     label: [N] int.
-    rows: Examples of each class, from the first.
-    num_classes: K; a class with fewer examples repeats them, or is left out
-      where it has none.
+    num_classes: K. A class with fewer examples than `rows` repeats them; a
+      class without examples has no column.
+    rows: Number of examples of each class, the first ones.
   """
   columns = [np.flatnonzero(label == k) for k in range(num_classes)]
   columns = [np.resize(c, rows) for c in columns if len(c)]
@@ -98,7 +100,7 @@ def digits(
 
 
 def _says(probabilities: np.ndarray, label: np.ndarray) -> list[str]:
-  """'7: 98%' per picture: the class that the classifier names, how sure."""
+  """'7: 98%' per picture: the named class and its probability; ✗ if wrong."""
   chosen = probabilities.argmax(axis=-1)
   return [
     f'{"" if k == y else "✗ "}{k}: {100 * p[k]:.0f}%'
@@ -109,7 +111,7 @@ def _says(probabilities: np.ndarray, label: np.ndarray) -> list[str]:
 def mixes(pictures: Pictures) -> bytes:
   """Test images, reconstructions and random mixes, as PNG.
 
-  They are the same for all runs with one generator and seed.
+  They are the same for all runs with the same generator and seed.
   """
   rows = {
     'image': 'test image',
@@ -132,7 +134,7 @@ def attacked(pictures: Pictures) -> bytes:
 
 
 def _measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
-  """Table of every evaluator, a row per run."""
+  """Table with a column per evaluator and a row per run."""
   head = [text.format_map(records[0]) for text in _MEASURES.values()]
   rows = [['Run', *head]]
   for record in records:
@@ -145,7 +147,7 @@ def _measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
 
 
 def _gate_rows(records: Sequence[tables.Record]) -> list[list[str]]:
-  """Table of the gates and of convergence, a row per run."""
+  """Table with a column per gate, one for convergence, and a row per run."""
   names = list(records[0]['gates'])
   rows = [['Run', *(name.replace('_', ' ') for name in names), 'converged']]
   for record in records:
@@ -178,16 +180,16 @@ def comparison(
   records: Sequence[tables.Record],
   pictures: Sequence[Pictures],
   *,
-  title: str = 'AdvMix on coloured digits',
-  digits: Mapping[str, bytes] | None = None,
+  title: str = 'Robustness to adversarial mixing',
+  examples: Mapping[str, bytes] | None = None,
 ) -> str:
   """One self-contained page that compares runs under the same attack.
 
   Args:
-    records: Results of the runs, with what `outcomes.summarise` adds.
+    records: Of the runs, with the values of `outcomes.summarise`.
     pictures: Of each run, as evaluation/run.py saves them.
     title: Of the page.
-    digits: {heading: PNG} of the data sets, shown after the table.
+    examples: {heading: PNG} of the data sets, shown after the table.
 
   Returns:
     The page's HTML.
@@ -197,7 +199,7 @@ def comparison(
       'Results', tables.table_rows(records), tables.interval_note(records)
     )
   ]
-  for heading, png in (digits or {}).items():
+  for heading, png in (examples or {}).items():
     sections.append(Section(heading, pictures=[(heading, png)]))
   shown = [('test images and mixes', mixes(pictures[0]))]
   sections.append(
@@ -208,8 +210,8 @@ def comparison(
     shown = [('before and after', attacked(kept))]
     sections.append(Section(heading, text=_ATTACKED, pictures=shown))
   note = (
-    f'On the first {records[0]["num_attacked"]} test images, but for the first '
-    'column; brackets: Wilson 95% intervals.'
+    'First column: all test images; others: the first '
+    f'{records[0]["num_attacked"]}. Brackets: Wilson 95% intervals.'
   )
   sections += [
     Section('All measures', _measure_rows(records), note),
@@ -220,15 +222,15 @@ def comparison(
 
 
 def listing(record: tables.Record) -> str:
-  """A run's measures and checks as text, a line each.
+  """A run's measures and checks as text, one per line.
 
   Args:
-    record: Results of the run, with what `outcomes.summarise` adds.
+    record: Of the run, with the values of `outcomes.summarise`.
   """
   attack = record['perturbed_attack']
   lines = [
-    f'{_run_name(record)}: accuracy in % [Wilson 95% interval], '
-    f'{record["num_attacked"]} test images but for the first line'
+    f'{_run_name(record)}: accuracy in % [Wilson 95% interval] on the first '
+    f'{record["num_attacked"]} test images; first line: on all'
   ]
   for name, text in _MEASURES.items():
     cell = statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])

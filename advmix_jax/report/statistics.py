@@ -1,9 +1,9 @@
-"""Intervals: of a proportion, and of the mean of several seeds.
+"""Intervals of a proportion, and of the mean over several seeds.
 
-One seed has the Wilson 95% interval over test digits that its record carries;
-several seeds have their mean and the 95% t-interval over seeds (Student's t
-with n - 1 degrees of freedom), which includes what the seed of training
-changes.
+For one seed, a report shows the Wilson 95% interval over test images, from the
+record. For several seeds, it shows their mean and the 95% t-interval over seeds
+(Student's t with n - 1 degrees of freedom), which includes how much training
+varies with the seed.
 
 Contents: wilson_interval, mean_interval, percent.
 """
@@ -75,6 +75,6 @@ def mean_interval(
 
 
 def percent(value: float, low: float, high: float) -> str:
-  """'93.1 [92.0, 94.1]' from fractions, clipped to what is possible."""
+  """'93.1 [92.0, 94.1]' from fractions; low and high are clipped to [0, 1]."""
   low, high = max(low, 0.0), min(high, 1.0)
   return f'{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]'

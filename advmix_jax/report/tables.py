@@ -1,4 +1,4 @@
-"""Records of runs to tables, byte for byte the same from the same records.
+"""Tables from the records of runs; the same records give the same bytes.
 
   print(tables.markdown_table(records))
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from advmix_jax.report import statistics
 
-Record = Mapping[str, Any]  # What WORKDIR/results.json holds.
+Record = Mapping[str, Any]  # The content of a run's results.json.
 
 _NAMES = {
   'nominal': 'Nominal',
@@ -55,8 +55,8 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
     Rows of cells; accuracies are percentages with their interval.
 
   Raises:
-    ValueError: There are no records, their attacks differ, or some methods
-      lack a seed: their cells would not be comparable.
+    ValueError: There are no records, their attacks differ, or not all methods
+      have the same seeds; the cells would not be comparable.
   """
   if not records:
     raise ValueError('table_rows got no records, expected at least one.')
@@ -82,7 +82,7 @@ def interval_note(records: Sequence[Record]) -> str:
   if len(seeds) == 1:
     return (
       f'Accuracy in %, seed {seeds[0]}; brackets: Wilson 95% interval '
-      'over test digits.'
+      'over test images.'
     )
   return (
     f'Accuracy in %, mean of seeds {", ".join(map(str, seeds))}; brackets: '

@@ -19,7 +19,7 @@ def test_picture_grid_shows_its_pictures():
   red[..., 0], blue[..., 2] = 1, 1
   png = figures.picture_grid(
     np.stack([[red, red, red], [blue, blue, blue]]),
-    row_names=['digits', 'mixes'],
+    row_names=['images', 'mixes'],
     captions=[['3 (0.99)'] * 3] * 2,
   )
   pixels = decode(png)[..., :3].reshape(-1, 3)

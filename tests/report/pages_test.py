@@ -28,8 +28,8 @@ RECORD = {
 }
 
 LISTING = """\
-AdvMix, seed 1: accuracy in % [Wilson 95% interval], 500 test images but for \
-the first line
+AdvMix, seed 1: accuracy in % [Wilson 95% interval] on the first 500 test \
+images; first line: on all
   Test images                      90.0 [88.0, 92.0]
   Reconstructed                    80.0 [78.0, 82.0]
   One random mix                   70.0 [68.0, 72.0]
@@ -59,14 +59,17 @@ def test_listing_byte_for_byte():
 
 def test_page_names_every_run_and_loads_nothing():
   records = [dict(RECORD, method='nominal'), RECORD]
-  grid = pages.digits(np.zeros((20, 8, 8, 3)), np.arange(20) % 10)
-  page = pages.comparison(
-    records, [pictures()] * 2, digits={'Training digits': grid}
+  grid = pages.examples(
+    np.zeros((20, 8, 8, 3)), np.arange(20) % 10, num_classes=10
   )
+  page = pages.comparison(
+    records, [pictures()] * 2, examples={'Training set': grid}
+  )
+  assert '<title>Robustness to adversarial mixing</title>' in page
   headings = re.findall('<h2>(.*)</h2>', page)
   assert headings == [
     'Results',
-    'Training digits',
+    'Training set',
     'Reconstructions and random mixes',
     'Adversarial mixes: Nominal, seed 1',
     'Adversarial mixes: AdvMix, seed 1',
@@ -114,11 +117,11 @@ def test_a_section_has_only_what_it_is_given():
   assert '<tr><th>a</th><th>b</th></tr>\n<tr><td>1</td><td>2</td></tr>' in text
 
 
-def test_digits_have_one_column_per_class():
+def test_examples_have_one_column_per_class():
   images = np.zeros((6, 4, 4, 3))
   images[::2, ..., 0] = 1  # Class 0 is red, class 1 is green.
   images[1::2, ..., 1] = 1
-  png = pages.digits(images, np.array([0, 1] * 3), num_classes=3)
+  png = pages.examples(images, np.array([0, 1] * 3), num_classes=3)
   pixels = mpl_image.imread(io.BytesIO(png))[..., :3]
   middle = pixels.shape[1] // 2
   left, right = pixels[:, :middle], pixels[:, middle:]

@@ -34,7 +34,7 @@ ONE_SEED_TABLE = """\
 | RandMix | 92.5 [91.5, 93.5] | 50.0 [48.0, 52.0]                                |
 | AdvMix  | 95.0 [94.0, 96.0] | 87.5 [85.5, 89.5]                                |
 
-Accuracy in %, seed 0; brackets: Wilson 95% interval over test digits.
+Accuracy in %, seed 0; brackets: Wilson 95% interval over test images.
 """  # noqa: E501
 
 THREE_SEEDS_TABLE = """\
