@@ -15,13 +15,14 @@ Accuracy is the fraction of test images that stay correct:
 
 `clean` is measured on the whole test set, the others on its first
 `num_examples` images. Every accuracy has a Wilson 95% interval, every attacked
-image a row in WORKDIR/per_example.csv, and `gates` checks the evaluation.
+image a row in WORKDIR/per_example.csv, and `gates` checks the
+evaluation.
 
   results = run.evaluate_run(
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, measure, gates, evaluate, load_examples, evaluate_run,
+Contents: default_config, measure, evaluate, load_examples, evaluate_run,
 eps_sweep.
 """
 
@@ -38,6 +39,7 @@ import numpy as np
 
 from advmix_jax import attacks, classifiers, datasets, generators, types
 from advmix_jax.encoder import lookup
+from advmix_jax.evaluation import gates
 from advmix_jax.evaluation.measures import (
   Subject,
   adversarial_images,
@@ -49,7 +51,6 @@ from advmix_jax.evaluation.measures import (
 )
 from advmix_jax.evaluation.outcomes import (
   Outcomes,
-  correct,
   csv_text,
   num_random_draws,
   summarise,
@@ -58,8 +59,6 @@ from advmix_jax.report import pages
 from advmix_jax.runtime import files, pictures
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
-# Tolerance of logits: another batch size sums float32 in another order.
-_ATOL = 1e-3
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -101,8 +100,9 @@ def measure(
   # Another batch size than in the attack; outcomes must not depend on it.
   other = max(1, batch_size // 2)
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
-  margin = _margin(predict(subject, kept, batch_size=other), batch.label)
-  tie = np.abs(margin) < _ATOL
+  logits = predict(subject, kept, batch_size=other)
+  margin = np.asarray(attacks.margin(logits, batch.label))
+  tie = np.abs(margin) < gates.LOGIT_TOLERANCE
   decoded = decode(subject, batch.latents, batch_size=batch_size)
   clean = predict(subject, batch.image, batch_size=batch_size)
   reconstruction = predict(subject, decoded, batch_size=batch_size)
@@ -118,48 +118,8 @@ def measure(
       batch_size=batch_size,
     ),
     attacked=attacked,
-    verified=tie | ((margin <= 0) == attacked.success),
+    verified=tie | ((margin >= 0) == attacked.success),
   )
-
-
-def _margin(logits: np.ndarray, label: np.ndarray) -> np.ndarray:
-  """The label's logit minus the best other one, [N]."""
-  chosen = np.arange(logits.shape[1]) == label[:, None]
-  return logits[chosen] - np.where(chosen, -np.inf, logits).max(axis=1)
-
-
-def gates(
-  subject: Subject,
-  images: np.ndarray,
-  outcomes: Outcomes,
-  *,
-  batch_size: int = 100,
-) -> dict[str, bool]:
-  """Checks that a sound evaluation passes, {name: passed}.
-
-  random_below_gradient: N random mixes fool the classifier on no more examples
-    than Algorithm 2 with as many images; otherwise its gradients don't help.
-  kept_images_verified: re-decoding the images that the attack kept, at another
-    batch size, reproduces the recorded outcomes.
-  logits_ignore_batch: the logits of the first images don't depend on the
-    other images in the batch.
-  gradients_alive: at a random start, at least 95% of the examples have a
-    finite gradient that isn't zero.
-  """
-  good = correct(outcomes)
-  few = images[:batch_size]
-  alone = predict(subject, few[:7], batch_size=7)
-  together = predict(subject, few, batch_size=batch_size)[:7]
-  steepest = outcomes.attacked.steepest
-  alive = np.isfinite(steepest) & (steepest > 0)
-  return {
-    'random_below_gradient': bool(
-      good['worst_random'].sum() >= good['perturbed'].sum()
-    ),
-    'kept_images_verified': bool(outcomes.verified.all()),
-    'logits_ignore_batch': bool(np.allclose(alone, together, atol=_ATOL)),
-    'gradients_alive': bool(alive.mean() >= 0.95),
-  }
 
 
 def evaluate(
@@ -186,7 +146,9 @@ def evaluate(
   outcomes = measure(subject, batch, attack=attack, seed=seed, **size)
   clean = outcomes.clean == outcomes.label
   results = summarise(clean, outcomes, attack=attack)
-  return results | {'gates': gates(subject, batch.image, outcomes, **size)}
+  return results | {
+    'gates': gates.check(subject, batch.image, outcomes, **size)
+  }
 
 
 def load_examples(
@@ -262,7 +224,9 @@ def evaluate_run(
   )
   clean = logits.argmax(-1) == test.label
   results = summarise(clean, outcomes, attack=attack)
-  results['gates'] = gates(subject, batch.image, outcomes, batch_size=size)
+  results['gates'] = gates.check(
+    subject, batch.image, outcomes, batch_size=size
+  )
   output = pathlib.Path(output or workdir)
   files.write_text(output / 'per_example.csv', csv_text(outcomes))
   shown = _pictures(subject, batch, outcomes, config.seed)
