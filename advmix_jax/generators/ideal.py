@@ -19,11 +19,8 @@ Algorithm 2 can be held to it:
 
 Attack it with a ball that covers Z_⊥ (eps = 1): the worst case is global then.
 
-The second generator is the toy of Figure 4: points in the plane, two Gaussians,
-whose abscissa is z_∥ and whose ordinate is z_⊥, independent of the label.
-
-Contents: make_generator, encode, legible, color_grid; two_gaussians,
-sample_two_gaussians, encode_points.
+Contents: RESOLUTION, MIN_BRIGHTNESS, make_generator, default_generator, encode,
+legible, color_grid.
 """
 
 import functools
@@ -185,64 +182,3 @@ def color_grid(size: int) -> jax.Array:
 def _index(z, size):
   """Turns z ~ N(0, 1) into a uniform index below `size`."""
   return jnp.minimum((norm.cdf(z) * size).astype(jnp.int32), size - 1)
-
-
-def two_gaussians(*, scale: float = 0.1) -> Generator:
-  """Builds the exact generator of Figure 4's plane: L = 2, S = 1, D = 1.
-
-  A point is an "image" [B, 1, 1, 2] of two values, its coordinates, 0.5 being
-  the origin. map(z) draws both around 0.5 with standard deviation `scale`.
-  """
-
-  def synthesize(params, w, rng=None):
-    del params, rng
-    return w.reshape(-1, 1, 1, 2)
-
-  return Generator(
-    init=lambda rng: {},
-    map=lambda params, z: 0.5 + scale * z[:, :, None],
-    synthesize=synthesize,
-    coarse=lambda params, z_par: z_par,
-    fine=lambda params, z_par, z_perp: synthesize(
-      params, jnp.concatenate([z_par, z_perp], axis=1)
-    ),
-    num_layers=2,
-    split=1,
-    latent_size=2,
-    dlatent_size=1,
-  )
-
-
-def sample_two_gaussians(
-  rng: jax.Array,
-  n: int,
-  *,
-  means: tuple[float, float] = (0.1, 0.2),
-  scale: float = 0.05,
-  biased: bool = True,
-) -> tuple[jax.Array, jax.Array]:
-  """Draws labelled points: two Gaussians around 0.5 - means and 0.5 + means.
-
-  Args:
-    rng: key of the sample.
-    n: number of points.
-    means: distance of a class from the origin along z_∥ and along z_⊥.
-    scale: standard deviation of both coordinates.
-    biased: whether the ordinate goes with the label, as in the training set;
-      otherwise its side is drawn on its own.
-
-  Returns:
-    Points [n, 1, 1, 2], labels [n] int32 in {0, 1}.
-  """
-  keys = jax.random.split(rng, 3)
-  labels = jax.random.bernoulli(keys[0], shape=(n,)).astype(jnp.int32)
-  other = jax.random.bernoulli(keys[1], shape=(n,)).astype(jnp.int32)
-  sides = jnp.stack([labels, labels if biased else other], axis=-1)
-  points = 0.5 + (2 * sides - 1) * jnp.asarray(means)
-  points += scale * jax.random.normal(keys[2], (n, 2))
-  return points.reshape(n, 1, 1, 2), labels
-
-
-def encode_points(image: jax.Array) -> jax.Array:
-  """Exact encoder of `two_gaussians`: [B, 1, 1, 2] -> [B, 2, 1]."""
-  return image.reshape(-1, 2, 1)
