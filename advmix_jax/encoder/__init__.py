@@ -1,1 +1,1 @@
-"""From images to latents: Algorithm 1 and what it needs."""
+"""The encoder, from images to latents: Algorithm 1 and what it needs."""
