@@ -1,6 +1,6 @@
 """Algorithm 1, the encoder: from images to the latents that decode to them.
 
-For a target x, start at the average latents and descend on all of them:
+For a target image x, start at the average latents and descend on all latents:
 
   1  ẑ <- 1/M sum_m map(z_m),  z_m ~ N(0, 1)        (or a learned start)
   2  for k = 1..N:
@@ -8,36 +8,37 @@ For a target x, start at the average latents and descend on all of them:
   4    L_mix = Σ_i β ||V_i(dec(ẑ_∥, map(z)_⊥)) - V_i(x)||²,  z ~ N(0, 1)
   5    ẑ <- ẑ - γ(k) ∇(L_rec + L_mix)
 
-A_i are three activations of a perceptual network. L_mix asks that a mix of the
-coarse latents with any fine ones still looks like x: it keeps the content of x
-out of ẑ_⊥. What the paper leaves open is a field of `default_config`:
+A_i are three activations of a perceptual network. L_mix requires that a mix of
+the coarse latents with any fine latents still looks like x, so that ẑ_⊥ doesn't
+hold the content of x. The paper leaves some choices open:
 
-- V_i. A mix has another colour than x, so comparing it with x itself would
-  punish just what fine latents are for. Here both are first reduced to their
-  shape (`shape_view`): brightness, blind to colour, scaled to maximum 1. Then
-  V_0 is its pixels and V_1..V_3 its activations. `mixing_view='image'` compares
-  the images themselves.
-- Squared norms are means over pixels and channels, so that weights mean the
-  same at all sizes.
-- Steps are Adam's, γ(k) falls from `learning_rate` by a cosine.
-- Of all iterates of an image, the one with the least loss is kept.
+- V_i. A mix has another style than x, so comparing it with x itself would
+  punish the fine latents for changing the style. Therefore both images are
+  first reduced to their shape (`shape_view`): brightness without colour, scaled
+  to maximum 1. V_0 is the pixels of the shape and V_1..V_3 its activations.
+  `mixing_view='image'` compares the images themselves.
+- Squared norms are means over pixels and channels, so that a weight has the
+  same effect at all sizes.
+- The optimizer is Adam, and γ(k) falls from `learning_rate` along a cosine.
+- Of all iterates of an image, the one with the lowest loss is the result.
 
-  w, errors = encoder.encode(images, generator=generator,
-    generator_params=params, features_fn=vgg.load('features.npz'),
-    config=encoder.default_config(), start_fn=None, rng=jax.random.key(0))
+  w, errors = algorithm1.encode(images, generator=generator,
+    generator_params=params, features_fn=perceptual.load('features.npz'),
+    config=algorithm1.default_config(), start_fn=None, rng=jax.random.key(0))
 
-No label is used. Images of a batch don't influence each other, except that
-they meet the same draws of z.
+Labels are not used. Images of a batch don't influence each other; only the
+draws of z depend on the index of an image.
 
-Contents: default_config, check, shape_view, pixel_error, average_start_fn,
-as_pytree, Target, make_losses, encode, error_curve.
+Contents: FeaturesFn, StartFn, VIEWS, STARTS, default_config, check, shape_view,
+pixel_error, average_start_fn, Target, make_losses, as_pytree, encode,
+error_curve.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -60,12 +61,12 @@ def default_config() -> ml_collections.ConfigDict:
   """Options of Algorithm 1.
 
   Returns:
-    path: of latents made before, '' = find or make them. start: 'network' (a
-    learned start) or 'average' (the paper's). steps: N; 0 keeps the start.
-    learning_rate, final_rate: γ(1), and γ(N) as a fraction of it.
+    path: file of finished latents; '' = look them up or make them. start:
+    'network' (a learned start) or 'average' (the paper's). steps: N; 0 returns
+    the start. learning_rate: γ(1). final_rate: γ(N) / γ(1).
     pixel_weight, perceptual_weight: α (paper: 1). mixing_weight: β (paper:
-    1/5). mixing_draws: fine latents per image and step. mixing_view: 'shape' or
-    'image'. average_draws: M. batch_size: images at a time.
+    1/5). mixing_draws: random fine latents per image and step. mixing_view:
+    'shape' or 'image'. average_draws: M. batch_size: images per batch.
   """
   return ml_collections.ConfigDict(
     {
@@ -86,7 +87,7 @@ def default_config() -> ml_collections.ConfigDict:
 
 
 def check(config: ml_collections.ConfigDict) -> None:
-  """Raises ValueError for options that make no encoder."""
+  """Raises ValueError for bad options."""
   if config.start not in STARTS:
     raise ValueError(
       f'encoder.start is {config.start!r}, expected one of {STARTS}'
@@ -103,10 +104,10 @@ def check(config: ml_collections.ConfigDict) -> None:
 
 
 def shape_view(images: jax.Array) -> jax.Array:
-  """What is left of an image without its colour: [B, H, W, 3], grey.
+  """Removes the colour of images: [B, H, W, 3], all channels equal.
 
-  The largest channel of each pixel, divided by the largest of the image. A
-  digit painted in any colour and its white twin look the same.
+  Each pixel becomes its largest channel, divided by the largest value of the
+  image. The same shape in any colour gives the same result.
   """
   light = images.max(-1, keepdims=True)
   top = jnp.clip(light, 0, 1).max((1, 2, 3), keepdims=True)
@@ -115,12 +116,12 @@ def shape_view(images: jax.Array) -> jax.Array:
 
 
 def _square(a, b):
-  """Mean squared difference of each example: [B]."""
+  """Mean squared difference of each pair of images: [B]."""
   return jnp.square(a - b).mean((1, 2, 3))
 
 
 def pixel_error(images: jax.Array, targets: jax.Array) -> jax.Array:
-  """Mean squared error of each image once clipped to [0, 1]: [B]."""
+  """Mean squared error [B] of each image, after clipping it to [0, 1]."""
   return _square(jnp.clip(images, 0, 1), targets)
 
 
@@ -131,7 +132,7 @@ def average_start_fn(
   *,
   draws: int = 1000,
 ) -> StartFn:
-  """Line 1: the mean of `draws` latents, for any images."""
+  """Line 1: returns the mean of `draws` latents for every image."""
   z = jax.random.normal(rng, (draws, generator.latent_size))
   return jax.tree_util.Partial(_tile, generator.map(params, z).mean(0))
 
@@ -141,22 +142,24 @@ def _tile(latents, images):
 
 
 class Target(NamedTuple):
-  """What a batch of images is compared with; the same at every step."""
+  """What the losses compare a batch of images with; the same at every step."""
 
   image: jax.Array  # [B, H, W, 3]
-  levels: list[jax.Array]  # activations of the image
-  view: jax.Array  # [B, H, W, 3], what mixes must keep
-  view_levels: list[jax.Array]
+  levels: list[jax.Array]  # activations of `image`
+  view: jax.Array  # [B, H, W, 3], what mixes must have in common with `image`
+  view_levels: list[jax.Array]  # activations of `view`
 
 
-def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
+def make_losses(
+  generator: types.Generator, config: ml_collections.ConfigDict
+) -> tuple[Callable[..., Target], Callable[..., tuple[jax.Array, ...]]]:
   """Makes the losses of lines 3 and 4.
 
   Returns:
     target_fn(features_fn, x [B, H, W, 3]) -> Target, and
     losses(params, features_fn, w [B, L, D], target, fine [B, n, L-S, D]) ->
-    (L_rec [B], L_mix [B], images [B, H, W, 3], mixes [B, n, H, W, 3]), with
-    images as the generator gives them.
+    (L_rec [B], L_mix [B], images [B, H, W, 3], mixes [B, n, H, W, 3]); images
+    and mixes are not clipped.
   """
   look = shape_view if config.mixing_view == 'shape' else lambda images: images
 
@@ -165,9 +168,10 @@ def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
     return Target(x, features_fn(x), view, features_fn(view))
 
   def distance(features_fn, images, target, levels, weights):
-    loss = weights[0] * _square(images, target)
+    pixel, perceptual = weights
+    loss = pixel * _square(images, target)
     pairs = zip(features_fn(images), levels, strict=True)
-    return loss + weights[1] * sum(_square(a, b) for a, b in pairs)
+    return loss + perceptual * sum(_square(a, b) for a, b in pairs)
 
   def losses(params, features_fn, w, target, fine):
     z_par, z_perp = mixing.split_latents(w, generator.split)
@@ -175,7 +179,8 @@ def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
     image = generator.fine(params, coarse, z_perp)
     weights = config.pixel_weight, config.perceptual_weight
     rec = distance(features_fn, image, target.image, target.levels, weights)
-    weights = (config.mixing_weight / fine.shape[1],) * 2
+    weight = config.mixing_weight / fine.shape[1]
+    weights = weight, weight
     mix, mixes = 0.0, []
     for draw in range(fine.shape[1]):
       mixes.append(generator.fine(params, coarse, fine[:, draw]))
@@ -186,6 +191,24 @@ def make_losses(generator: types.Generator, config: ml_collections.ConfigDict):
     return rec, mix, image, jnp.stack(mixes, 1)
 
   return target_fn, losses
+
+
+class _Best(NamedTuple):
+  """The iterate of the lowest loss so far, for each image."""
+
+  latents: jax.Array  # [B, L, D]
+  loss: jax.Array  # [B]
+  error: jax.Array  # [B]
+
+
+def _keep_best(best: _Best, w, loss, error) -> _Best:
+  """Replaces the best iterate of each image whose loss is now lower."""
+  better = loss < best.loss
+  return _Best(
+    latents=jnp.where(better[:, None, None], w, best.latents),
+    loss=jnp.where(better, loss, best.loss),
+    error=jnp.where(better, error, best.error),
+  )
 
 
 @functools.lru_cache(maxsize=4)
@@ -205,33 +228,25 @@ def _make_descent(generator, config, kind):
     error = pixel_error(image, target.image)
     return (rec + mix).sum(), (rec + mix, error)
 
-  def keep(best, w, loss, error):
-    better = loss < best[1]
-    pick = jnp.where(better[:, None, None], w, best[0])
-    return (
-      pick,
-      jnp.where(better, loss, best[1]),
-      jnp.where(better, error, best[2]),
-    )
-
   def run(rng, params, features_fn, start_fn, x):
     def step(carry, k):
       w, state, best = carry
       (_, (loss, error)), grads = jax.value_and_grad(objective, has_aux=True)(
         w, jax.random.fold_in(rng, k), params, features_fn, target
       )
-      best = keep(best, w, loss, error)
+      best = _keep_best(best, w, loss, error)
       updates, state = adam.update(grads, state)
-      return (optax.apply_updates(w, updates), state, best), best[2]
+      return (optax.apply_updates(w, updates), state, best), best.error
 
     w, target = start_fn(x), target_fn(features_fn, x)
     far = jnp.full(len(x), jnp.inf)
-    carry = w, adam.init(w), (w, far, far)
+    carry = w, adam.init(w), _Best(latents=w, loss=far, error=far)
     (w, _, best), curve = jax.lax.scan(step, carry, jnp.arange(config.steps))
     last = jax.random.fold_in(rng, config.steps)
     _, (loss, error) = objective(w, last, params, features_fn, target)
-    best = keep(best, w, loss, error)
-    return best[0], best[2], jnp.concatenate([curve, best[2][None]]).T
+    best = _keep_best(best, w, loss, error)
+    curve = jnp.concatenate([curve, best.error[None]]).T
+    return best.latents, best.error, curve
 
   split = (False, False, False, False, True)
   return parallel.compile(run, kind, split=split, out_split=True)
@@ -248,7 +263,7 @@ def _run(
   keep=None,
   kind='pmap',
 ):
-  """Latents, errors [N] and curves [N, steps + 1], batch by batch."""
+  """Returns latents, errors [N] and error curves [N, steps + 1]."""
   check(config)
   if not len(images):
     raise ValueError('no images to encode')
@@ -267,7 +282,7 @@ def _run(
       x = datasets.to_float(images[first : first + batch])
       parts = keep.load(first, x) if keep else None
       if parts is None:
-        # Fills up the batch; cut off below.
+        # Padding rows complete the last batch; they are cut off below.
         full = np.resize(x, (batch,) + x.shape[1:])
         key = jax.random.fold_in(rng, first)
         w, error, curve = jax.device_get(
@@ -281,8 +296,8 @@ def _run(
   return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
-def as_pytree(fn):
-  """A function as a pytree, which compiled functions take as an argument."""
+def as_pytree(fn: Callable[..., Any]) -> jax.tree_util.Partial:
+  """Makes a function a pytree, so that compiled functions can take it."""
   if isinstance(fn, jax.tree_util.Partial):
     return fn
   return jax.tree_util.Partial(fn)
@@ -305,12 +320,13 @@ def encode(
   Args:
     images: [N, H, W, 3], uint8 or floats in [0, 1].
     generator, generator_params: the decoder.
-    features_fn: images [B, H, W, 3] -> activations; see vgg.py.
+    features_fn: images [B, H, W, 3] -> activations; see perceptual.py.
     config: as `default_config` returns.
-    start_fn: images -> latents [B, L, D]; None starts at the average. A
-      `jax.tree_util.Partial` keeps its arrays out of the compiled program.
+    start_fn: images -> latents [B, L, D]; None starts at the average. The
+      arrays of a `jax.tree_util.Partial` are arguments of the compiled program,
+      not constants in it.
     rng: key of the average latents and of the mixes.
-    keep: where finished batches are kept, and taken from; None keeps none.
+    keep: stores finished batches, and loads them on resume; None stores none.
     kind: how several devices share a batch, one of parallel.KINDS.
 
   Returns:
@@ -322,7 +338,12 @@ def encode(
   """
   latents, errors, _ = _run(
     images,
-    *(generator, generator_params, features_fn, config, start_fn, rng),
+    generator=generator,
+    params=generator_params,
+    features_fn=features_fn,
+    config=config,
+    start_fn=start_fn,
+    rng=rng,
     keep=keep,
     kind=kind,
   )
@@ -339,9 +360,9 @@ def error_curve(
   start_fn: StartFn | None,
   rng: jax.Array,
 ) -> np.ndarray:
-  """Mean squared error after 0, 1, .., N steps, of the iterates kept so far.
+  """Mean squared error of the best iterates after 0, 1, .., N steps.
 
-  Arguments are those of `encode`. The schedule is that of N steps.
+  Arguments are those of `encode`. All points belong to one run of N steps.
 
   Returns:
     [steps + 1] float, the mean over the images.

@@ -1,14 +1,14 @@
 """Files of latents, keyed by their images.
 
 A file holds latents as 8-bit numbers, with one offset and one scale for each
-(layer, dimension), and a 64-bit hash of each image. So 10,000 images of 8 x 32
-latents take 2.6 MB before compression, any part of the images can be looked up
-in any order, and images that the file doesn't know are noticed:
+(layer, dimension), and a 64-bit hash of each image. The latents of 10,000
+images, 8 x 32 each, take 2.6 MB before compression. Any of the images can be
+looked up, in any order; an image that is not in the file raises ValueError:
 
   latents_file.save('latents.npz', w, images=images, metadata=provenance)
   w = latents_file.load('latents.npz', images[:500])  # [500, L, D] float32
 
-Contents: quantise, dequantise, save, load, load_metadata.
+Contents: Quantised, quantise, dequantise, save, load_metadata, load.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from advmix_jax.datasets import image_hash
 from advmix_jax.runtime import files
 
 _KIND = 'latents'
-_LEVELS = 255  # Of an 8-bit number.
+_LEVELS = 255  # Steps between the 256 values of an 8-bit number.
 
 
 class Quantised(NamedTuple):
@@ -37,7 +37,7 @@ class Quantised(NamedTuple):
 
 
 def quantise(latents: np.ndarray) -> Quantised:
-  """Rounds latents to 8 bits between the extremes of each (layer, dimension).
+  """Rounds latents to 8 bits in the range of each (layer, dimension).
 
   The error is at most half a step, (max - min) / 510.
 
@@ -45,7 +45,7 @@ def quantise(latents: np.ndarray) -> Quantised:
     latents: [N, L, D], finite, N >= 1.
 
   Raises:
-    ValueError: no latents, or not finite.
+    ValueError: the latents are empty, not finite, or not [N, L, D].
   """
   latents = np.asarray(latents, np.float32)
   if latents.ndim != 3 or not len(latents) or not np.isfinite(latents).all():
@@ -59,7 +59,7 @@ def quantise(latents: np.ndarray) -> Quantised:
 
 
 def dequantise(quantised: Quantised) -> np.ndarray:
-  """The latents [N, L, D] float32 of 8-bit numbers."""
+  """Turns 8-bit numbers back into latents [N, L, D] float32."""
   return quantised.offset + quantised.scale * quantised.code.astype(np.float32)
 
 
@@ -73,18 +73,18 @@ def save(
   """Writes latents and the hashes of their images, atomically.
 
   Args:
-    path: the file; replaced where it exists.
+    path: the file; an existing one is replaced.
     latents: [N, L, D].
     images: [N, H, W, C], the images that the latents encode.
     metadata: JSON-serialisable provenance: config, generator, errors.
 
   Raises:
-    ValueError: numbers of images and latents differ, or latents not finite.
+    ValueError: the numbers of images and latents differ, or `quantise` raises.
   """
   if len(latents) != len(images):
     raise ValueError(f'{len(latents)} latents for {len(images)} images')
   quantised = quantise(latents)
-  # Codes of one dimension compress best side by side.
+  # Codes of one dimension are stored side by side, which compresses best.
   code = zlib.compress(quantised.code.transpose(1, 2, 0).tobytes(), 9)
   parts = quantised._asdict() | {
     'code': np.frombuffer(code, np.uint8),
@@ -116,10 +116,10 @@ def _is_whole(parts):
 
 
 def _unpack(path, parts):
-  """The codes [N, L, D] of a file."""
+  """Decompresses the codes [N, L, D] of a file."""
   shape = (*parts['scale'].shape, len(parts['hash']))
   size = math.prod(shape)
-  try:  # One byte more than expected shows what is too long.
+  try:  # At most one extra byte, enough to detect that there are too many.
     code = zlib.decompressobj().decompress(parts['code'].tobytes(), size + 1)
   except zlib.error as e:
     raise ValueError(f'{path}: corrupt ({e})') from e
@@ -149,7 +149,7 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
-    ValueError: the file doesn't know some of the images.
+    ValueError: some of the images are not in the file.
   """
   parts, _ = _read(path)
   order = np.argsort(parts['hash'], kind='stable')

@@ -1,18 +1,18 @@
-"""The learned start of Algorithm 1: a network from an image to its latents.
+"""The learned start of Algorithm 1: a network that maps images to latents.
 
-Two sources teach it, one after the other, and no label does:
+It is trained without labels, first on samples and then on real images:
 
-- the generator's own samples, whose latents are known. Half of them are mixed:
-  the fine latents are another sample's, as in an image whose colour isn't the
-  one that its shape has in the training data;
-- real training images, whose latents nobody knows, by the losses of Algorithm 1
-  through the generator (amortised). Their mixes with random fine latents come
-  back as images to encode in the next step, so that real shapes are seen in
-  every colour of the generator.
+- Samples of the generator, whose latents are known. Some of them are mixes: the
+  fine latents come from another sample, so that the network also sees contents
+  in styles that they don't have in the training data.
+- Real training images, whose latents are unknown: the network minimises the
+  losses of Algorithm 1 through the generator (amortised). Mixes of these images
+  with random fine latents are inputs of the next step, so that the network sees
+  real contents in every style of the generator.
 
-The latents it finds are good enough to leave Algorithm 1 a few steps only:
+Algorithm 1 needs only a few steps from the latents that the network returns:
 
-  start_fn = inversion.load('encoder.npz')
+  start_fn = learned_start.load('encoder.npz')
   w = start_fn(images)  # [B, L, D]
 
 Contents: default_config, Inverter, apply, make_start_fn, train, save, load.
@@ -21,6 +21,7 @@ Contents: default_config, Inverter, apply, make_start_fn, train, save, load.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import haiku as hk
@@ -42,15 +43,15 @@ def default_config() -> ml_collections.ConfigDict:
   """Architecture and training of the learned start.
 
   Returns:
-    widths: channels at a half, a quarter, an eighth of the resolution.
-    hidden: width of the dense layer. sample_steps: steps on samples. steps:
-    steps on real images and their mixes. batch_size: of each of the three.
-    learning_rate: of Adam; warms up, then falls to 0 by a cosine.
+    widths: channels at 1/2, 1/4, 1/8 of the resolution. hidden: width of the
+    dense layer. sample_steps: steps on samples. steps: steps on real images and
+    their mixes. batch_size: number of samples, of real images and of mixes per
+    step. learning_rate: of Adam; it warms up, then falls to 0 along a cosine.
     latent_weight: of the squared error of latents, in units of their standard
-    deviation, beside the losses of Algorithm 1. mixed: share of samples with
-    another's fine latents. draws: of latents, for their mean and deviation.
-    mixing_weight: as in Algorithm 1, for training. log_every,
-    checkpoint_every: steps.
+    deviation; the losses of Algorithm 1 are added to it. mixed: share of
+    samples with the fine latents of another sample. draws: number of latents
+    that give the mean and standard deviation. mixing_weight: β of Algorithm 1,
+    for this training. log_every, checkpoint_every: in steps.
   """
   return ml_collections.ConfigDict(
     {
@@ -71,10 +72,16 @@ def default_config() -> ml_collections.ConfigDict:
 
 
 class Inverter(hk.Module):
-  """Convolutions, a dense layer, and latents in units of their spread."""
+  """Convolutions and a dense layer, then scaled and shifted latents."""
 
-  def __init__(self, config, num_layers: int, size: int, name='inverter'):
-    """Initialises for L layers of latents of the given size D."""
+  def __init__(
+    self,
+    config: ml_collections.ConfigDict,  # Reads `widths` and `hidden`.
+    num_layers: int,  # L
+    size: int,  # D
+    name: str = 'inverter',
+  ):
+    """Initialises for latents [B, L, D]."""
     super().__init__(name=name)
     self._config, self._shape = config, (num_layers, size)
 
@@ -107,7 +114,7 @@ def _network(config, num_layers, size):
 
 
 def apply(params: types.Params, images: jax.Array) -> jax.Array:
-  """Latents [B, L, D] of images [B, H, W, C]; sizes are read off `params`."""
+  """Latents [B, L, D] of images [B, H, W, C]; `params` define all sizes."""
   inverter = {k.split('/')[-1]: v for k, v in params.items()}
   size = len(inverter['inverter']['mean'])
   count = sum(name.startswith('conv') for name in inverter) // 2
@@ -122,13 +129,13 @@ def apply(params: types.Params, images: jax.Array) -> jax.Array:
 
 
 def make_start_fn(params: types.Params) -> algorithm1.StartFn:
-  """`apply` with its parameters: a pytree, so jit sees no constants."""
+  """Binds `params` to `apply`, as a pytree: jit sees no constants."""
   cast = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
   return jax.tree_util.Partial(apply, cast)
 
 
 def _samples(rng, generator, params, batch, mixed):
-  """Latents [B, L, D], a share with another's fine part, and their images."""
+  """Latents [B, L, D], a share `mixed` of them mixes, and their images."""
   z_rng, mix_rng, fine_rng = jax.random.split(rng, 3)
   z = jax.random.normal(z_rng, (batch, generator.latent_size))
   z_par, z_perp = mixing.split_latents(
@@ -144,7 +151,7 @@ class _State(NamedTuple):
   params: types.Params
   opt_state: Any
   mixes: jax.Array  # [B, H, W, C] images to encode again
-  mixed_latents: jax.Array  # [B, L, D] latents that they were made of
+  mixed_latents: jax.Array  # [B, L, D] latents that decode to `mixes`
 
 
 def _make_step(generator, config, encoder_config):
@@ -203,7 +210,7 @@ def _optimizer(config):
 
 
 def _init(rng, generator, decoder, images, config) -> _State:
-  """A fresh state; the network starts at the mean latents."""
+  """Returns a new state; its network is centred at the mean latents."""
   z = jax.random.normal(rng, (config.draws, generator.latent_size))
   w = generator.map(decoder, z)[:, 0]
   network = _network(config, generator.num_layers, generator.dlatent_size)
@@ -229,24 +236,24 @@ def train(
   config: ml_collections.ConfigDict,
   encoder_config: ml_collections.ConfigDict,
 ) -> types.Params:
-  """Trains a learned start; the same call resumes what WORKDIR holds.
+  """Trains a learned start; the same call again resumes what WORKDIR holds.
 
   Args:
-    rng: key of the weights, the samples and the order.
+    rng: key of the weights, the samples and the order of the images.
     images: [N, H, W, C], uint8 or floats in [0, 1], training images.
     workdir: where checkpoints and metrics go.
     generator: the decoder to invert.
     generator_params: its parameters.
     features_fn: the perceptual network; see perceptual.py.
     config: as `default_config` returns.
-    encoder_config: as `algorithm1.default_config` returns; weights of the
-      losses.
+    encoder_config: as `algorithm1.default_config` returns; options of the
+      losses, except `mixing_weight`, which comes from `config`.
 
   Returns:
     Parameters for `apply`.
 
   Raises:
-    ValueError: a metric is not finite, or a checkpoint doesn't fit.
+    ValueError: a metric is not finite, or no checkpoint fits.
   """
   encoder_config = encoder_config.copy_and_resolve_references()
   encoder_config.update(mixing_weight=config.mixing_weight, mixing_draws=1)
@@ -289,8 +296,10 @@ def _batch_fn(rng, images, config):
   return batch
 
 
-def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
-  """Writes a learned start as a portable `.npz`, in 16-bit numbers."""
+def save(
+  path: str | os.PathLike, params: types.Params, metadata: Mapping[str, Any]
+) -> None:
+  """Writes a learned start as a portable `.npz`, in 16-bit floats."""
   half = jax.tree.map(lambda a: np.asarray(a, np.float16), params)
   files.save_npz(path, half, metadata, kind=_KIND)
 
@@ -302,12 +311,12 @@ def load(
 
   Args:
     path: the file.
-    generator_hash: SHA-256 of the generator's file, compared with the
-      metadata's `generator`; None accepts a start for any generator.
+    generator_hash: SHA-256 of the generator's file, which has to equal
+      `generator` in the metadata; None accepts a start for any generator.
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
-    ValueError: it was trained for another generator.
+    ValueError: the start was trained for another generator.
   """
   params, metadata = files.load_npz(path, kind=_KIND)
   trained_for = metadata.get('generator')

@@ -1,12 +1,13 @@
-"""The latents of a data set: shipped, made before, or made now.
+"""Finds or makes the latents of a data set.
 
   latents = lookup.load_latents(config, dataset, generator, params, workdir)
 
-Latents are looked up by the hash of their images. The file at
-config.encoder.path has to fit. Without a path, the shipped files are taken if
-they fit the images, the generator and the options of Algorithm 1, otherwise
-those in WORKDIR/latents; otherwise Algorithm 1 makes them, and WORKDIR/latents
-keeps them. The ideal generator's encoder is exact.
+Latents are looked up by the hash of their images. A file that
+config.encoder.path names has to fit. Without a path, the shipped files are
+tried first, then the file in WORKDIR/latents; a file is used if it fits the
+images, the generator and the options of Algorithm 1. If none fits, Algorithm 1
+makes the latents and they are written to WORKDIR/latents. The encoder of the
+ideal generator is exact and needs no file.
 
 Contents: load_latents.
 """
@@ -39,16 +40,16 @@ def load_latents(
   """Returns the latents [N, L, D] that encode the dataset's images.
 
   Args:
-    config: Reads `generator` and `encoder`.
+    config: reads `generator`, `encoder` and `parallel`.
     dataset: N images.
-    generator: What decodes the latents.
-    params: Its parameters.
-    workdir: Where latents made here are kept.
+    generator: decodes the latents.
+    params: its parameters.
+    workdir: run folder, where new latents are written.
 
   Raises:
-    FileNotFoundError: No file at config.encoder.path.
-    ValueError: That file doesn't know some of the images, or doesn't fit the
-      generator, or is corrupt.
+    FileNotFoundError: no file at config.encoder.path.
+    ValueError: that file lacks some of the images, doesn't fit the generator,
+      or is corrupt.
   """
   if config.generator.name == 'ideal':
     return np.asarray(ideal.encode(datasets.to_float(dataset.image)))
@@ -76,7 +77,7 @@ def load_latents(
 def _lookup(
   path: pathlib.Path, images: np.ndarray, wanted: dict[str, Any]
 ) -> np.ndarray | None:
-  """Latents from a file; None where there is none or it doesn't fit."""
+  """Latents from a file; None if it is missing or doesn't fit."""
   try:
     metadata = latents_file.load_metadata(path)
     if any(metadata.get(name) != value for name, value in wanted.items()):

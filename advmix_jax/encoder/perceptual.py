@@ -1,29 +1,31 @@
 """The perceptual network of Algorithm 1: three activations of a VGG.
 
 Algorithm 1 compares images by the activations "after the second convolution of
-the first three blocks" of a VGG. `features` reads any network of that shape:
+the first three blocks" of a VGG. `features` runs any network of this structure:
 
   block i = 1, 2, 3:  conv<i>_1, ReLU, conv<i>_2, ReLU -> activation, max-pool
 
-with 3x3 convolutions whose widths are those of the parameters. VGG-16's first
-three blocks begin so (widths 64, 128, 256), hence its weights fit behind the
-same function; checkpoints_convert/convert_vgg.py stores them under these names.
+with 3x3 convolutions; the parameters define the widths. The first three blocks
+of VGG-16 begin in this way (widths 64, 128, 256), so the same function runs its
+weights; checkpoints_convert/convert_vgg.py stores them under these names.
 
-The network that ships is small and knows digits: `train` fits it to *training*
-digits that are each painted in a colour drawn uniformly, to tell the digit and
-the colour, so that its activations see shape and colour alike. As with VGG-16,
-labels are used to make the network and never when an image is encoded.
+The shipped network is small. `train` fits it to *training* digits, each in a
+colour drawn uniformly, to predict the digit and the colour, so that its
+activations represent both shape and colour. As with VGG-16, labels are used to
+train the network and never to encode an image.
 
-  features_fn = vgg.load('features.npz')
+  features_fn = perceptual.load('features.npz')
   activations = features_fn(images)  # [B, 32, 32, 8], [B, 16, 16, 16], ...
 
-Contents: default_config, features, make_features_fn, train, save, load.
+Contents: BLOCKS, default_config, Trunk, features, make_features_fn, train,
+save, load.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import haiku as hk
 import jax
@@ -46,7 +48,7 @@ def default_config() -> ml_collections.ConfigDict:
   Returns:
     widths: channels of the three blocks. epochs, batch_size, learning_rate: of
     Adam with a cosine decay. color_weight: weight of the colour's squared
-    error beside the digit's cross-entropy.
+    error, which is added to the digit's cross-entropy.
   """
   return ml_collections.ConfigDict(
     {
@@ -74,7 +76,7 @@ class Trunk(hk.Module):
       'mean', channels, init=hk.initializers.Constant(0.5)
     )
     std = hk.get_parameter('std', channels, init=hk.initializers.Constant(0.5))
-    # Activations are divided by these, so that the levels weigh alike.
+    # Activations are divided by these, so that all levels weigh the same.
     rms = hk.get_parameter('rms', [BLOCKS], init=jnp.ones)
     stop = jax.lax.stop_gradient
     x, found = (images - stop(mean)) / stop(std), []
@@ -95,13 +97,13 @@ def features(params: types.Params, images: jax.Array) -> list[jax.Array]:
   """Activations after the second convolution of the first three blocks.
 
   Args:
-    params: of the network; its widths are read off the biases.
+    params: of the network; the lengths of its biases are the widths.
     images: [B, H, W, 3] in [0, 1]; 4 divides H and W.
 
   Returns:
-    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]: of the small network
-    each with mean square 1 over the digits that it was trained on, of a
-    converted VGG-16 as they are.
+    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]. Those of the small
+    network have mean square 1 over its training images; those of a converted
+    VGG-16 are not scaled.
   """
   widths = tuple(len(params[f'vgg/conv{i + 1}_2']['b']) for i in range(BLOCKS))
   return _trunk(widths).apply(params, images)
@@ -110,7 +112,7 @@ def features(params: types.Params, images: jax.Array) -> list[jax.Array]:
 def make_features_fn(
   params: types.Params,
 ) -> Callable[[jax.Array], list[jax.Array]]:
-  """`features` with its parameters: a pytree, so jit sees no constants."""
+  """Binds `params` to `features`, as a pytree: jit sees no constants."""
   return jax.tree_util.Partial(features, jax.tree.map(jnp.asarray, params))
 
 
@@ -168,10 +170,10 @@ def train(
   *,
   config: ml_collections.ConfigDict,
 ) -> types.Params:
-  """Trains the small perceptual network; resumes what WORKDIR holds.
+  """Trains the small network; the same call again resumes what WORKDIR holds.
 
   Args:
-    rng: key of the weights, the colours and the order.
+    rng: key of the weights, the colours and the order of the digits.
     digits: grey training digits with labels.
     workdir: where checkpoints and metrics go.
     config: as `default_config` returns.
@@ -205,7 +207,7 @@ def train(
 
 
 def _normalised(params, rng, ink):
-  """Sets `rms`, so that each level has mean square 1 on painted digits."""
+  """Sets `rms` so that each level has mean square 1 on painted digits."""
   images = _paint(ink, jax.random.uniform(rng, (len(ink), 3)))
   levels = jax.jit(features)(params, images)
   rms = jnp.stack([jnp.sqrt(jnp.square(a).mean()) for a in levels])
@@ -213,7 +215,9 @@ def _normalised(params, rng, ink):
   return params | {'vgg': vgg}
 
 
-def save(path: str | os.PathLike, params: types.Params, metadata: dict) -> None:
+def save(
+  path: str | os.PathLike, params: types.Params, metadata: Mapping[str, Any]
+) -> None:
   """Writes a perceptual network as a portable `.npz`."""
   files.save_npz(path, params, metadata, kind=_KIND)
 

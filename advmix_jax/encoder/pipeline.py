@@ -1,14 +1,15 @@
-"""From a config and a set of images to a file of latents, by Algorithm 1.
+"""Encodes a set of images to a file of latents, as a config describes.
 
   setting = pipeline.load_setting(config)
   w, errors = pipeline.encode_to_file(setting, images, 'latents.npz')
   curves = pipeline.compare_starts(setting, images[:100])
 
 A setting holds what `algorithm1.encode` needs: the generator of
-`config.generator.path` ('' = the shipped one), the learned start that lies
-beside it, and a perceptual network: the one beside it if there is one, else the
-shipped one. What they and the options are goes to the file as provenance, which
-tells whether a file of latents is what a config would make today.
+`config.generator.path` ('' = the shipped one), the learned start in the same
+folder, and the perceptual network in the same folder or, if it has none, the
+shipped one. The hashes of these files and the options are written to the file
+of latents as provenance: they tell whether a config would make the same latents
+today.
 
 Contents: Setting, features_path, provenance, load_setting, encode_to_file,
 encode, compare_starts.
@@ -39,38 +40,38 @@ from advmix_jax.runtime import files, hosts, locks, shipped
 
 
 class Setting(NamedTuple):
-  """What Algorithm 1 needs beside images."""
+  """What Algorithm 1 needs in addition to images."""
 
-  generator: types.Generator  # clipped towards [0, 1]
+  generator: types.Generator  # clipped by ops.clip_towards
   params: types.Params
   features_fn: algorithm1.FeaturesFn
   start_fn: algorithm1.StartFn | None  # None: the average latents
-  config: ml_collections.ConfigDict  # of encoder.default_config
+  config: ml_collections.ConfigDict  # of algorithm1.default_config
   provenance: dict[str, Any]
   parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
 
 
 def features_path(folder: str | os.PathLike) -> pathlib.Path:
-  """The perceptual network of a folder, or else the one that ships."""
+  """File of a folder's perceptual network; if it has none, the shipped one."""
   path = pathlib.Path(folder) / 'features.npz'
   return path if path.exists() else shipped.DATA / 'features.npz'
 
 
 def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """All that latents depend on beside the images: options, and file hashes.
+  """All that latents depend on besides the images: options and file hashes.
 
   Args:
     config: reads `generator.path` and `encoder`.
 
   Returns:
-    'encoder', the options; 'generator', 'features' and 'start' (None without a
-    learned one), SHA-256 of the files.
+    'encoder', the options; 'generator', 'features' and 'start', the SHA-256 of
+    the files ('start' is None without a learned start).
 
   Raises:
     FileNotFoundError: a file is missing.
   """
   options, path = config.encoder.to_dict(), generators.path(config.generator)
-  del options['path']  # Of finished latents, which are not made.
+  del options['path']  # It has no influence on how latents are made.
   start = None
   if config.encoder.start == 'network':
     start = files.file_hash(_start_path(config))
@@ -130,8 +131,8 @@ def encode_to_file(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Encodes images and writes their latents, keyed by the images' hashes.
 
-  Batches are kept in the folder PATH.shards until the file is written, so that
-  the same call goes on after a kill and ends with the same bytes.
+  Finished batches are stored in the folder PATH.shards until the file is
+  written. After a kill, the same call resumes and writes the same bytes.
 
   Args:
     setting: from `load_setting`.
@@ -139,7 +140,7 @@ def encode_to_file(
     path: the file to write, atomically.
 
   Returns:
-    Latents as the file gives them back [N, L, D], and errors [N].
+    Latents [N, L, D] as read back from the file, and errors [N].
   """
   folder = pathlib.Path(f'{os.fspath(path)}.shards')
   text = json.dumps(setting.provenance, sort_keys=True)
@@ -153,7 +154,7 @@ def encode_to_file(
       **_arguments(setting),
     )
     _write(setting, images, path, found, errors)
-  hosts.barrier(f'latents {path}')  # The first process has written them.
+  hosts.barrier(f'latents {path}')  # Waits until the first process wrote them.
   if hosts.is_first():
     shutil.rmtree(folder, ignore_errors=True)
   return latents_file.load(path, images), errors
@@ -195,11 +196,15 @@ def encode(
 def compare_starts(
   setting: Setting, images: np.ndarray
 ) -> dict[str, np.ndarray]:
-  """Error against steps from each start: {'average': .., 'network': ..}.
+  """Errors after each step, from each start.
+
+  Args:
+    setting: from `load_setting`.
+    images: [N, H, W, 3], uint8 or floats in [0, 1].
 
   Returns:
-    Curves [steps + 1] of the mean squared error; 'network' only where the
-    setting has a learned start.
+    {'average': curve, 'network': curve}, where a curve [steps + 1] is the mean
+    squared error; 'network' only if the setting has a learned start.
   """
   starts = {'average': None, 'network': setting.start_fn}
   return {

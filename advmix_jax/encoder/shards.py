@@ -1,12 +1,12 @@
-"""Batches of an encoding on disk, so that one that was killed goes on.
+"""Finished batches of an encoding on disk, so that it resumes after a kill.
 
   keep = shards.make_shards('latents.npz.shards', setting='steps 20, ...')
-  parts = keep.load(first, images)  # None: not there, or torn
+  parts = keep.load(first, images)  # None: missing or damaged
   keep.save(first, images, parts)
 
-A shard's name is a hash of its images, of its place among them (the draws of
-Algorithm 1 depend on it) and of all settings, so whatever changes makes another
-name, and a stale result is never found.
+The name of a shard is a hash of its images, of the index of the first one (the
+draws of Algorithm 1 depend on it) and of all settings. Any change of these
+gives another name, so a stale result is never found.
 
 Contents: Shards, make_shards.
 """
@@ -28,7 +28,7 @@ _KIND = 'shard'
 
 
 class Shards(NamedTuple):
-  """Where the batches of one encoding are kept."""
+  """Stores and loads the finished batches of one encoding."""
 
   # (index of the first image, images [B, H, W, 3]) -> arrays, or None.
   load: Callable[[int, np.ndarray], tuple[np.ndarray, ...] | None]
@@ -37,11 +37,11 @@ class Shards(NamedTuple):
 
 
 def make_shards(folder: str | os.PathLike, *, setting: str) -> Shards:
-  """Returns the shards of `folder`, which is made at the first `save`.
+  """Returns the shards in `folder`, which the first `save` creates.
 
   Args:
-    folder: Holds one file per batch.
-    setting: Text of all that the results depend on beside the images.
+    folder: holds one file per batch.
+    setting: text of all that the results depend on besides the images.
   """
   folder = pathlib.Path(folder)
 

@@ -15,8 +15,7 @@ Accuracy is the fraction of test images that stay correct:
 
 `clean` is measured on the whole test set, the others on its first
 `num_examples` images. Every accuracy has a Wilson 95% interval, every attacked
-image a row in WORKDIR/per_example.csv, and `gates` checks the
-evaluation.
+image a row in WORKDIR/per_example.csv, and gates.py checks the evaluation.
 
   results = run.evaluate_run(
     config, workdir, classifier_params, num_examples=500,

@@ -1,10 +1,10 @@
-"""Generators: what decodes latents to images, and how they are trained.
+"""Generators, which decode latents to images, and their training.
 
   generator, params = generators.load(config.generator)
 
-stylegan: StyleGAN v1 (its modules are in stylegan_modules). ideal: exact
-generators with a known worst case. mixing: z_∥ and z_⊥. gan: losses and one
-step of training; gan_training: the loop around it.
+stylegan: StyleGAN v1 (its Haiku modules are in stylegan_modules). ideal: an
+exact generator whose worst case is known. mixing: z_∥ and z_⊥. gan: the losses
+and one training step; gan_training: the training loop.
 
 Public here: NAMES, default_config, load, path.
 """

@@ -6,17 +6,18 @@ appendix C; Mescheder et al. 2018 for R1):
   G  E[softplus(-D(G(z)))]
   D  E[softplus(D(G(z)))] + E[softplus(-D(x))] + r1_gamma/2 * E|grad_x D(x)|^2
 
-with images in [-1, 1] for the norm of the gradient. Two savings, both options:
-R1 every `r1_interval` steps at `r1_interval` times the weight (lazy R1,
-Karras et al. 2020, appendix B), and one batch of fakes for both players: D is
-updated first, and G then learns from the new D on the same fakes.
+with images in [-1, 1] for the norm of the gradient. Two things save time: R1
+every `r1_interval` steps at `r1_interval` times the weight (lazy R1, Karras et
+al. 2020, appendix B), and one batch of fakes for both players: D is updated
+first, and then G learns from the new D on the same fakes. The training loop is
+in gan_training.py.
 
-Contents: default_config, GanState, level_at, optimizer, init,
+Contents: GanState, default_config, level_at, optimizer, init,
 reset_optimizers, mix_styles, mix_loss, r1_penalty, make_step.
-The loop that runs them is in advmix_jax/gan_training.py.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -41,22 +42,22 @@ class GanState(NamedTuple):
 
 
 def default_config() -> ml_collections.ConfigDict:
-  """Training options; official values unless the comment says otherwise.
+  """Training options of both players.
 
   Returns:
-    learning_rate, beta1, beta2: of Adam, both players. batch_size.
-    kimg: thousands of real images shown in all. decay_kimg: the learning rate
-    falls linearly to zero over the last so many (0 = constant). r1_gamma,
+    learning_rate, beta1, beta2: of Adam. batch_size: images per step.
+    kimg: thousands of real images shown in total. decay_kimg: the learning rate
+    falls linearly to zero over the last `decay_kimg` (0 = constant). r1_gamma,
     r1_interval: weight and period of R1 (1 = every step, official). ema_kimg:
-    half-life of the average. style_mixing: probability of a mixed pair of
-    latents (official 0.9; 0 here, since mixes are off the data when colour =
-    label). mix_consistency: weight of `mix_loss`, from mix_start_kimg on (0 =
-    plain StyleGAN). dlatent_beta: decay of the mean w. start_resolution: where
-    growing starts (0 = full size at once). phase_kimg: length of each fade and
-    each stable phase. noise: fresh noise while training. clip: both players see
-    fakes in [0, 1] (ops.clip_towards), so a stroke may saturate: instance norm
-    makes thin digits brighter than broad ones, which else only the coarse
-    latents could mend.
+    half-life of the averaged generator. style_mixing: probability that an image
+    mixes two latents (official 0.9; 0 here, because mixes are unlike the data
+    if each class has one style). mix_consistency: weight of `mix_loss`, from
+    mix_start_kimg on (0 = plain StyleGAN). dlatent_beta: decay of the mean w.
+    start_resolution: where growing starts (0 = full size at once). phase_kimg:
+    length of each fade and of each stable phase. noise: fresh noise while
+    training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
+    so that pixels may saturate: instance norm makes thin shapes brighter than
+    broad ones, and otherwise only the coarse latents could compensate.
   """
   return ml_collections.ConfigDict(
     {
@@ -81,11 +82,14 @@ def default_config() -> ml_collections.ConfigDict:
   )
 
 
-def level_at(config, resolution: int, kimg: float) -> tuple[int, float]:
+def level_at(
+  config: ml_collections.ConfigDict, resolution: int, kimg: float
+) -> tuple[int, float]:
   """Progressive growing: (level, blend) after `kimg` thousand images.
 
-  lod = level + blend falls from log2(R / start_resolution) to 0: each level is
-  stable for `phase_kimg`, then the next fades in over `phase_kimg`.
+  lod = level + blend falls from log2(resolution / start_resolution) to 0. Each
+  level is stable for `phase_kimg`, then the next one fades in over
+  `phase_kimg`.
   """
   start = config.start_resolution or resolution
   lod = float(resolution.bit_length() - start.bit_length())
@@ -95,15 +99,21 @@ def level_at(config, resolution: int, kimg: float) -> tuple[int, float]:
   return int(lod), lod - int(lod)
 
 
-def optimizer(config) -> optax.GradientTransformation:
-  """Adam as both players use it."""
+def optimizer(
+  config: ml_collections.ConfigDict,
+) -> optax.GradientTransformation:
+  """Adam, as both players use it."""
   return optax.adam(
     config.learning_rate, b1=config.beta1, b2=config.beta2, eps=1e-8
   )
 
 
-def init(rng: jax.Array, network_config, config) -> GanState:
-  """A fresh state; the average starts as a copy of the generator."""
+def init(
+  rng: jax.Array,
+  network_config: ml_collections.ConfigDict,
+  config: ml_collections.ConfigDict,
+) -> GanState:
+  """Returns a new state; the average starts as a copy of the generator."""
   g_rng, d_rng = jax.random.split(rng)
   generator = stylegan.make_generator(network_config).init(g_rng)
   discriminator = stylegan.make_discriminator(network_config).init(d_rng)
@@ -118,8 +128,10 @@ def init(rng: jax.Array, network_config, config) -> GanState:
   )
 
 
-def reset_optimizers(state: GanState, config) -> GanState:
-  """Fresh Adam moments, as the official schedule does at each new level."""
+def reset_optimizers(
+  state: GanState, config: ml_collections.ConfigDict
+) -> GanState:
+  """Resets Adam's moments, as the official schedule does at each new level."""
   adam = optimizer(config)
   return state._replace(
     generator_opt=adam.init(state.generator),
@@ -130,7 +142,7 @@ def reset_optimizers(state: GanState, config) -> GanState:
 def mix_styles(
   rng: jax.Array, w: jax.Array, other: jax.Array, probability: float
 ) -> jax.Array:
-  """Style-mixing regularisation: with `probability`, w up to a random layer.
+  """Style-mixing regularisation: mixes some of the latents with others.
 
   Args:
     rng: key.
@@ -138,7 +150,8 @@ def mix_styles(
     probability: of mixing, per image.
 
   Returns:
-    [B, L, D]; layers from a cut in 1..L-1 on come from `other`.
+    [B, L, D]. In a mixed image, the layers from a random cut in 1..L-1 on come
+    from `other`; all other layers come from `w`.
   """
   b, layers, _ = w.shape
   cut_rng, use_rng = jax.random.split(rng)
@@ -157,19 +170,19 @@ def mix_loss(
   donors: jax.Array,
   size: int | None = None,
 ) -> jax.Array:
-  """Asks a mix to be its coarse parent's shape in its fine parent's colour.
+  """Error of mixes, which should have image's shape and donor's colour.
 
-  On images that are ink times one colour, x = g(x) c(x) with g the largest
-  channel and c the least-squares colour. The mean over the batch of
-  |mix - g(image) c(donor)|^2, the targets fixed. Without pairs off the
-  diagonal (colour = label) no real image teaches this, and a plain StyleGAN
-  leaks part of the colour into its coarse latents.
+  For images of one colour, x = g(x) c(x), where g is the largest channel and c
+  the least-squares colour. The loss is the mean over the batch of
+  |mixed - g(image) c(donor)|^2; the targets have no gradient. If the training
+  data pair each class with one colour, no real image teaches this, and a plain
+  StyleGAN leaks part of the colour into its coarse latents.
 
   Args:
     images: [B, H, W, C] from (w_∥, w_⊥).
     mixed: [B, H, W, C] from (w_∥, donor's w_⊥).
     donors: [B, H, W, C] from the donor's latents.
-    size: examples on all devices; None: B.
+    size: examples on all devices, without padding rows; None: B.
   """
   images, donors = jax.lax.stop_gradient(
     (jnp.clip(images, 0, 1), jnp.clip(donors, 0, 1))
@@ -185,14 +198,16 @@ def mix_loss(
 
 
 def r1_penalty(
-  score_fn, images: jax.Array, size: int | None = None
+  score_fn: Callable[[jax.Array], jax.Array],
+  images: jax.Array,
+  size: int | None = None,
 ) -> jax.Array:
-  """Mean over the batch of |grad_x D(x)|^2 with x on the [-1, 1] scale.
+  """Mean over the batch of |grad_x D(x)|^2, with x scaled to [-1, 1].
 
   Args:
-    score_fn: images in [0, 1] [B, H, W, C] -> [B].
-    images: real images in [0, 1].
-    size: examples on all devices; None: B.
+    score_fn: images [B, H, W, C] in [0, 1] -> [B].
+    images: real images [B, H, W, C] in [0, 1].
+    size: examples on all devices, without padding rows; None: B.
   """
   size = size or len(images)
   grad = jax.grad(lambda x: parallel.counted(score_fn(x), size).sum())(images)
@@ -204,8 +219,9 @@ def r1_penalty(
 def _fakes_fn(network_config, config):
   """Returns fakes(params, rng, rows, blend, level, with_mix).
 
-  `rows` is how many this device draws. The differentiable outputs are (images,
-  mix loss); the mean w and the labels (None without classes) come beside.
+  `rows` is the number of fakes on this device. The differentiable outputs are
+  (images, mix loss); the auxiliary ones are the mean w and the labels (None
+  without classes).
   """
   generator = stylegan.make_generator(network_config)
   if config.clip:
@@ -221,20 +237,20 @@ def _fakes_fn(network_config, config):
 
     z, labels = draw(z_rng)
     w = generator.map(params, z, labels)
-    beside = parallel.mean(w[:, 0], size), labels
+    auxiliary = parallel.mean(w[:, 0], size), labels
     if config.style_mixing:
       other = generator.map(params, draw(other_rng)[0], labels)
       w = mix_styles(mix_rng, w, other, config.style_mixing)
     noise_rng = noise_rng if config.noise else None
     image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
     if not with_mix:
-      return (image, jnp.zeros(())), beside
+      return (image, jnp.zeros(())), auxiliary
     mixed, _ = mixing.split_latents(w, generator.split)
     _, fine = mixing.split_latents(parallel.roll(w, size), generator.split)
     mixed = mixing.merge_latents(mixed, fine)
     mixed = generator.synthesize(params, mixed, noise_rng)
     donors = parallel.roll(image, size)
-    return (image, mix_loss(image, mixed, donors, size)), beside
+    return (image, mix_loss(image, mixed, donors, size)), auxiliary
 
   return fakes
 
@@ -248,12 +264,15 @@ def _discriminator_loss_fn(discriminator, config):
 
   def loss_fn(params, real, fake, blend, level, with_r1):
     real, labels = real
+    fake, fake_labels = fake
 
     def score(x):
       return discriminator.apply(params, x, labels, level, blend, size)
 
     real_score = score(real)
-    fake_score = discriminator.apply(params, *fake, level, blend, size)
+    fake_score = discriminator.apply(
+      params, fake, fake_labels, level, blend, size
+    )
     loss = parallel.mean(jax.nn.softplus(fake_score), size)
     loss += parallel.mean(jax.nn.softplus(-real_score), size)
     metrics = {
@@ -273,17 +292,26 @@ def _apply(updates, params, factor):
   return optax.apply_updates(params, updates)
 
 
-def make_step(network_config, config, kind='pmap'):
+def make_step(
+  network_config: ml_collections.ConfigDict,
+  config: ml_collections.ConfigDict,
+  kind: str = 'pmap',
+) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Returns the compiled update of both players, on all devices.
 
   step(state, batch, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
 
-  The images of `batch` are real, in [0, 1]; at level > 0 they are averaged
-  down and enlarged again, so both players see the same detail. Its labels are
-  read where the network is conditional (label_size > 0), and the fakes are
-  then of random classes, judged as of theirs (Karras et al. 2019). The named
-  arguments are static: one compilation per combination. `kind` is one of
-  parallel.KINDS; a batch that the devices don't divide is filled up.
+  The images of `batch` are real, in [0, 1]; at level > 0 the caller averages
+  them down and enlarges them again, so that both players see the same detail.
+  A conditional network (label_size > 0) reads the labels of `batch`; its fakes
+  have random classes, and D scores them as images of those classes (Karras et
+  al. 2019). The named arguments are static: one compilation per combination.
+
+  Args:
+    network_config: as `stylegan.default_config` returns.
+    config: as `default_config` returns.
+    kind: one of parallel.KINDS. If the devices don't divide the batch, padding
+      rows complete it, and no loss counts them.
   """
   step = _step_fn(network_config, config)
 
@@ -315,7 +343,7 @@ def _step_fn(network_config, config):
   growing = start < network_config.resolution
 
   def step(state, batch, rng, blend, *, level, with_r1, with_mix):
-    # A plain 0.0 leaves the coarser read-outs out of the program.
+    # With a plain 0.0, the coarser image layers are not computed.
     blend = blend if growing and level < len(network_config.fmaps) - 1 else 0.0
     factor = _decay(config, state.step)
     (fake, mix), vjp, (mean, labels) = jax.vjp(
@@ -362,7 +390,7 @@ def _decay(config, step):
 
 
 def _average(average, params, mean, ema, config):
-  """Moves the averaged generator; updates the mean w of both, in place."""
+  """Updates the averaged generator, and in place the mean w of both."""
   tracked = params['mapping']['dlatent_avg']
   tracked = optax.incremental_update(mean, tracked, 1 - config.dlatent_beta)
   params['mapping']['dlatent_avg'] = tracked

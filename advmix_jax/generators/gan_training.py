@@ -1,19 +1,22 @@
-"""Training a StyleGAN: what runtime/loop.py needs around gan.py.
+"""Trains a StyleGAN: runtime/loop.py runs the training steps of gan.py.
 
-A run folder holds config.json (of the last call: options may change between
+A run folder holds config.json (of the latest call: options may change between
 calls, as in docs/generator.md), checkpoints/, metrics.jsonl, tensorboard/,
 samples/ (style-mixing grids) and, at the end, generator.npz: the averaged
 generator with its config, ready for `stylegan.load`.
 
-Contents: train.
+Contents: train, mixing_grid.
 """
 
 import functools
+import os
 import pathlib
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 
 from advmix_jax import datasets, ops, types
@@ -21,21 +24,25 @@ from advmix_jax.generators import gan, stylegan
 from advmix_jax.runtime import files, locks, loop, pictures
 
 
-def train(config, workdir: str) -> dict:
-  """Trains a generator; running again with the same workdir resumes.
+def train(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> dict[str, Any]:
+  """Trains a generator; the same call again resumes what WORKDIR holds.
 
   Args:
     config: `network` (stylegan.default_config), `gan` (gan.default_config),
-      `data` (datasets.default_config), `seed`, and the periods `log_kimg`,
-      `sample_kimg`, `checkpoint_kimg` in thousands of images.
+      `data` (datasets.default_config), `seed`, `parallel` (one of
+      parallel.KINDS), and the periods `log_kimg`, `sample_kimg` and
+      `checkpoint_kimg` in thousands of images.
     workdir: the run's folder.
 
   Returns:
-    A record: kimg, seconds of this call, path of the generator.
+    A record: 'kimg', 'wall_seconds' of this call, and 'generator', the path of
+    its file.
 
   Raises:
-    ValueError: non-finite loss (the last checkpoint is kept), bad options, a
-      workdir that another process is using.
+    ValueError: a loss is not finite (the last checkpoint is kept), the options
+      are bad, or another process is using WORKDIR.
   """
   with locks.hold(workdir):
     return _train(config, pathlib.Path(workdir))
@@ -45,7 +52,7 @@ def _train(config, workdir):
   files.write_json(workdir / 'config.json', config.to_dict())
   data = datasets.load(config.data, 'train')
   _check_classes(config.network, data.label)
-  # Threefry compiles for a second per shape, rbg for a tenth.
+  # Per shape, Threefry compiles in a second, rbg in a tenth of a second.
   rng = jax.random.key(config.seed, impl='rbg')
   started = time.monotonic()
   state = loop.run(
@@ -65,7 +72,7 @@ def _train(config, workdir):
 
 
 def _check_classes(network, labels):
-  """Refuses a conditional network of too few classes."""
+  """Raises ValueError for a conditional network with too few classes."""
   if network.label_size and labels.max() >= network.label_size:
     raise ValueError(
       f'network.label_size is {network.label_size}, expected 0 (no classes) '
@@ -74,7 +81,7 @@ def _check_classes(network, labels):
 
 
 def _steps(config, kimg):
-  """Steps of `kimg` thousand images, at least one."""
+  """The steps that show `kimg` thousand images, at least one."""
   return max(1, int(kimg * 1000) // config.gan.batch_size)
 
 
@@ -129,13 +136,13 @@ def _level(config, step):
 
 
 def _mixes(config, level, step) -> bool:
-  """Whether this step has the mixing loss; it needs the finest level."""
+  """Whether this step has the mixing loss, which needs the finest level."""
   started = step * config.batch_size >= 1000 * config.mix_start_kimg
   return bool(config.mix_consistency) and level == 0 and started
 
 
 def _at_level(images, level, blend):
-  """Averages real images down to what the generator can draw at this lod."""
+  """Averages real images down to the detail that this lod can show."""
   if level:
     images = ops.upscale2d(ops.downscale2d(images, 2**level), 2**level)
   if blend:
@@ -145,13 +152,28 @@ def _at_level(images, level, blend):
   return images
 
 
-def mixing_grid(generator, params, rng, *, rows=10, columns=10) -> jax.Array:
-  """Style-mixing grid: coarse latents by row, fine ones by column.
+def mixing_grid(
+  generator: types.Generator,
+  params: types.Params,
+  rng: jax.Array,
+  *,
+  rows: int = 10,
+  columns: int = 10,
+) -> jax.Array:
+  """Style-mixing grid: a row shares coarse latents, a column fine latents.
+
+  Args:
+    generator: any generator.
+    params: its parameters.
+    rng: key of the latents.
+    rows: number of coarse latents.
+    columns: number of fine latents.
 
   Returns:
-    [rows + 1, columns + 1, H, W, C] in [0, 1]: the first column holds the
-    images of the coarse latents, the first row those of the fine ones, and
-    cell (i, j) is dec(coarse_i, fine_j).
+    [rows + 1, columns + 1, H, W, C] in [0, 1]. The first column holds the
+    images that the coarse latents come from, the first row those that the fine
+    latents come from; below and to the right, cell (i, j) is
+    dec(coarse_i, fine_j).
   """
   z = jax.random.normal(rng, (rows + columns, generator.latent_size))
   w = generator.map(params, z)
@@ -167,13 +189,13 @@ def mixing_grid(generator, params, rng, *, rows=10, columns=10) -> jax.Array:
   return jnp.clip(jnp.concatenate([top[None], body]), 0, 1)
 
 
-@functools.lru_cache(maxsize=8)  # The same function is compiled once.
+@functools.lru_cache(maxsize=8)  # Always the same function: compiled once.
 def _grid_fn(generator):
   return jax.jit(lambda p: mixing_grid(generator, p, jax.random.key(0)))
 
 
 def _picture_fn(config, workdir):
-  """Returns after_fn: mixing grids every config.sample_kimg and at the end."""
+  """Returns after_fn, which writes grids every sample_kimg and at the end."""
   every, last = _steps(config, config.sample_kimg), _plan(config).steps
 
   def after(done, state):
@@ -185,7 +207,7 @@ def _picture_fn(config, workdir):
 
 def _picture(config, workdir, state, images):
   level, _ = gan.level_at(config.gan, config.network.resolution, images / 1000)
-  if level:  # The fine layers don't exist yet.
+  if level:  # The last fine layers are not in use yet.
     return
   path = workdir / 'samples' / f'{images // 1000:06d}k.png'
   generator = stylegan.make_generator(config.network)

@@ -1,29 +1,33 @@
-"""Exact generators, where AdvMix can be checked against the true worst case.
+"""An exact generator of coloured digits, whose true worst case is known.
 
 Section 3 assumes a generator that disentangles perfectly. For coloured digits
 it can be written down: z_∥ is the grey digit, z_⊥ is its colour, and
 
   dec(z_∥, z_⊥) = grey * colour,    enc(x) = (x / colour, colour),
 
-the colour being the largest value of each channel. Z_⊥ are the legible colours,
-those with a channel of at least MIN_BRIGHTNESS (a black digit on black is any
-digit). As z_⊥ is three numbers, the worst case over Z_⊥ is found by a grid, and
-Algorithm 2 can be held to it:
+where the colour is the largest value of each channel. Z_⊥ is the set of legible
+colours: those with a channel of at least MIN_BRIGHTNESS (all black digits look
+the same). As z_⊥ has only three numbers, a grid search finds the worst case
+over Z_⊥, and Algorithm 2 can be compared with it:
 
-    generator = ideal.make_generator(test.image)
+    images = datasets.to_float(test.image)
+    generator = ideal.make_generator(images)
     params = generator.init(rng)
-    w = ideal.encode(test.image)  # [N, 343, 3]
-    z_par, z_perp = mixing.split_latents(w, generator.split)
-    activations = generator.coarse(params, z_par)
+    w = ideal.encode(images)  # [N, 343, 3]
+    z_par, _ = mixing.split_latents(w, generator.split)
+    grey = generator.coarse(params, z_par)
+
+    def loss_fn(z_perp):
+      logits = logits_fn(generator.fine(params, grey, z_perp))
+      return attacks.margin(logits, labels), logits
+
     worst = attacks.grid_search(loss_fn, labels, ideal.color_grid(9)[:, None])
 
-Attack it with a ball that covers Z_⊥ (eps = 1): the worst case is global then.
+Give Algorithm 2 a ball that covers Z_⊥ (eps = 1), so that it searches all of
+Z_⊥, too.
 
-The second generator is the toy of Figure 4: points in the plane, two Gaussians,
-whose abscissa is z_∥ and whose ordinate is z_⊥, independent of the label.
-
-Contents: make_generator, encode, legible, color_grid; two_gaussians,
-sample_two_gaussians, encode_points.
+Contents: RESOLUTION, MIN_BRIGHTNESS, make_generator, default_generator, encode,
+legible, color_grid.
 """
 
 import functools
@@ -52,25 +56,26 @@ def make_generator(
 ) -> Generator:
   """Builds the exact generator of coloured digits: L = 343, S = 342, D = 3.
 
-  map(z) takes a digit of the bank by z[0] and a colour by z[1:], independent
-  of each other: one of `colors`, uniformly, plus N(0, sigma); or, without
-  `colors`, uniform in the cube. Colours are made legible, in `fine` also, where
-  the gradient goes through unchanged, so that an attack needs no box.
+  map(z) draws a digit of the bank by z[0] and, independently, a colour by
+  z[1:]: one of `colors`, uniformly, plus N(0, sigma) noise; without `colors`, a
+  uniform colour of the cube. Both `map` and `fine` make colours legible. In
+  `fine` the gradient passes this step unchanged, so an attack needs no box
+  constraint.
 
   Args:
-    images: the bank of coloured digits; their colours are dropped. They become
-      part of what `init` returns.
-    colors: mean colours in [0, 1], such as datasets.COLOR_MEANS.
+    images: the bank of coloured digits; their colours are dropped. The grey
+      digits become part of the parameters that `init` returns.
+    colors: mean colours in [0, 1], such as colored_mnist.COLOR_MEANS.
     sigma: standard deviation of a colour around its mean.
 
   Returns:
-    types.Generator whose images are exactly grey * colour; `coarse` returns the
-    grey digit [B, 32, 32, 1].
+    types.Generator whose images are exactly grey * colour; its `coarse` returns
+    the grey digits [B, 32, 32, 1].
   """
   free = colors is None
 
   def init(rng):
-    del rng  # Nothing is random.
+    del rng  # The parameters are not random.
     means = np.zeros([0, _COLOR]) if free else np.asarray(colors)
     z_par = encode(jnp.asarray(images))[:, :_SPLIT]
     return {'ideal': {'digits': z_par, 'colors': jnp.float32(means)}}
@@ -115,7 +120,7 @@ def _fine(params, grey, z_perp):
   return grey * _legible_straight_through(z_perp)[:, None]
 
 
-@functools.cache  # The same functions, so that jit compiles them once.
+@functools.cache  # Always the same functions, so jit compiles them once.
 def default_generator() -> tuple[Generator, Params]:
   """The generator of `generator.name='ideal'`, and its parameters.
 
@@ -130,10 +135,11 @@ def default_generator() -> tuple[Generator, Params]:
 def encode(
   image: jax.Array,  # [B, 32, 32, 3] in [0, 1]
 ) -> jax.Array:
-  """Exact encoder: image -> latents [B, 343, 3], dec(enc(x)) = x.
+  """Exact encoder: image -> latents [B, 343, 3], with dec(enc(x)) = x.
 
-  Exact for every grey digit times a colour, if its brightest pixel reaches
-  MIN_BRIGHTNESS. A factor could go to grey or to colour: grey's maximum is 1.
+  Exact for each image that is a grey digit times a colour and whose brightest
+  pixel reaches MIN_BRIGHTNESS. The grey digit is scaled to maximum 1, so that
+  the factors are unique.
 
   Raises:
     ValueError: the images have another shape.
@@ -152,10 +158,11 @@ def encode(
 
 
 def legible(color: jax.Array) -> jax.Array:
-  """Brings colours [..., 3] into Z_⊥: in the cube and bright enough.
+  """Moves colours [..., 3] into Z_⊥: in the cube and bright enough.
 
-  Legible colours are unchanged; others are clipped to [0, 1], and scaled up
-  until their largest channel has MIN_BRIGHTNESS. Black becomes grey.
+  Legible colours stay unchanged. Others are clipped to [0, 1] and, if they are
+  too dark, scaled up until their largest channel is MIN_BRIGHTNESS. Black
+  becomes grey.
   """
   color = jnp.clip(color, 0.0, 1.0)
   top = color.max(axis=-1, keepdims=True)
@@ -175,7 +182,7 @@ def _legible_jvp(primals, tangents):
 
 
 def color_grid(size: int) -> jax.Array:
-  """Legible colours of a size^3 grid over the cube with its corners: [G, 3]."""
+  """Legible colours [G, 3] of a size^3 grid on the cube, corners included."""
   axis = np.linspace(0, 1, size, dtype=np.float32)
   grid = np.stack(np.meshgrid(axis, axis, axis, indexing='ij'), axis=-1)
   grid = grid.reshape(-1, _COLOR)
@@ -185,64 +192,3 @@ def color_grid(size: int) -> jax.Array:
 def _index(z, size):
   """Turns z ~ N(0, 1) into a uniform index below `size`."""
   return jnp.minimum((norm.cdf(z) * size).astype(jnp.int32), size - 1)
-
-
-def two_gaussians(*, scale: float = 0.1) -> Generator:
-  """Builds the exact generator of Figure 4's plane: L = 2, S = 1, D = 1.
-
-  A point is an "image" [B, 1, 1, 2] of two values, its coordinates, 0.5 being
-  the origin. map(z) draws both around 0.5 with standard deviation `scale`.
-  """
-
-  def synthesize(params, w, rng=None):
-    del params, rng
-    return w.reshape(-1, 1, 1, 2)
-
-  return Generator(
-    init=lambda rng: {},
-    map=lambda params, z: 0.5 + scale * z[:, :, None],
-    synthesize=synthesize,
-    coarse=lambda params, z_par: z_par,
-    fine=lambda params, z_par, z_perp: synthesize(
-      params, jnp.concatenate([z_par, z_perp], axis=1)
-    ),
-    num_layers=2,
-    split=1,
-    latent_size=2,
-    dlatent_size=1,
-  )
-
-
-def sample_two_gaussians(
-  rng: jax.Array,
-  n: int,
-  *,
-  means: tuple[float, float] = (0.1, 0.2),
-  scale: float = 0.05,
-  biased: bool = True,
-) -> tuple[jax.Array, jax.Array]:
-  """Draws labelled points: two Gaussians around 0.5 - means and 0.5 + means.
-
-  Args:
-    rng: key of the sample.
-    n: number of points.
-    means: distance of a class from the origin along z_∥ and along z_⊥.
-    scale: standard deviation of both coordinates.
-    biased: whether the ordinate goes with the label, as in the training set;
-      otherwise its side is drawn on its own.
-
-  Returns:
-    Points [n, 1, 1, 2], labels [n] int32 in {0, 1}.
-  """
-  keys = jax.random.split(rng, 3)
-  labels = jax.random.bernoulli(keys[0], shape=(n,)).astype(jnp.int32)
-  other = jax.random.bernoulli(keys[1], shape=(n,)).astype(jnp.int32)
-  sides = jnp.stack([labels, labels if biased else other], axis=-1)
-  points = 0.5 + (2 * sides - 1) * jnp.asarray(means)
-  points += scale * jax.random.normal(keys[2], (n, 2))
-  return points.reshape(n, 1, 1, 2), labels
-
-
-def encode_points(image: jax.Array) -> jax.Array:
-  """Exact encoder of `two_gaussians`: [B, 1, 1, 2] -> [B, 2, 1]."""
-  return image.reshape(-1, 2, 1)

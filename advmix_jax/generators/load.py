@@ -1,4 +1,4 @@
-"""Which generator a config means.
+"""Loads the generator that a config names.
 
   generator, params = generators.load(config.generator)
 
@@ -33,12 +33,12 @@ def load(
 ) -> tuple[types.Generator, types.Params]:
   """Returns the generator that `config` names, and its parameters.
 
-  A StyleGAN's images are clipped to [0, 1] here, so that no mix leaves the
-  range of real images.
+  The images of a StyleGAN are clipped to [0, 1] here, so that all mixes stay in
+  the range of real images.
 
   Args:
-    config: `name`, one of NAMES, and for 'stylegan' the `path` of a release,
-      '' for the shipped one.
+    config: `name`, one of NAMES, and for 'stylegan' the `path` of its file, ''
+      for the shipped one.
 
   Raises:
     ValueError: Unknown name, or a corrupt or foreign file.

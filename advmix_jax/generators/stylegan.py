@@ -1,6 +1,6 @@
-"""StyleGAN v1 (Karras et al. 2019, arXiv:1812.04948) as Haiku modules.
+"""StyleGAN v1 (Karras et al. 2019, arXiv:1812.04948) as pure functions.
 
-A use from start to end:
+A complete example:
 
   config = stylegan.default_config()
   generator = stylegan.make_generator(config)
@@ -8,15 +8,17 @@ A use from start to end:
   w = generator.map(params, jax.random.normal(jax.random.key(1), (4, 64)))
   images = generator.synthesize(params, stylegan.truncate(params, w, psi=0.7))
 
-The networks themselves are in stylegan_modules.py. Inside, images are in
-[-1, 1]; the public functions speak [0, 1], that is (official + 1) / 2, before
-any clipping.
+The networks are in stylegan_modules.py and work on images in [-1, 1]. The
+functions here take and return images in [0, 1], which are (official + 1) / 2
+without clipping.
 
-Contents: default_config, make_generator, split_z, make_discriminator, clipped,
-truncate, save, load, load_discriminator.
+Contents: GENERATOR_KIND, DISCRIMINATOR_KIND, DiscriminatorFns, default_config,
+make_generator, split_z, make_discriminator, clipped, truncate, save, load,
+load_discriminator.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -34,24 +36,24 @@ from advmix_jax.generators.stylegan_modules import (
 )
 from advmix_jax.runtime import files
 
-# What a file's metadata says that it holds.
+# `kind` in the metadata of a file.
 GENERATOR_KIND = 'stylegan_generator'
 DISCRIMINATOR_KIND = 'stylegan_discriminator'
 
 
 def default_config() -> ml_collections.ConfigDict:
-  """Architecture of the small generator for 32x32 digits.
+  """Architecture of a small generator of 32x32 images.
 
   Returns:
     resolution: a power of two, at least 4. num_channels: of the image.
-    fmaps: channels at 4x4, 8x8, ... up to the resolution.
+    fmaps: channels at 4x4, 8x8, ..., up to the resolution.
     dense_fmaps: width of the discriminator's first dense layer, 0 = fmaps[0].
     latent_size: Z. dlatent_size: D. mapping_fmaps, mapping_layers: the mapping
     network. mapping_lrmul: learning-rate multiplier of the mapping.
     label_size: classes of a conditional network, 0 = none. split: S, the number
     of coarse layers. mbstd_group_size: the discriminator's stddev groups.
-    lod: halvings of the resolution that are left out by default; a converted
-    network that was still growing has one above 0, maybe between integers.
+    lod: how often the resolution is halved by default; above 0, maybe between
+    integers, in a converted network that was still growing.
   """
   return ml_collections.ConfigDict(
     {
@@ -76,8 +78,8 @@ class DiscriminatorFns(NamedTuple):
   """A discriminator of pure functions; images are in [0, 1]."""
 
   init: Callable[..., types.Params]  # (rng) -> params
-  # (params, images, labels=None, level=, blend=, size=) -> [B]; [B, classes] of
-  # a conditional network that is given no labels. See Discriminator for size.
+  # (params, images, labels=None, level=, blend=, size=) -> [B]; a conditional
+  # network without labels returns [B, classes]. For size, see Discriminator.
   apply: Callable[..., jax.Array]
 
 
@@ -100,7 +102,7 @@ def _check(config):
 
 
 def _level(config, level, blend):
-  """(level, blend), by default those of the config's lod."""
+  """(level, blend); where level is None, those of the config's lod."""
   if level is None:
     level = int(config.lod)
     blend = float(config.lod) - level
@@ -108,7 +110,7 @@ def _level(config, level, blend):
 
 
 def _generator_functions(config):
-  """The Haiku side of a generator; `init` touches every parameter."""
+  """The Haiku functions of a generator; `init` makes every parameter."""
 
   def build():
     mapping, synthesis = Mapping(config), Synthesis(config)
@@ -129,20 +131,20 @@ def _generator_functions(config):
 def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
   """Builds the pure functions of a StyleGAN generator.
 
-  `synthesize` takes, beyond the common interface, `level` and `blend` for
-  progressive growing (lod = level + blend, by default the config's); `map`
-  takes `labels` [B, classes] where the network is conditional; without them, z
-  has more columns, which draw the class (see `split_z`). `fine` raises a
-  ValueError where the config's lod is above 0.
+  Beyond the common interface, `synthesize` takes `level` and `blend` for
+  progressive growing (lod = level + blend, by default the config's lod). If the
+  network is conditional, `map` takes `labels` [B, classes]; without labels, z
+  has more columns, which draw the class (see `split_z`). `fine` raises
+  ValueError if the config's lod is above 0.
 
   Args:
     config: as `default_config` returns.
 
   Returns:
-    A types.Generator; images are in [0, 1] before clipping.
+    A types.Generator; images are on the scale [0, 1], but not clipped to it.
 
   Raises:
-    ValueError: for a resolution, fmaps or split that make no network.
+    ValueError: a bad resolution, fmaps, split or lod.
   """
   _check(config)
   return _make_generator(ml_collections.FrozenConfigDict(config))
@@ -150,7 +152,7 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
 
 @functools.lru_cache(maxsize=8)
 def _make_generator(config):
-  """The same functions for the same config, so that jit compiles them once."""
+  """One set of functions per config, so that jit compiles them only once."""
   functions = _generator_functions(config)
   mapping, synthesis, coarse, fine = functions.apply
 
@@ -193,21 +195,23 @@ def _make_generator(config):
   )
 
 
-def split_z(config, z: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-  """Parts the draw of a conditional network: its z, and a class.
+def split_z(
+  config: ml_collections.ConfigDict, z: jax.Array
+) -> tuple[jax.Array, jax.Array | None]:
+  """Splits the normal draws for a conditional network into its z and a class.
 
-  The class is the place of the largest of the last `label_size` columns: of
-  normal numbers, each class has the same chance.
+  The class is the argmax of the last `label_size` columns. As these are drawn
+  from N(0, 1), all classes have the same probability.
 
   Args:
     config: as `default_config` returns.
     z: [B, Z + classes].
 
   Returns:
-    z [B, Z], and labels [B, classes], one-hot; None without classes.
+    z [B, Z], and one-hot labels [B, classes], or None without classes.
 
   Raises:
-    ValueError: z has another size.
+    ValueError: z has another number of columns.
   """
   size, classes = config.latent_size, config.label_size
   if z.shape[-1] != size + classes:
@@ -242,16 +246,16 @@ def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   )
 
 
-@functools.lru_cache(maxsize=8)  # The same functions are compiled once.
+@functools.lru_cache(maxsize=8)  # Always the same functions: compiled once.
 def clipped(
   generator: types.Generator, *, towards: bool = False
 ) -> types.Generator:
   """The generator with its images clipped to [0, 1].
 
   Args:
-    generator: any, usually a StyleGAN, whose images may saturate beyond.
-    towards: for descents on the images, by `ops.clip_towards`: a pixel that
-      should come back into the range still has a gradient.
+    generator: any, usually a StyleGAN, whose images may leave [0, 1].
+    towards: clips by `ops.clip_towards`, for gradient descent on the images: a
+      pixel outside [0, 1] keeps the gradient that leads back into the range.
   """
 
   def clip(images):
@@ -270,13 +274,13 @@ def truncate(
   psi: float | None = 0.7,
   cutoff: int | None = 8,
 ) -> jax.Array:
-  """The truncation trick: pulls early layers towards the mean w.
+  """The truncation trick: moves early layers towards the mean w.
 
   Args:
     params: of the generator.
     w: [B, L, D].
-    psi: 1 or None leaves w as it is, 0 gives the mean image.
-    cutoff: layers 0..cutoff-1 are pulled; None leaves w as it is.
+    psi: 1 or None leaves w unchanged, 0 gives the mean w.
+    cutoff: layers 0..cutoff-1 are moved; None leaves w unchanged.
 
   Returns:
     [B, L, D].
@@ -290,7 +294,7 @@ def truncate(
 
 
 def save(
-  path: str,
+  path: str | os.PathLike,
   config: ml_collections.ConfigDict,
   params: types.Params,
   *,
@@ -300,18 +304,18 @@ def save(
   """Writes a portable `.npz` with the parameters and their architecture.
 
   Args:
-    path: The file to write.
-    config: The network's, as of `default_config`.
-    params: Its parameters.
+    path: the file to write.
+    config: of the network, as `default_config` returns.
+    params: its parameters.
     kind: GENERATOR_KIND or DISCRIMINATOR_KIND.
-    **more: Further metadata.
+    **more: further metadata.
   """
   metadata = {'config': config.to_dict()} | more
   files.save_npz(path, params, metadata, kind=kind)
 
 
-def load(path: str) -> tuple[types.Generator, types.Params]:
-  """Reads what `save` or the converter wrote.
+def load(path: str | os.PathLike) -> tuple[types.Generator, types.Params]:
+  """Reads a generator that `save` or the converter wrote.
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
@@ -320,8 +324,10 @@ def load(path: str) -> tuple[types.Generator, types.Params]:
   return make_generator(config), params
 
 
-def load_discriminator(path: str) -> tuple[DiscriminatorFns, types.Params]:
-  """Reads what the converter wrote with --network=D; raises as `load`."""
+def load_discriminator(
+  path: str | os.PathLike,
+) -> tuple[DiscriminatorFns, types.Params]:
+  """Reads what the converter wrote with --network=D; raises as `load` does."""
   config, params = _load(path, DISCRIMINATOR_KIND)
   return make_discriminator(config), params
 

@@ -1,31 +1,32 @@
 """The Haiku modules of StyleGAN v1 (arXiv:1812.04948), images in [-1, 1].
 
-Written from the paper's equations and held against reference arrays of the
-official network. Names of modules and parameters are part of the file format
-of releases; a golden test keeps them.
+Written from the paper's equations and compared with reference arrays of the
+official network. The names of modules and parameters are part of the file
+format; a golden test checks them.
 
-Contents: num_layers, layer_name; Dense, Mapping, StyleLayer, Synthesis,
-Discriminator.
+Contents: FUSED_FROM, num_layers, layer_name, Dense, Mapping, StyleLayer,
+Synthesis, Discriminator.
 """
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 from advmix_jax import ops
 from advmix_jax.ops import norms
 from advmix_jax.runtime import parallel
 
-FUSED_FROM = 128  # From this output size on, official kernels are turned.
+FUSED_FROM = 128  # From this output size on, official kernels are flipped.
 
 
-def num_layers(config) -> int:
+def num_layers(config: ml_collections.ConfigDict) -> int:
   """L = 2 * log2(resolution) - 2, the number of style layers."""
   return 2 * (int(config.resolution).bit_length() - 1) - 2
 
 
 def _weight(shape, *, gain=2**0.5, lrmul=1.0, name='w'):
-  """Equalized learning rate: unit-normal storage, scaled when used."""
+  """Equalized learning rate: a weight is stored unscaled, scaled when used."""
   fan_in = 1
   for size in shape[:-1]:
     fan_in *= size
@@ -42,11 +43,18 @@ def _bias(size, *, lrmul=1.0, name='b'):
 class Dense(hk.Module):
   """Equalized fully connected layer: [B, I] -> [B, O]."""
 
-  def __init__(self, size, *, gain=2**0.5, lrmul=1.0, name=None):
+  def __init__(
+    self,
+    size: int,
+    *,
+    gain: float = 2**0.5,
+    lrmul: float = 1.0,
+    name: str | None = None,
+  ):
     super().__init__(name=name)
     self._size, self._scale = size, {'gain': gain, 'lrmul': lrmul}
 
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> jax.Array:
     w = _weight([x.shape[-1], self._size], **self._scale)
     return x @ w + _bias(self._size, lrmul=self._scale['lrmul'])
 
@@ -54,11 +62,15 @@ class Dense(hk.Module):
 class Mapping(hk.Module):
   """z [B, Z] -> w [B, L, D], the same w for every layer (Section 2)."""
 
-  def __init__(self, config, name='mapping'):
+  def __init__(self, config: ml_collections.ConfigDict, name: str = 'mapping'):
     super().__init__(name=name)
     self._config = config
 
-  def __call__(self, z, labels=None):
+  def __call__(
+    self,
+    z: jax.Array,
+    labels: jax.Array | None = None,  # [B, classes]
+  ) -> jax.Array:
     c = self._config
     # The running mean of w; training updates it, truncation reads it.
     hk.get_parameter('dlatent_avg', [c.dlatent_size], init=jnp.zeros)
@@ -81,17 +93,24 @@ class Mapping(hk.Module):
 class StyleLayer(hk.Module):
   """One layer of synthesis: source, noise, bias, leaky ReLU, AdaIN.
 
-  The source is the learned constant (layer 0), an enlarging convolution with
+  The source is the learned constant (layer 0), an upsampling convolution with
   blur (even layers) or a plain convolution (odd layers).
   """
 
-  def __init__(self, index, channels, name):
+  def __init__(self, index: int, channels: int, name: str):
     super().__init__(name=name)
     self._index, self._channels = index, channels
     self._size = 2 ** (index // 2 + 2)
 
-  def __call__(self, x, w, rng=None, *, normalised=False):
-    """The whole layer; what is left of it where x is already `normalised`."""
+  def __call__(
+    self,
+    x: jax.Array | None,  # None for layer 0
+    w: jax.Array,  # [B, D]
+    rng: jax.Array | None = None,
+    *,
+    normalised: bool = False,
+  ) -> jax.Array:
+    """Runs the layer; if x comes from `normalised`, only the style is left."""
     style = Dense(2 * self._channels, gain=1.0, name='style')
     if normalised:
       return norms.modulate(x, style(w))
@@ -101,8 +120,8 @@ class StyleLayer(hk.Module):
     x = self._source(x, batch) + self._noise(batch, rng)
     return ops.leaky_relu(norms.add_bias(x, _bias(self._channels)))
 
-  def normalised(self, x):
-    """The layer up to its instance norm, which no style has touched yet."""
+  def normalised(self, x: jax.Array | None) -> jax.Array:
+    """Runs the layer up to its instance norm, just before the style."""
     return norms.instance_norm(self._before_norm(x, len(x), None))
 
   def _source(self, x, batch):
@@ -132,9 +151,11 @@ class StyleLayer(hk.Module):
 
 
 class Synthesis(hk.Module):
-  """Style layers and read-outs; the first S layers can run on their own."""
+  """Style layers and image layers; the first S layers can run on their own."""
 
-  def __init__(self, config, name='synthesis'):
+  def __init__(
+    self, config: ml_collections.ConfigDict, name: str = 'synthesis'
+  ):
     super().__init__(name=name)
     self._config = config
     self._layers = [
@@ -142,34 +163,46 @@ class Synthesis(hk.Module):
       for i in range(num_layers(config))
     ]
 
-  def layers(self, x, w, first, rng=None):
-    """Runs layers first..first+n-1 on activations x, w [B, n, D]."""
+  def layers(
+    self,
+    x: jax.Array | None,
+    w: jax.Array,
+    first: int,
+    rng: jax.Array | None = None,
+  ) -> jax.Array:
+    """Runs layers first..first+n-1 on activations x, with w [B, n, D]."""
     for i in range(w.shape[1]):
       x = self._layers[first + i](x, w[:, i], rng)
     return x
 
-  def to_rgb(self, x, lod):
+  def to_rgb(self, x: jax.Array, lod: int) -> jax.Array:
     """[B, h, h, C] -> [B, h, h, num_channels] in [-1, 1]."""
     return _Rgb(self._config.num_channels, name=f'to_rgb_lod{lod}')(x)
 
-  def coarse(self, w):
+  def coarse(self, w: jax.Array) -> jax.Array:
     """z_∥ [B, S, D] -> activations of layer S before its style."""
     return self._layers[w.shape[1]].normalised(self.layers(None, w, 0))
 
-  def fine(self, x, w):
-    """Activations before the style of layer S, z_⊥ [B, L-S, D] -> [-1, 1]."""
+  def fine(self, x: jax.Array, w: jax.Array) -> jax.Array:
+    """Output of `coarse`, z_⊥ [B, L-S, D] -> image [B, H, W, C] in [-1, 1]."""
     first = num_layers(self._config) - w.shape[1]
     x = self._layers[first](x, w[:, 0], normalised=True)
     return self.to_rgb(self.layers(x, w[:, 1:], first + 1), 0)
 
-  def __call__(self, w, rng=None, level=0, blend=0.0):
+  def __call__(
+    self,
+    w: jax.Array,
+    rng: jax.Array | None = None,
+    level: int = 0,
+    blend: float | jax.Array = 0.0,
+  ) -> jax.Array:
     """Image at lod = level + blend, enlarged to the full size.
 
     Args:
       w: [B, L, D].
-      rng: fresh noise; None uses the stored noise.
-      level: int, halvings left out (progressive growing).
-      blend: in [0, 1], share of the next coarser read-out.
+      rng: key of fresh noise; None uses the stored noise.
+      level: how often the resolution is halved (progressive growing).
+      blend: in [0, 1], share of the image at the next coarser level.
     """
     count = num_layers(self._config) - 2 * level
     if isinstance(blend, float) and blend == 0.0:
@@ -184,7 +217,7 @@ class Synthesis(hk.Module):
 
 
 class _Rgb(hk.Module):
-  """A 1x1 convolution between features and colours."""
+  """A 1x1 convolution between features and the channels of an image."""
 
   def __init__(self, channels, gain=1.0, name=None):
     super().__init__(name=name)
@@ -206,7 +239,7 @@ def layer_name(index: int) -> str:
 
 
 class _Conv(hk.Module):
-  """3x3 convolution, bias, leaky ReLU; `down` blurs first, halves after."""
+  """3x3 convolution, bias, leaky ReLU; `down`: blurred before, halved after."""
 
   def __init__(self, channels, down=False, name=None):
     super().__init__(name=name)
@@ -224,11 +257,14 @@ class _Conv(hk.Module):
 class Discriminator(hk.Module):
   """Images [B, H, W, C] in [-1, 1] -> scores [B] (higher is more real).
 
-  A conditional one without labels gives the scores of all: [B, classes]. Of the
-  batch on all devices, the first `size` count, see norms.minibatch_stddev.
+  A conditional network without labels returns the scores of all classes,
+  [B, classes]. The batch on all devices has `size` images and then padding
+  rows; see norms.minibatch_stddev.
   """
 
-  def __init__(self, config, name='discriminator'):
+  def __init__(
+    self, config: ml_collections.ConfigDict, name: str = 'discriminator'
+  ):
     super().__init__(name=name)
     self._config = config
 
@@ -245,7 +281,14 @@ class Discriminator(hk.Module):
     x = _Conv(fmaps[i], name=f'b{size}_conv0')(x)
     return _Conv(fmaps[i - 1], True, name=f'b{size}_conv1_down')(x)
 
-  def __call__(self, image, labels=None, level=0, blend=0.0, size=None):
+  def __call__(
+    self,
+    image: jax.Array,
+    labels: jax.Array | None = None,  # [B, classes]
+    level: int = 0,
+    blend: float | jax.Array = 0.0,
+    size: int | None = None,
+  ) -> jax.Array:
     c = self._config
     x = self._from_rgb(image, level)
     for lod in range(level, len(c.fmaps) - 1):

@@ -243,27 +243,3 @@ def test_the_grid_returns_the_colour_that_fools(world):
   np.testing.assert_array_equal(
     grid[index][exact.success], exact.x[:, 0][exact.success]
   )
-
-
-def test_two_gaussians_need_mixing():
-  """Figure 4: the classifier uses z_⊥ unless it trains on mixes."""
-  generator = ideal.two_gaussians(scale=0.2)
-  train_x, train_y = ideal.sample_two_gaussians(RNG, 2000)
-  test_x, test_y = ideal.sample_two_gaussians(
-    jax.random.key(1), 2000, biased=False
-  )
-  z_par, _ = mixing.split_latents(ideal.encode_points(train_x), 1)
-  z_perp = mixing.random_fine(generator, {}, jax.random.key(2), 2000)
-  mixed = generator.synthesize({}, mixing.merge_latents(z_par, z_perp))
-
-  def accuracy(points):
-    """Of the least-squares classifier, on unbiased points."""
-    x = points.reshape(-1, 2) - 0.5
-    weights = jnp.linalg.lstsq(x, 2.0 * train_y - 1)[0]
-    scores = (test_x.reshape(-1, 2) - 0.5) @ weights
-    return ((scores > 0) == test_y).mean()
-
-  # Half of the unbiased points are on the wrong side of the ordinate; along
-  # the abscissa the classes are 2 sigma from the origin: 97.7%.
-  assert accuracy(train_x) < 0.6
-  assert accuracy(mixed) > 0.96
