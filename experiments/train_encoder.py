@@ -4,9 +4,8 @@
     --output_dir=runs/stylegan
 
 Writes encoder.npz, which belongs to this very generator, to --output_dir: the
-generator's own folder is where every other script looks for it. Also trains
-the perceptual network (features.npz) and the judge (judge.npz) where neither
-the folder nor the package has them. The same command resumes what was stopped.
+generator's own folder is where every other script looks for it. The same
+command resumes what was stopped.
 """
 
 import pathlib
@@ -16,10 +15,7 @@ from absl import flags
 
 try:
   from advmix_jax import datasets
-  from advmix_jax.datasets import colored_mnist
-  from advmix_jax.datasets.digits import load_digits
   from advmix_jax.encoder import learned_start, perceptual, pipeline
-  from advmix_jax.evaluation import judge
   from advmix_jax.generators import stylegan
   from advmix_jax.runtime import cli, files, locks, run_folder, shipped
 except ModuleNotFoundError as error:
@@ -42,38 +38,13 @@ WORKDIR = flags.DEFINE_string(
 )
 
 
-def _perceptual(rng, workdir, output, config):
-  """Trains the perceptual network, unless there is one."""
-  if pipeline.features_path(output).exists():
-    return
-  data = config.data
-  ink = load_digits(
-    data.source, 'train', data_dir=data.data_dir, limit=data.num_train
-  )
-  trunk = perceptual.train(
-    rng, ink, workdir / 'perceptual', config=config.features
-  )
-  metadata = {'config': config.to_dict()}
-  perceptual.save(output / 'features.npz', trunk, metadata)
-
-
-def _judge(workdir, output, config, dataset):
-  """Trains the judge, unless there is one."""
-  if judge.SHIPPED.exists():
-    return
-  trained = judge.train(
-    dataset, workdir / 'judge', view_fn=colored_mnist.brightness
-  )
-  judge.save(output / 'judge.npz', trained, {'config': config.to_dict()})
-
-
 def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = stylegan.load(GENERATOR.value)
   start = learned_start.train(
     rng,
     dataset.image,
-    workdir / 'start',
+    workdir,
     generator=stylegan.clipped(generator, towards=True),
     generator_params=params,
     features_fn=perceptual.load(pipeline.features_path(output)),
@@ -88,19 +59,17 @@ def _start(rng, workdir, output, config, dataset):
 
 
 def main(argv: list[str]) -> None:
-  """Makes the files that are missing, and the learned start."""
+  """Trains the learned start of one generator."""
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
   dataset = datasets.load(config.data, 'train')
-  rngs = jax.random.split(jax.random.key(config.seed))
+  rng = jax.random.split(jax.random.key(config.seed))[1]
   with locks.hold(workdir):
     run_folder.claim_workdir(config, workdir)
-    _perceptual(rngs[0], workdir, output, config)
-    _judge(workdir, output, config, dataset)
-    _start(rngs[1], workdir, output, config, dataset)
+    _start(rng, workdir, output, config, dataset)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
 
 

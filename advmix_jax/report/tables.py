@@ -69,7 +69,7 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
   seeds = {m: sorted(r['seed'] for r in group) for m, group in groups.items()}
   if len(set(map(tuple, seeds.values()))) > 1:
     raise ValueError(f'methods have different seeds: {seeds}.')
-  rows = [['Method', 'Unbiased test set', attacks.pop()]]
+  rows = [['Method', 'Test set', attacks.pop()]]
   for method, group in groups.items():
     cells = [_cell(group, column) for column in _COLUMNS]
     rows.append([method_name(method), *cells])

@@ -1,13 +1,10 @@
-"""Claims about advmix_jax/vgg.py."""
+"""Claims about advmix_jax/encoder/perceptual.py."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from advmix_jax import datasets
-from advmix_jax.datasets import colored_mnist
-from advmix_jax.datasets.digits import load_digits
 from advmix_jax.encoder import perceptual
 from advmix_jax.runtime import files
 
@@ -87,29 +84,6 @@ def test_features_fn_brings_no_constants_into_a_compiled_program():
     for seed in (0, 1)
   }
   assert len(traced) == 1 and len(values) == 2
-
-
-def test_trained_network_knows_digits_and_levels_weigh_alike(tmp_path):
-  digits = load_digits('embedded', 'train', limit=800)
-  config = perceptual.default_config()
-  config.update(widths=(4, 8, 8), epochs=1, batch_size=32)
-  params = perceptual.train(jax.random.key(0), digits, tmp_path, config=config)
-  perceptual.save(
-    tmp_path / 'features.npz', params, {'config': config.to_dict()}
-  )
-  features_fn = jax.jit(perceptual.load(tmp_path / 'features.npz'))
-  test = load_digits('embedded', 'train', limit=500)
-  data = colored_mnist.make(test, sigma=0.0, seed=3, biased=False)
-  images = datasets.to_float(data.image)
-  levels = features_fn(images)
-  for level in levels:
-    # Normalised on uniform colours; these ten are brighter.
-    assert 0.2 < float(jnp.square(level).mean()) < 5
-  # Nearest mean activation of the class: far above the 10% of chance.
-  deep = np.asarray(levels[-1]).reshape(500, -1)
-  means = np.stack([deep[test.label == k].mean(0) for k in range(10)])
-  distance = np.square(deep[:, None] - means).sum(-1)
-  assert (distance.argmin(-1) == test.label).mean() > 0.5
 
 
 def test_foreign_and_missing_files_are_refused(tmp_path):

@@ -28,7 +28,7 @@ ONE_SEED = [
 ]
 
 ONE_SEED_TABLE = """\
-| Method  | Unbiased test set | Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03) |
+| Method  | Test set          | Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03) |
 |---------|-------------------|--------------------------------------------------|
 | Nominal | 25.0 [24.0, 26.0] | 1.0 [0.0, 3.0]                                   |
 | RandMix | 92.5 [91.5, 93.5] | 50.0 [48.0, 52.0]                                |
@@ -38,7 +38,7 @@ Accuracy in %, seed 0; brackets: Wilson 95% interval over test images.
 """  # noqa: E501
 
 THREE_SEEDS_TABLE = """\
-| Method | Unbiased test set | Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03) |
+| Method | Test set          | Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03) |
 |--------|-------------------|--------------------------------------------------|
 | AdvMix | 94.0 [91.5, 96.5] | 80.0 [55.2, 100.0]                               |
 
