@@ -1,18 +1,19 @@
-"""Glossary of axes, value ranges, and the tuples that rooms hand each other.
+"""Glossary of axes and value ranges, and the tuples shared between modules.
 
-Axes, as written in end-of-line comments throughout the project:
+Axes, as named in comments and docstrings throughout the project:
   B batch | L style layers, 2*log2(R)-2 | S split: layers 0..S-1 are coarse
   Z size of z | D size of w | H W C image | K classes | M training examples
 
 Symbols of the paper (arXiv:1912.03192):
   z_∥  coarse latents [B, S, D], label-dependent      (Section 3, "z parallel")
   z_⊥  fine latents [B, L-S, D], label-independent    (Section 3, "z perp")
-  dec  Generator.synthesize        enc  Algorithm 1, advmix_jax/encoder.py
-StyleGAN splits its intermediate latents w, so "latents" always means w here.
+  dec  Generator.synthesize        enc  Algorithm 1, encoder/algorithm1.py
+The split is made in StyleGAN's intermediate latents w, so "latents" always
+means w here.
 
-Images are float32 in [0, 1] everywhere. Only StyleGAN works in [-1, 1] inside,
-and `stylegan.make_generator` converts. Losses inside attacks are maximised,
-losses in training are minimised. No logic lives in this file.
+Images are float32 in [0, 1], except in `Dataset`. StyleGAN works in [-1, 1]
+internally, and `stylegan.make_generator` converts. Attacks maximise their loss;
+training minimises its loss. This file contains no logic.
 """
 
 from collections.abc import Callable
@@ -27,23 +28,23 @@ Params = Any  # Nested dict {module: {name: array}}, as Haiku returns it.
 class Dataset(NamedTuple):
   """Labelled images on the host, in a fixed order.
 
-  `groups` maps the name of a grouping to each image's group, for instance
-  {'color': [3, 3, 7, ...]}: evaluations report by it, and methods that need
-  environments (IRM) read one of them.
+  `groups` maps the name of a grouping to the group of each image, for instance
+  {'style': [3, 3, 7, ...]}. Evaluations report per group, and methods that need
+  environments (IRM) read one grouping.
   """
 
   image: np.ndarray  # [N, H, W, C] uint8
   label: np.ndarray  # [N] int32 in [0, K)
   num_classes: int  # K
   groups: dict[str, np.ndarray]  # {name: [N] int32}
-  source: str  # Where the images come from, for records.
+  source: str  # Where the images come from; written to records.
 
 
 class Batch(NamedTuple):
   """Labelled images with the latents that encode them.
 
-  `latents` is None for methods that need no generator, `environment` for those
-  that need no environments.
+  `latents` is None for methods that need no generator, and `environment` is
+  None for methods that need no environments.
   """
 
   image: jax.Array  # [B, H, W, C] float32 in [0, 1]
@@ -66,14 +67,15 @@ LogitsFn = Callable[[jax.Array], jax.Array]  # [B, H, W, C] -> [B, K]
 class Method(NamedTuple):
   """A training method: what to train on, and what to add to the loss.
 
-  The loss is the mean cross-entropy on the examples, plus the penalty where
-  there is one. Both functions are pure and can be traced by jax.jit.
+  The loss is the mean cross-entropy on the examples, plus the penalty if there
+  is one. Both functions are pure and can be traced by jax.jit.
 
-  `logits_fn` is the current classifier. In `examples_fn` it is a constant; the
-  penalty is differentiated with respect to its parameters. On several devices
-  each sees its own rows of the batch, and the penalty is this device's part of
-  a sum over devices: for a mean over examples, `parallel.mean(values, size)`
-  with the size of the whole batch, which leaves out padding rows.
+  `logits_fn` is the current classifier. In `examples_fn` its parameters are
+  constants; the penalty is differentiated with respect to them. With several
+  devices, each device sees its own rows of the batch and returns its part of a
+  penalty that is summed over devices. For a mean over examples, return
+  `parallel.mean(values, size)`, where `size` is the size of the whole batch
+  without padding rows.
   """
 
   # (rng, logits_fn, batch, generator_params) -> Examples
@@ -83,22 +85,22 @@ class Method(NamedTuple):
 
 
 class Generator(NamedTuple):
-  """A decoder of pure functions, cut once at layer `split`.
+  """A decoder of pure functions, split at layer `split`.
 
-  Law: synthesize(p, w) == fine(p, coarse(p, w[:, :S]), w[:, S:]).
-  `params` is always an argument, never captured. `rng=None` means stored
-  noise, hence a deterministic image.
+  Always true: synthesize(p, w) == fine(p, coarse(p, w[:, :S]), w[:, S:]).
+  `params` is always an argument; no function keeps a copy. With `rng=None` the
+  stored noise is used, so the image is deterministic.
   """
 
   init: Callable[..., Params]  # (rng) -> params
   map: Callable[..., jax.Array]  # (params, z [B, Z]) -> [B, L, D]
   synthesize: Callable[..., jax.Array]  # (params, w, rng=None) -> [B, H, W, C]
-  # (params, z_∥ [B, S, D]) -> activations: all that doesn't depend on z_⊥
+  # (params, z_∥ [B, S, D]) -> activations: the part that doesn't depend on z_⊥
   coarse: Callable[..., Any]
   fine: Callable[..., jax.Array]  # (params, activations, z_⊥) -> [B, H, W, C]
   num_layers: int  # L
   split: int  # S
-  latent_size: int  # Z, how many normals `map` takes
+  latent_size: int  # Z, length of the normal vector that `map` takes
   dlatent_size: int  # D
 
 
@@ -109,18 +111,18 @@ LossFn = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 class AttackResult(NamedTuple):
   """Outcome of an attack on a batch.
 
-  `first_success` holds (restart, step) of the first iterate that was
-  misclassified, (-1, -1) where none was; step 0 is the restart's start.
+  `first_success` holds (restart, step) of the first misclassified iterate, or
+  (-1, -1) if no iterate was misclassified. Step 0 is the start of a restart.
   """
 
-  x: jax.Array  # [B, ...] the kept iterate: misclassified, or the worst found
+  x: jax.Array  # [B, ...] a misclassified iterate, or else the worst found
   loss: jax.Array  # [B] loss at x
   success: jax.Array  # [B] bool
   first_success: jax.Array  # [B, 2] int32
 
 
 class TrainState(NamedTuple):
-  """Everything that training updates."""
+  """All values that training updates."""
 
   step: jax.Array  # [] int32
   params: Params

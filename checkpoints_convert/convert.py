@@ -5,14 +5,14 @@
 
   generator, params = stylegan.load('ffhq.npz')
 
-Neither TensorFlow nor the code in the pickle is needed or run. Sizes are read
-off the variables' shapes; every variable is used exactly once, and every kwarg
-is checked against them, honoured, or refused by its name.
+Needs no TensorFlow and runs no code in the pickle. The shapes of the variables
+give the sizes, and every variable is used exactly once. Every kwarg is checked
+against the variables, applied, or refused with an error that names it.
 
 A converted file holds the parameters, noise inputs and dlatent_avg, the config,
 and the source's SHA-256. It keeps the licence of its source.
 
-Contents: convert_file, convert, entry.
+Contents: LICENCE, convert_file, convert, entry.
 """
 
 import math
@@ -25,9 +25,11 @@ if __name__ == '__main__' and not __package__:  # Run as a script.
   sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 
 import jax
+import ml_collections
 import numpy as np
 from absl import flags
 
+from advmix_jax import types
 from advmix_jax.generators import stylegan
 from advmix_jax.generators.stylegan_modules import (
   FUSED_FROM,
@@ -55,7 +57,7 @@ _LAYER = (
   '(?P<kind>Const|Conv|Conv0_up|Conv1)'
 )
 _NHWC = (0, 2, 3, 1)
-# Official name -> our module, name in it ('' = that of the leaf), axes.
+# Official name -> our module, name in it ('': the leaf's name), axes.
 _TABLE = (
   ('dlatent_avg', 'mapping', 'dlatent_avg', None),
   ('G_mapping/LabelConcat/weight', 'mapping', 'label_concat', None),
@@ -101,13 +103,13 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
   """Converts one network of a pickle and writes it.
 
   Args:
-    source: The pickle.
-    output: The `.npz`, which `stylegan.load` or, for D,
-      `stylegan.load_discriminator` reads.
-    network: Its name in the pickle: Gs (the averaged generator), G or D.
+    source: Path of the pickle.
+    output: Path of the `.npz`. `stylegan.load` reads it; for network D,
+      `stylegan.load_discriminator` does.
+    network: Name in the pickle: Gs (the averaged generator), G or D.
 
   Returns:
-    The metadata that was written beside the parameters.
+    The metadata that was written with the parameters.
 
   Raises:
     FileNotFoundError: There is no such pickle.
@@ -124,7 +126,7 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
   if os.path.exists(output) and os.path.samefile(source, output):
     raise ValueError(f'{output} is the source itself')
   found = networks.pop(network)
-  networks.clear()  # Frees the others.
+  networks.clear()  # Frees the other networks.
   kind, config, params = convert(found)
   metadata = {
     'kind': kind,
@@ -141,16 +143,18 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
   return metadata | {'config': config.to_dict()}
 
 
-def convert(network: nvlabs_pickle.Network):
-  """Maps an official network onto ours.
+def convert(
+  network: nvlabs_pickle.Network,
+) -> tuple[str, ml_collections.ConfigDict, types.Params]:
+  """Maps an official network to ours.
 
   Returns:
-    (kind, config, params): the `kind` that stylegan.load expects, a config as
-    of stylegan.default_config, and Haiku parameters.
+    (kind, config, params): the `kind` that stylegan.load expects, a config with
+    the fields of stylegan.default_config, and Haiku parameters.
 
   Raises:
     ValueError: An unknown build function or kwarg; a variable that is missing,
-      left over or of another shape.
+      left over or of the wrong shape.
   """
   kind = _kind(network)
   variables = _collect(network)
@@ -183,7 +187,7 @@ def _kind(network):
 
 
 def _collect(network):
-  """All variables, those of the components under G_synthesis and G_mapping."""
+  """All variables; components' get the prefix G_synthesis/ or G_mapping/."""
   found = dict(network.variables)
   for key, part in network.components.items():
     for name, value in part.variables.items():
@@ -198,7 +202,7 @@ def _collect(network):
 
 
 def _pop_lod(variables, kwargs):
-  """The network's own lod; it overrides that of the synthesis part."""
+  """Pops lod from `variables`; the network's own overrides G_synthesis/lod."""
   values = [
     variables.pop(name)
     for name in ('lod', 'G_synthesis/lod')
@@ -224,7 +228,7 @@ def _shape(variables, name, axes):
 
 
 def _blocks(variables):
-  """Resolutions' number, 4x4 being the first."""
+  """Number of resolutions; the first is 4x4."""
   pattern = re.compile('(?:G_synthesis/)?([0-9]{1,4})x[0-9]{1,4}/.*')
   found = [pattern.fullmatch(name) for name in variables]
   size = max([int(match[1]) for match in found if match], default=0)
@@ -247,7 +251,7 @@ def _generator_config(variables, kwargs):
     _shape(variables, f'G_synthesis/ToRGB_lod{n - 1 - i}/weight', 4)
     for i in range(n)
   ]
-  if len(dense) == 1:  # Then the width is that of w, and there is no other.
+  if len(dense) == 1:  # That is the width of w: no hidden layer.
     width = nvlabs_kwargs.number(kwargs, 'mapping_fmaps', width, least=1)
   return {
     'resolution': 2 ** (n + 1),
@@ -271,7 +275,7 @@ def _critic_config(variables, kwargs):
   ]
   number = nvlabs_kwargs.number
   outputs = _shape(variables, '4x4/Dense1/weight', 2)[1]
-  if outputs == 1:  # That of no label, or of a single one.
+  if outputs == 1:  # Either no label, or a single class.
     outputs = number(kwargs, 'label_size', 0, least=0)
   return {
     'resolution': 2 ** (n + 1),
@@ -301,7 +305,7 @@ def _target(name):
 
 
 def _map(variables, fused_scale):
-  """{module: {name: (official name, array)}}; raises on what has no place."""
+  """{module: {name: (official name, array)}}; raises if variables are left."""
   params, left = {}, []
   for name, value in variables.items():
     target = _target(name)
@@ -311,7 +315,7 @@ def _map(variables, fused_scale):
     module, key, axes, size = target
     if axes is not None and value.ndim == len(axes):
       value = value.transpose(axes)
-    # Our kernels are turned from 128 pixels on, as by fused_scale 'auto'.
+    # Our kernels are flipped from 128 pixels on, as with fused_scale 'auto'.
     turned = size >= FUSED_FROM if fused_scale == 'auto' else fused_scale
     if name.endswith('Conv0_up/weight') and turned != (size >= FUSED_FROM):
       value = value[::-1, ::-1]
@@ -322,7 +326,7 @@ def _map(variables, fused_scale):
 
 
 def _template(kind, config):
-  """Shapes of our parameters, without computing any."""
+  """Shapes of our parameters, without computing their values."""
   if kind == _KINDS['G_style']:
     init = stylegan.make_generator(config).init
   else:
@@ -331,7 +335,7 @@ def _template(kind, config):
 
 
 def _compare(params, template):
-  """Raises ValueError, both sides listed, unless all names and shapes agree."""
+  """Raises ValueError, which lists all differences in names and shapes."""
   want = {(m, k): v.shape for m in template for k, v in template[m].items()}
   have = {(m, k): v for m in params for k, v in params[m].items()}
   missing = [f'{m}:{k} {want[m, k]}' for m, k in want if (m, k) not in have]
@@ -355,7 +359,7 @@ def _listing(names):
 
 
 def _main(argv):
-  del argv  # cli.run has refused any.
+  del argv  # Empty: cli.run refuses arguments.
   values = flags.FLAGS
   if not values.input or not (values.output or values.inspect):
     raise ValueError('--input and one of --output and --inspect are needed')
@@ -371,7 +375,7 @@ def _main(argv):
 
 
 def entry() -> None:
-  """The console command; its flags are defined here, not on import."""
+  """The console command. It defines its flags here, not on import."""
   flags.DEFINE_string('input', '', 'The pickle to read.')
   flags.DEFINE_string('output', '', 'The .npz file to write.')
   flags.DEFINE_string('network', 'Gs', 'Which network: Gs, G or D.')

@@ -3,18 +3,19 @@
   python -m checkpoints_convert.convert_vgg --input=vgg16-397923af.pth \
     --output=features.npz
 
-  features_fn = vgg.load('features.npz')
+  features_fn = perceptual.load('features.npz')
 
-Reads, without torch or TensorFlow and running nothing that is in the file:
+Needs neither torch nor TensorFlow, runs no code in the file, and reads:
 
   .pth, .pt   torchvision's state dict, features.0.weight ...
   .h5         Keras' weights, block1_conv1 ... (needs h5py)
-  .npz        the names of torchvision, or conv1_1_W, conv1_1_b ... [H, W, I, O]
+  .npz        torchvision's names, or conv1_1_W [H, W, I, O], conv1_1_b [O] ...
 
 Images enter in [0, 1], RGB. torchvision's network takes (x - mean) / std with
-ImageNet's; the other two take 255 x minus a mean colour, Keras' in BGR. All of
-it becomes part of the file, so that `vgg.features` is the same function for
-each. Its activations are the network's own, not normalised.
+ImageNet's mean and std. Keras' network and that of conv1_1_W take 255 x minus a
+mean per channel, Keras' in BGR. The preprocessing becomes part of the file, so
+`perceptual.features` is the same function for all of them. It returns the
+network's activations without normalisation.
 
 Contents: convert_file, read, entry.
 """
@@ -40,17 +41,21 @@ _LAYERS = tuple(
 )
 _TORCH = dict(zip(_LAYERS, (0, 2, 5, 7, 10, 12), strict=True))
 _WIDTHS = (64, 128, 256)
-# What the networks were trained with, in RGB.
+# The networks were trained with these, in RGB.
 _TORCH_MEAN, _TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
 _SUFFIXES = ('.pth', '.pt', '.h5', '.npz')
 
 
 def convert_file(source: str, output: str) -> dict:
-  """Converts a file and writes it for `vgg.load`; raises as `read`.
+  """Converts a file for `perceptual.load`; raises as `read`.
+
+  Args:
+    source: Path of the weights.
+    output: Path of the `.npz` to write.
 
   Returns:
-    The metadata that was written beside the parameters.
+    The metadata that was written with the parameters.
   """
   if os.path.exists(output) and os.path.samefile(source, output):
     raise ValueError(f'{output} is the source itself')
@@ -62,11 +67,11 @@ def convert_file(source: str, output: str) -> dict:
 
 
 def read(path: str | os.PathLike) -> types.Params:
-  """Parameters of `vgg.features` from a file of VGG-16's weights.
+  """Reads VGG-16's weights as the parameters of `perceptual.features`.
 
   Raises:
     FileNotFoundError: There is no such file.
-    ValueError: Its suffix, its names or a shape is another network's, or a
+    ValueError: The suffix is unknown, names or shapes are not VGG-16's, or a
       number is not finite.
   """
   path = pathlib.Path(path)
@@ -97,7 +102,7 @@ def _torch_names():
 def _from_torch(arrays):
   def layer(index):
     weight = arrays[f'features.{index}.weight']
-    if weight.ndim == 4:  # Else `_check` refuses it.
+    if weight.ndim == 4:  # Otherwise `_check` raises.
       weight = weight.transpose(2, 3, 1, 0)
     return weight, arrays[f'features.{index}.bias']
 
@@ -137,7 +142,7 @@ def _read_keras(path):
 
 
 def _keras_layer(file, layer):
-  """(weight, bias) of block<i>_conv<j>, wherever Keras has put them."""
+  """(weight, bias) of block<i>_conv<j>, at any depth of the file."""
   import h5py
 
   name = f'block{layer[0]}_conv{layer[2]}'
@@ -172,7 +177,7 @@ def _params(layers, mean, std):
 
 
 def _check(path, params):
-  """Raises ValueError unless these are VGG-16's first layers, all finite."""
+  """Raises ValueError if these are not VGG-16's first layers, all finite."""
   last = 3
   for layer in _LAYERS:
     width = _WIDTHS[int(layer[0]) - 1]
@@ -190,7 +195,7 @@ def _check(path, params):
 
 
 def _main(argv):
-  del argv  # cli.run has refused any.
+  del argv  # Empty: cli.run refuses arguments.
   values = flags.FLAGS
   if not (values.input and values.output):
     raise ValueError('--input and --output are needed')
@@ -199,7 +204,7 @@ def _main(argv):
 
 
 def entry() -> None:
-  """The console command; its flags are defined here, not on import."""
+  """The console command. It defines its flags here, not on import."""
   flags.DEFINE_string('input', '', 'The weights to read: .pth, .h5 or .npz.')
   flags.DEFINE_string('output', '', 'The .npz file to write.')
   cli.run(_main)

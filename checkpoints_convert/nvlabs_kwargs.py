@@ -1,9 +1,9 @@
-"""What an official network's kwargs say: checked, honoured, or refused.
+"""Checks an official network's kwargs: applied, ignored, or refused.
 
-A pickle lists only the kwargs that its training script passed. Sizes have to
-agree with the variables; those that the conversion honours are in _HONOURED;
-those that change the forward pass to what our networks cannot do are refused;
-the rest steers training.
+A pickle lists only the kwargs that its training script passed. Sizes must agree
+with the variables. Kwargs that change the forward pass must have a value in
+_ALLOWED, which the conversion supports; others are refused. Kwargs in _FREE
+don't change the conversion.
 
 Contents: merge, number, check.
 """
@@ -22,7 +22,7 @@ _SIZES = (
   'mbstd_group_size',
 )
 _FMAPS = ('fmap_base', 'fmap_decay', 'fmap_max')
-# The values that give the forward pass of our networks.
+# Values for which the converted network computes the same forward pass.
 _ALLOWED = {
   'fused_scale': ('auto', True, False),
   'blur_filter': ([1, 2, 1],),
@@ -42,7 +42,7 @@ _ALLOWED = {
   'synthesis_func': ('G_synthesis',),
   'mapping_func': ('G_mapping',),
 }
-# For training, or passed by the caller of ours: truncation and fresh noise.
+# For training only, or chosen by the caller (truncation, fresh noise).
 _FREE = (
   'truncation_psi',
   'truncation_cutoff',
@@ -58,12 +58,12 @@ _FREE = (
 
 
 def _text(value):
-  """A value of the file as one short line."""
+  """A value from the file as one short line."""
   return ascii(value)[:80]
 
 
 def merge(network: nvlabs_pickle.Network) -> dict:
-  """Kwargs of a network and its components; ValueError where they differ."""
+  """Kwargs of a network and its components; ValueError if they contradict."""
   merged = dict(network.static_kwargs)
   for part in network.components.values():
     for key, value in part.static_kwargs.items():
@@ -76,7 +76,17 @@ def merge(network: nvlabs_pickle.Network) -> dict:
 
 
 def number(kwargs: dict, key: str, default: float, *, least: float) -> float:
-  """A kwarg of the default's type, at least `least`; ValueError if it isn't."""
+  """Returns a kwarg as a number of the default's type.
+
+  Args:
+    kwargs: From `merge`.
+    key: Name of the kwarg.
+    default: Value if the kwarg is missing.
+    least: Smallest allowed value.
+
+  Raises:
+    ValueError: The kwarg has another type or is too small or too large.
+  """
   value = kwargs.get(key, default)
   kinds = (int, float) if isinstance(default, float) else (int,)
   if type(value) not in kinds or not least <= value < 1e6:
@@ -91,11 +101,11 @@ def check(kwargs: dict, facts: dict) -> None:
 
   Args:
     kwargs: From `merge`.
-    facts: What the variables say, by the names of the kwargs, and `fmaps`.
+    facts: Values that follow from the variables, by kwarg, and `fmaps`.
 
   Raises:
-    ValueError: A kwarg is unknown, changes the forward pass to what our
-      networks cannot do, or disagrees with the shapes; its name is given.
+    ValueError: A kwarg is unknown, has a value that our networks do not
+      support, or contradicts the variables; the message names it.
   """
   known = (*_SIZES, *_FMAPS, *_ALLOWED, *_FREE, 'dlatent_broadcast')
   for key, value in kwargs.items():
@@ -123,7 +133,7 @@ def _check_choice(key, value):
 
 
 def _check_fmaps(kwargs, found):
-  """Widths by the official formula, where the kwargs mention any of it."""
+  """Checks widths by the official formula, if its kwargs are given."""
   if not any(key in kwargs for key in _FMAPS):
     return
   base, decay, limit = (

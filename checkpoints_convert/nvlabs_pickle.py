@@ -3,8 +3,8 @@
   networks = nvlabs_pickle.load('karras2019stylegan-ffhq-1024x1024.pkl')
   networks['Gs'].components['mapping'].variables['Dense0/weight']
 
-The pickle is run by pickle_machine, which builds data only; the source that is
-embedded in every network is dropped unread.
+pickle_machine runs the pickle and builds only data. The source code embedded in
+every network is ignored.
 
 Contents: Network, load, loads, describe.
 """
@@ -23,7 +23,7 @@ _SCALARS = (type(None), bool, int, float, str, np.generic)
 
 
 class Network(NamedTuple):
-  """What one pickled network holds, own variables only."""
+  """The content of one pickled network; only its own variables."""
 
   name: str
   version: int
@@ -37,12 +37,12 @@ def load(path: str | os.PathLike) -> dict[str, Network]:
   """Reads a pickle of one network, or of the tuple (G, D, Gs).
 
   Returns:
-    Networks by name: 'G', 'D' and 'Gs', or the single network's own name.
+    Networks by name: 'G', 'D' and 'Gs', or the name of the single network.
 
   Raises:
     FileNotFoundError: There is no such file.
-    ValueError: The file is corrupt, or holds anything else than such networks;
-      one line names the byte, and the global where there is one.
+    ValueError: The file is corrupt, or holds anything other than such networks.
+      If the pickle itself is refused, the one-line message names the byte.
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -59,7 +59,7 @@ def load(path: str | os.PathLike) -> dict[str, Network]:
 
 
 def loads(data: bytes) -> dict[str, Network]:
-  """Like `load`, from the file's bytes."""
+  """Like `load`, from the file's bytes; raises as `load`."""
   if data[:1] != b'\x80':
     found = data[:4].hex(' ') or 'nothing'
     raise ValueError(
@@ -81,7 +81,7 @@ def loads(data: bytes) -> dict[str, Network]:
 
 
 def _network(item, *, components):
-  """A checked Network of what BUILD left; its parts have no parts."""
+  """Checks what BUILD made and returns it; components have no components."""
   need(
     type(item) is pickle_machine.Object,
     f'a {type(item).__name__} in place of a network',
@@ -109,7 +109,7 @@ def _network(item, *, components):
 
 
 def _plain(key, value):
-  """A kwarg as JSON knows it: a scalar, or a flat list of scalars."""
+  """A kwarg as plain JSON: a scalar, or a flat list of scalars."""
   if type(value) in (list, tuple) and len(value) < 100:
     items = [_plain(key, x) if isinstance(x, _SCALARS) else [] for x in value]
     need([] not in items, f'kwarg {show(key)} is no flat list')
@@ -140,7 +140,7 @@ def _variables(pairs):
 
 
 def describe(networks: dict[str, Network]) -> str:
-  """Networks, kwargs, variables and shapes as text for `--inspect`."""
+  """Lists networks, kwargs, variables and shapes as text for `--inspect`."""
   lines = []
   for key, network in networks.items():
     parts = [(key, network)]

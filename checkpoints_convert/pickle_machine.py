@@ -1,15 +1,15 @@
 """A stack machine for pickles that can build data and nothing else.
 
-A pickle is a program. Python's own machine imports and calls what the program
-names; this one knows the opcodes that checkpoints consist of and the globals of
-a Dialect, which it never imports: each stands for a function of ours. Every
-other opcode or global is refused in one line that names it and its byte.
+A pickle is a program. Python's own unpickler imports and calls what the program
+names. This machine knows only the opcodes that checkpoints need and the globals
+of a Dialect. It never imports a global: each stands for a function of ours. Any
+other opcode or global raises a one-line error that names it and its byte.
 
-Memory stays below a small multiple of the file: an array is a view of bytes in
-the file, the copies that a program can ask for are counted, and so are its
-steps.
+Memory stays below a small multiple of the file's size: arrays are views of the
+file's bytes, and both copies and steps are limited.
 
-Contents: Object, Array, Global, Dialect, NVLABS, execute, need, show.
+Contents: MAX_BYTES, MAX_STEPS, NETWORK, ORDERED_DICT, Global, Dialect, Object,
+Array, execute, need, show, NVLABS.
 """
 
 import math
@@ -17,14 +17,14 @@ import os
 import pickletools
 import struct
 from collections.abc import Callable
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import tqdm
 
-MAX_BYTES = 2**32  # Of a file; the largest official one has 0.35 GB.
-MAX_STEPS = 200_000  # Opcodes of a file; official ones have some thousand.
-_LARGE = 2**26  # From this many bytes on, a progress bar is shown.
+MAX_BYTES = 2**32  # Per file; the largest official one has 0.35 GB.
+MAX_STEPS = 200_000  # Opcodes per file; official files have a few thousand.
+_LARGE = 2**26  # Files of this size or larger show a progress bar.
 _MAX_AXES = 8
 
 NETWORK = 'dnnlib.tflib.network.Network'
@@ -34,56 +34,57 @@ _DTYPES = ('f2', 'f4', 'f8', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'b1')
 
 
 class Global(NamedTuple):
-  """A name in the file; nothing is imported for it."""
+  """The name of a global in the file; it is not imported."""
 
   name: str
 
 
 class Dialect(NamedTuple):
-  """What one kind of file may name."""
+  """The globals that one kind of file may name."""
 
   calls: dict[str, Callable]  # Global -> what REDUCE does: f(machine, *args).
-  names: tuple[str, ...]  # Globals that are named and never called.
-  # What stands for a persistent id; None where the files have no such ids.
+  names: tuple[str, ...]  # Globals that may be named but not called.
+  # Maps a persistent id to a value; None: persistent ids are refused.
   persistent: Callable | None = None
 
 
 class Object(NamedTuple):
-  """An unfinished network: BUILD fills `state`."""
+  """A network under construction: BUILD fills `state`."""
 
   state: dict
 
 
 class Array(NamedTuple):
-  """An unfinished array: BUILD appends the one value."""
+  """An array under construction: BUILD appends the only value."""
 
   values: list
 
 
 class _Machine(NamedTuple):
-  """The stack machine's whole state."""
+  """The complete state of the stack machine."""
 
   stack: list
-  marks: list  # Heights of the stack.
+  marks: list  # Stack heights at MARK opcodes.
   memo: dict
-  copied: list  # Sizes of the copies made so far, in bytes.
-  limit: int  # Of their sum.
+  copied: list  # Bytes copied so far: one number, or empty.
+  limit: int  # Of bytes copied.
   dialect: Dialect
 
 
-def execute(file: BinaryIO, dialect: Dialect):
-  """Runs a pickle of protocol 2 to 5, and stops behind it.
+def execute(file: BinaryIO, dialect: Dialect) -> Any:
+  """Runs a pickle of protocol 2 to 5; leaves the file at the pickle's end.
 
   Args:
-    file: Open at the pickle's first byte.
-    dialect: What the pickle may name.
+    file: Open file, positioned at the pickle's first byte.
+    dialect: The globals that the pickle may name.
 
   Returns:
-    The value that it leaves: dicts, lists, tuples, scalars, Array and Object.
+    The value that the pickle describes: dicts, lists, tuples, scalars, Array,
+    Object, and values that functions of `dialect` return.
 
   Raises:
-    ValueError: The program is cut off, malformed, or asks for anything else;
-      one line names the byte.
+    ValueError: The program is cut off, malformed, or not allowed; the one-line
+      message names the byte.
   """
   position = file.tell()
   size = file.seek(0, os.SEEK_END) - position
@@ -104,7 +105,7 @@ def execute(file: BinaryIO, dialect: Dialect):
         if opcode.name not in _STEPS:
           raise ValueError(f'opcode {opcode.name} is not allowed')
         _STEPS[opcode.name](machine, arg)
-        position = file.tell()  # Of the next opcode, which may not parse.
+        position = file.tell()  # For an error in parsing the next opcode.
         bar.update(position - bar.n)
     except (ValueError, OverflowError, struct.error, MemoryError) as e:
       reason = ' '.join(str(e).split())[:200]
@@ -118,14 +119,14 @@ def execute(file: BinaryIO, dialect: Dialect):
   return machine.stack[0]
 
 
-def need(condition, message):
-  """Raises ValueError with `message` where `condition` does not hold."""
+def need(condition: Any, message: str) -> None:
+  """Raises ValueError with `message` if `condition` is false."""
   if not condition:
     raise ValueError(message)
 
 
-def show(value):
-  """A short, one-line text of a string of the file, or another's type."""
+def show(value: Any) -> str:
+  """Short ASCII form of a string from the file; for others, the type's name."""
   return ascii(value[:80]) if type(value) is str else type(value).__name__
 
 
@@ -144,7 +145,7 @@ def _pop_mark(machine):
 
 
 def _top(machine, kind):
-  """The topmost value, left in place, which has to be of type `kind`."""
+  """The top value, left on the stack; it must be of type `kind`."""
   value = _pop(machine)
   machine.stack.append(value)
   need(
@@ -219,10 +220,10 @@ def _reduce(machine, arg):
   args, function = _pop(machine), _pop(machine)
   need(
     type(function) is Global and type(args) is tuple,
-    'REDUCE of what is no allowed global',
+    'REDUCE of something other than an allowed global',
   )
   calls = machine.dialect.calls
-  need(function.name in calls, f'{function.name} is not to be called')
+  need(function.name in calls, f'{function.name} must not be called')
   machine.stack.append(calls[function.name](machine, *args))
 
 
@@ -263,7 +264,7 @@ def _build(machine, arg):
 
 
 def _check_dtype_state(state):
-  """Plain little-endian numbers only: no fields, no subarrays, no flags."""
+  """Allows only little-endian numbers: no fields, no subarrays, no flags."""
   need(type(state) is tuple and len(state) >= 5, 'no state of a dtype')
   need(
     all(x is None or type(x) in (int, str) for x in state),
@@ -287,27 +288,32 @@ def _make_dtype(machine, kind, align=False, copy=True):
 
 def _reconstruct(machine, kind, shape, code):
   del machine, shape, code
-  need(kind == Global(_ARRAY), '_reconstruct of what is no numpy.ndarray')
+  need(
+    kind == Global(_ARRAY), '_reconstruct of something other than numpy.ndarray'
+  )
   return Array([])
 
 
 def _copy(machine, text):
-  """Text of latin-1 characters as bytes; the copies' sum is limited."""
+  """Text of latin-1 characters as bytes; the total of copies is limited."""
   machine.copied[:] = [sum(machine.copied) + len(text)]
-  need(machine.copied[0] <= machine.limit, 'more copies than the file has')
+  need(
+    machine.copied[0] <= machine.limit,
+    'more copies than the size of the file allows',
+  )
   return text.encode('latin1')
 
 
 def _encode(machine, text, encoding):
   need(
     type(text) is str and encoding in ('latin1', 'latin-1'),
-    '_codecs.encode of what is no latin-1 text',
+    '_codecs.encode of something other than latin-1 text',
   )
   return _copy(machine, text)
 
 
 def _view(machine, data, dtype, shape, order):
-  """An array on bytes of the file, whose number has to be exact."""
+  """An array view of the file's bytes; their number must be exact."""
   data = _copy(machine, data) if type(data) is str else data
   need(type(data) in (bytes, bytearray), 'an array whose data is no bytes')
   need(isinstance(dtype, np.dtype), 'an array without a dtype')

@@ -1,11 +1,11 @@
-"""Reads tensors of a PyTorch state dict without torch; nothing in it can run.
+"""Reads tensors of a PyTorch state dict without torch; runs no code in it.
 
   arrays = torch_file.load('vgg16-397923af.pth', ['features.0.weight'])
 
-Both formats of `torch.save`: the zip archive of torch >= 1.6 and the sequence
-of pickles before it, in which torchvision's first weights still are. The pickle
-is run by pickle_machine, which builds data only, and of the tensors' bytes only
-those that are asked for are read.
+Reads both formats of `torch.save`: the zip archive of torch >= 1.6, and the
+older sequence of pickles, in which torchvision's first weights still are.
+pickle_machine runs the pickle and builds only data. Only the storages of the
+requested tensors are read.
 
 Contents: load.
 """
@@ -25,17 +25,17 @@ from checkpoints_convert.pickle_machine import need, show
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # First pickle of the older format.
 _VERSION = 1001  # Second pickle.
-_MAX_PICKLE = 2**26  # Bytes of a zip's data.pkl.
+_MAX_PICKLE = 2**26  # Bytes of data.pkl in a zip archive.
 _DTYPES = {
   'torch.FloatStorage': np.dtype('<f4'),
   'torch.DoubleStorage': np.dtype('<f8'),
   'torch.HalfStorage': np.dtype('<f2'),
-  'torch.LongStorage': np.dtype('<i8'),  # num_batches_tracked of a batch norm
+  'torch.LongStorage': np.dtype('<i8'),  # num_batches_tracked of batch norm
 }
 
 
 class _Storage(NamedTuple):
-  """A run of numbers in the file."""
+  """A contiguous sequence of numbers in the file."""
 
   key: str
   dtype: np.dtype
@@ -56,16 +56,16 @@ def load(
   """Reads some tensors of a state dict.
 
   Args:
-    path: What `torch.save(model.state_dict(), path)` wrote.
-    names: Of the tensors; others stay unread.
+    path: A file written by `torch.save(model.state_dict(), path)`.
+    names: Names of the tensors to read.
 
   Returns:
     Arrays by name.
 
   Raises:
     FileNotFoundError: There is no such file.
-    ValueError: The file is corrupt, holds anything else than a state dict, or
-      lacks a name; one line.
+    ValueError: The file is corrupt, holds anything other than a state dict, or
+      lacks a name; the message is one line.
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -106,12 +106,12 @@ def _read_zip(file, names):
 
 
 def _read_sequence(file, names):
-  """Pickles: magic, version, system, state dict, keys; then the storages."""
+  """Reads pickles (magic, version, system, state dict, keys), then storages."""
   start = file.read(1)
   need(start == b'\x80', 'neither a zip archive nor a pickle')
   file.seek(0)
   magic = pickle_machine.execute(file, _DIALECT)
-  need(magic == _MAGIC, 'a pickle, but none of torch.save')
+  need(magic == _MAGIC, 'a pickle that torch.save did not write')
   version = pickle_machine.execute(file, _DIALECT)
   need(version == _VERSION, f'version {show(version)}, expected {_VERSION}')
   system = pickle_machine.execute(file, _DIALECT)
@@ -131,13 +131,13 @@ def _read_sequence(file, names):
 
 
 def _storages(state):
-  """Storages of a state dict by key."""
+  """Storages of a state dict, by key."""
   tensors = state.values() if type(state) is dict else ()
   return {t.storage.key: t.storage for t in tensors if type(t) is _Tensor}
 
 
 def _places(file, keys, storages):
-  """Where each storage's numbers start: each follows its count."""
+  """Byte offset of each storage's numbers, which follow their count."""
   places, position = {}, file.tell()
   end = file.seek(0, os.SEEK_END)
   for key in keys:
@@ -153,7 +153,7 @@ def _places(file, keys, storages):
 
 
 def _arrays(state, names, read: Callable[[_Storage], bytes]):
-  """The tensors `names` of a state dict, each a copy of its own part."""
+  """The tensors `names` of a state dict, each copied from its storage."""
   need(type(state) is dict, f'holds a {type(state).__name__}, no state dict')
   found = {}
   for name in names:
@@ -171,7 +171,7 @@ def _arrays(state, names, read: Callable[[_Storage], bytes]):
 
 
 def _storage(reference):
-  """What ('storage', type, key, device, size, ...) refers to."""
+  """Storage of a persistent id ('storage', type, key, device, size, ...)."""
   need(
     type(reference) is tuple and len(reference) in (5, 6),
     'a persistent id that is no storage',
@@ -222,7 +222,7 @@ def _ordered_dict(machine, pairs=()):
     type(pairs) in (tuple, list)
     and all(type(p) in (tuple, list) and len(p) == 2 for p in pairs)
     and all(type(key) is str for key, _ in pairs),
-    'an OrderedDict of what are no pairs',
+    'an OrderedDict whose argument is no list of pairs',
   )
   return dict(map(tuple, pairs))
 

@@ -1,7 +1,7 @@
 """Fast array primitives: convolutions, resampling, norms.
 
-Those that come in two forms have a slow twin, `<name>_reference`, that tests
-hold them to. The norms are in `norms`.
+A function with a fast algorithm of its own has a slow twin, `<name>_reference`;
+tests compare the two. Import the norms from `ops.norms`.
 """
 
 from advmix_jax.ops.conv import (

@@ -1,10 +1,10 @@
 """Convolutions, NHWC for images and HWIO for kernels.
 
-XLA differentiates a convolution into forms that its CPU backend runs slowly
-(10 to 30 times slower inside `lax.scan`), so `conv2d` carries its own backward:
-the input gradient is again a plain convolution, the weight gradient one matrix
-product per kernel row. That backward is made of differentiable parts, so a
-gradient of a gradient (R1) works. GPU and TPU keep XLA's own derivative.
+XLA's own gradient of a convolution is slow on its CPU backend (10 to 30 times
+slower inside `lax.scan`), so `conv2d` defines its own backward pass: the input
+gradient is again a plain convolution, the weight gradient one matrix product
+per kernel row. The backward pass is itself differentiable, so a gradient of a
+gradient (R1) works. GPU and TPU use XLA's own gradient.
 
 Contents: conv2d, upscale_conv2d, conv2d_downscale, and the slow twins of the
 last two, upscale_conv2d_reference and conv2d_downscale_reference.
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from advmix_jax.ops.resample import downscale2d, upscale2d
 from advmix_jax.runtime import parallel
 
-_CACHE = 2 << 20  # Bytes; about what a core of today has to itself.
+_CACHE = 2 << 20  # Bytes; about the private cache of one core.
 _NARROW = 4  # Channels.
 
 
@@ -29,12 +29,12 @@ def _lax_conv(x, w, pad):
 
 
 def _from_narrow_conv(x, w, pad):
-  """The same for few input channels: one product of all k * k copies of x."""
+  """`_lax_conv` for few input channels: one product of k * k copies of x."""
   return _taps(x, w.shape[0], pad) @ w.reshape(-1, w.shape[-1])
 
 
 def _taps(x, k, pad):
-  """The shifted copies of x that a k x k kernel meets, side by side."""
+  """The shifted copies of x that a k x k kernel reads, joined as channels."""
   x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
   h, width = (n - k + 1 for n in x.shape[1:3])
   taps = [(i, j) for i in range(k) for j in range(k)]
@@ -43,13 +43,13 @@ def _taps(x, k, pad):
 
 
 def _to_narrow_conv(x, w, pad):
-  """The same for few output channels: products per pixel, shifted and added."""
+  """`_lax_conv` for few output channels: products per pixel, shifted, added."""
   k, _, c, o = w.shape
   y = x @ w.transpose(2, 0, 1, 3).reshape(c, -1)
   y = y.reshape(x.shape[:3] + (k, k, o))
 
   def edges(i):
-    return pad[0] - i, pad[1] - (k - 1 - i), 0  # Below 0: cut off.
+    return pad[0] - i, pad[1] - (k - 1 - i), 0  # Below 0: crops.
 
   def shifted(i, j):
     whole = (0, 0, 0)
@@ -61,7 +61,7 @@ def _to_narrow_conv(x, w, pad):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _cpu_conv(x, w, pad):
-  """By products where channels are few: XLA's convolution is slower there."""
+  """Convolves by matrix products if channels are few: faster than XLA's."""
   c, o = w.shape[-2:]
   if c <= _NARROW < o:
     return _from_narrow_conv(x, w, pad)
@@ -83,8 +83,8 @@ def _cpu_conv_bwd(pad, residual, gy):
 def _weight_gradient(x, gy, k, pad):
   """Gradient of a stride-1 convolution, summed over parts of the batch.
 
-  A part's shifted copies fit in the processor's cache. Images of zeros, which
-  add nothing, fill up the last part.
+  The shifted copies of a part fit in the processor's cache. The last part is
+  padded with images of zeros, which add nothing.
   """
   narrow = x.shape[-1] <= _NARROW
   part_gradient = _narrow_part_gradient if narrow else _part_gradient
@@ -99,17 +99,22 @@ def _weight_gradient(x, gy, k, pad):
 
 
 def _parts(size, nbytes):
-  """How many parts of `size` examples, `nbytes` in all, fit in _CACHE each."""
+  """Number of parts to split a batch into, so that each fits in _CACHE.
+
+  Args:
+    size: Number of examples.
+    nbytes: Bytes of all examples together.
+  """
   if jax.device_count() > parallel.count():
-    return 1  # The batch is split over devices already, by XLA.
+    return 1  # XLA splits the batch over devices already.
   least = max(1, min(size, -(-nbytes // _CACHE)))
   most = min(size, 2 * least)
-  # Equal parts where that takes at most twice as many: none to fill up.
+  # Prefer equal parts, which need no padding, up to twice as many parts.
   return next((n for n in range(least, most + 1) if size % n == 0), least)
 
 
 def _split_batch(x, parts):
-  """[B, ...] -> [parts, n, ...], filled up with zeros."""
+  """[B, ...] -> [parts, n, ...], padded with zeros."""
   n = -(-len(x) // parts)
   x = jnp.pad(x, ((0, parts * n - len(x)),) + ((0, 0),) * (x.ndim - 1))
   return x.reshape((parts, n) + x.shape[1:])
@@ -118,8 +123,8 @@ def _split_batch(x, parts):
 def _part_gradient(x, gy, k, pad):
   """Gradient of a stride-1 convolution by one matrix product per kernel row.
 
-  gy is shifted along the width and laid side by side, x along the height, so
-  that small channel counts still make products k * O wide.
+  Copies of gy shifted along the width are joined as channels, and x is shifted
+  along the height. So the products are k * O wide even if O is small.
   """
   b, h, _, o = gy.shape
   width = x.shape[2]
@@ -133,7 +138,7 @@ def _part_gradient(x, gy, k, pad):
 
 
 def _narrow_part_gradient(x, gy, k, pad):
-  """The same for few input channels: one product of all k * k copies of x."""
+  """`_part_gradient` for few input channels: one product of k * k copies."""
   o = gy.shape[-1]
   x = _taps(x, k, pad).reshape(gy.size // o, -1)
   return (x.T @ gy.reshape(-1, o)).reshape(k, k, -1, o)
@@ -150,8 +155,8 @@ def conv2d(
   Args:
     x: [B, H, W, C].
     w: [k, k, C, O], square.
-    pad: zeros before and after both spatial axes; None pads to the same size
-      (k odd).
+    pad: Zeros before and after both spatial axes. None keeps the size of the
+      image (k odd).
 
   Returns:
     [B, H', W', O].
@@ -182,16 +187,16 @@ def _blocks(k):
 def upscale_conv2d(x: jax.Array, w: jax.Array) -> jax.Array:
   """Nearest-neighbour x2, then a 3x3 convolution, as one 2x2 convolution.
 
-  Output pixel 2j+p-1 sees only input pixels j-1 and j, so four taps that give
-  four phases do the work of nine taps at four times the pixels: 16 products
-  instead of 36. Equal to `upscale_conv2d_reference` up to rounding.
+  Output pixel 2j+p-1 depends only on input pixels j-1 and j. So a convolution
+  with four taps and four phases (p along both axes) replaces nine taps at four
+  times as many pixels: 16 products instead of 36.
 
   Args:
     x: [B, H, W, C].
     w: [3, 3, C, O].
 
   Returns:
-    [B, 2H, 2W, O].
+    [B, 2H, 2W, O], equal to `upscale_conv2d_reference` up to rounding.
   """
   b, h, width, c = x.shape
   o = w.shape[-1]

@@ -1,10 +1,10 @@
-"""What networks do over pixels and over channels: norms, AdaIN, biases.
+"""Operations over pixels and over channels: norms, AdaIN, biases.
 
-Images are NHWC. XLA's sums over the pixels of an image are slow on the CPU;
-here they are matrix products, also those that a gradient needs.
+Images are NHWC. XLA's sums over the pixels of an image are slow on the CPU, so
+this module computes them as matrix products, in gradients too.
 
-Contents: pixel_sum, spread, add_bias, pixel_norm, adain and its slow twin
-adain_reference, instance_norm, modulate, minibatch_stddev.
+Contents: EPSILON, pixel_sum, spread, add_bias, pixel_norm, adain and its slow
+twin adain_reference, instance_norm, modulate, minibatch_stddev.
 """
 
 import functools
@@ -22,8 +22,9 @@ _PIXELS = 1024
 def pixel_sum(x: jax.Array) -> jax.Array:
   """Sum over the pixels: [B, H, W, C] -> [B, 1, 1, C].
 
-  Matrix products on the CPU, where XLA's own sums are slower: of some _PIXELS
-  terms each, since a product adds them up one after the other, in float32.
+  On the CPU it uses matrix products, which are faster than XLA's own sums. Each
+  has at most about _PIXELS terms: a product adds its float32 terms one by one,
+  so long sums would lose precision.
   """
   if jax.default_backend() != 'cpu':
     return x.sum((1, 2), keepdims=True)
@@ -36,12 +37,12 @@ def pixel_sum(x: jax.Array) -> jax.Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def spread(v: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-  """Gives every pixel the same, so that the gradient is a `pixel_sum`.
+  """Broadcasts v to all pixels; its gradient is a `pixel_sum`.
 
   Reverse mode only.
 
   Args:
-    v: [B, 1, 1, C] or, for all images alike, [1, 1, 1, C].
+    v: [B, 1, 1, C], or [1, 1, 1, C] for the same values in all images.
     shape: (B, H, W, C).
 
   Returns:
@@ -59,7 +60,7 @@ spread.defvjp(lambda v, shape: (spread(v, shape), v), _spread_bwd)
 
 
 def add_bias(x: jax.Array, b: jax.Array) -> jax.Array:
-  """[B, H, W, C] plus [C]."""
+  """Adds b [C] to x [B, H, W, C]."""
   return x + spread(b[None, None, None], x.shape)
 
 
@@ -72,12 +73,12 @@ def pixel_norm(x: jax.Array) -> jax.Array:
 def adain(x: jax.Array, style: jax.Array) -> jax.Array:
   """Instance norm, then the style's scale (plus 1) and shift.
 
-  The gradient has two sums over the pixels, half of those that JAX would make.
+  The gradient needs two sums over the pixels; JAX's own would need four.
   Reverse mode only.
 
   Args:
     x: [B, H, W, C].
-    style: [B, 2C], scales first.
+    style: [B, 2C], scales before shifts.
 
   Returns:
     [B, H, W, C], equal to `adain_reference` up to rounding.
@@ -94,7 +95,7 @@ def adain_reference(x: jax.Array, style: jax.Array) -> jax.Array:
 
 
 def _moments(x):
-  """Mean, and 1 / deviation, over the pixels: [B, 1, 1, C] each."""
+  """Mean and 1 / standard deviation over the pixels: [B, 1, 1, C] each."""
   size = x.shape[1] * x.shape[2]
   mean = pixel_sum(x) / size
   var = pixel_sum(jnp.square(x - mean)) / size
@@ -121,13 +122,21 @@ adain.defvjp(_adain_fwd, _adain_bwd)
 
 
 def instance_norm(x: jax.Array) -> jax.Array:
-  """[B, H, W, C] with mean 0 and deviation 1 over H, W."""
+  """Normalises x [B, H, W, C] to mean 0, standard deviation 1 over H, W."""
   mean, rate = _moments(x)
   return (x - mean) * rate
 
 
 def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
-  """The style's scale (plus 1) and shift of what `instance_norm` gives."""
+  """Applies the style's scale (plus 1) and shift after `instance_norm`.
+
+  Args:
+    x: [B, H, W, C], the output of `instance_norm`.
+    style: [B, 2C], scales before shifts.
+
+  Returns:
+    [B, H, W, C].
+  """
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
   return x * spread(scale + 1, x.shape) + spread(shift, x.shape)
 
@@ -135,21 +144,21 @@ def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
 def minibatch_stddev(
   x: jax.Array, group_size: int = 4, size: int | None = None
 ) -> jax.Array:
-  """Appends the mean deviation over strided groups as one more channel.
+  """Appends a channel: the mean standard deviation over a group of samples.
 
   Sample n of N belongs to group n mod (N / G), G = min(group_size, N).
 
   Args:
     x: [B, H, W, C].
-    group_size: the largest G.
-    size: N, the samples of all devices, without those that fill them up (see
-      parallel.py), which then count for nothing; None: all there are.
+    group_size: The largest G.
+    size: N, the samples of all devices, without padding rows (see parallel.py).
+      None: no row is padding.
 
   Returns:
     [B, H, W, C + 1].
 
   Raises:
-    ValueError: if N is not a multiple of G.
+    ValueError: N is not a multiple of G.
   """
   local, x = x, parallel.gather(x)[:size]
   b, h, w, c = x.shape

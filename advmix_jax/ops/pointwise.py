@@ -1,4 +1,4 @@
-"""Functions of single numbers, applied to arrays.
+"""Functions that act on each number of an array.
 
 Contents: clip_towards, leaky_relu.
 """
@@ -9,12 +9,13 @@ import jax.numpy as jnp
 
 @jax.custom_vjp
 def clip_towards(x: jax.Array) -> jax.Array:
-  """Clips to [0, 1]; beyond, only a descent back to the range has a gradient.
+  """Clips to [0, 1]; outside, gradients pass only if descent moves x inwards.
 
-  So an image may saturate at no cost, and still come back where it should not.
+  So pixels may saturate at no cost, and gradient descent can still move them
+  back into the range.
 
   Args:
-    x: any shape.
+    x: Any shape.
 
   Returns:
     The same shape, in [0, 1].

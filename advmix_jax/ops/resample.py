@@ -34,7 +34,7 @@ def _blur_axis(x, axis):
 
 
 def blur2d(x: jax.Array) -> jax.Array:
-  """The [1, 2, 1] blur of both axes with zero padding, as slices and adds."""
+  """Blurs both axes with [1, 2, 1] / 4 and zero padding, by slices and sums."""
   return _blur_axis(_blur_axis(x, 1), 2)
 
 
@@ -42,8 +42,9 @@ def blur2d(x: jax.Array) -> jax.Array:
 def max_pool2d(x: jax.Array) -> jax.Array:
   """Maximum of 2x2 pixels: [B, H, W, C] -> [B, H/2, W/2, C], H and W even.
 
-  The gradient goes to the first of equal pixels; for it, the place of the
-  maximum is kept, one byte each, in place of the input. Reverse mode only.
+  Of equal pixels, the first one gets the gradient. For the backward pass, the
+  position of each maximum is stored in one byte; the input is not stored.
+  Reverse mode only.
   """
   return max_pool2d_reference(x)
 

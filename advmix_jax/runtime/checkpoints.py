@@ -1,7 +1,7 @@
-"""Resume points: orbax checkpoints of any pytree in WORKDIR/checkpoints.
+"""Orbax checkpoints of any pytree in WORKDIR/checkpoints, to resume from.
 
 A checkpoint is written under a temporary name and renamed, so that a killed run
-leaves either a whole checkpoint or none:
+leaves either a complete checkpoint or none:
 
   manager = make_manager(workdir)
   save(manager, step, state)
@@ -23,16 +23,16 @@ import jax.numpy as jnp
 
 from advmix_jax.runtime import files, hosts
 
-_SUMS = 'sha256.json'  # Beside a checkpoint's files, written last.
+_SUMS = 'sha256.json'  # In the checkpoint's folder, written last.
 
 
 def make_manager(workdir: str | os.PathLike, *, max_to_keep: int = 2) -> Any:
   """Returns an orbax CheckpointManager of WORKDIR/checkpoints.
 
   Args:
-    workdir: The run's folder; made where it doesn't exist.
-    max_to_keep: How many checkpoints to keep. With two, a corrupt newest one
-      costs one interval and not the run.
+    workdir: The run's folder; created if it doesn't exist.
+    max_to_keep: How many checkpoints to keep. With two, the run loses only
+      one interval if the newest checkpoint is corrupt.
   """
   import orbax.checkpoint as ocp  # Takes seconds; few callers need it.
 
@@ -51,11 +51,11 @@ def save(manager: Any, step: int, state: Any) -> None:
   """Writes `state`, any pytree of arrays, as the checkpoint of `step`.
 
   Raises:
-    ValueError: It can't be written, as on a full disk.
+    ValueError: It can't be written, for example because the disk is full.
   """
   import orbax.checkpoint as ocp
 
-  state = jax.device_get(state)  # So that any number of devices can restore.
+  state = jax.device_get(state)  # Any number of devices can restore it.
   folder = pathlib.Path(manager.directory) / str(step)
   disabled = logging.root.manager.disable
   logging.disable(logging.CRITICAL)  # Orbax prints pages of text on an error.
@@ -73,7 +73,7 @@ def save(manager: Any, step: int, state: Any) -> None:
 
 
 def _hashes(folder: pathlib.Path) -> dict[str, str]:
-  """Maps every file below `folder`, but for the sums, to its SHA-256."""
+  """Maps every file below `folder`, except the sums, to its SHA-256."""
   return {
     str(path.relative_to(folder)): files.file_hash(path)
     for path in sorted(folder.rglob('*'))
@@ -82,11 +82,11 @@ def _hashes(folder: pathlib.Path) -> dict[str, str]:
 
 
 def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
-  """Returns (step, state) of the newest whole checkpoint, or None.
+  """Returns (step, state) of the newest complete checkpoint, or None.
 
-  A corrupt checkpoint that is newer is reported in one line and moved to
-  WORKDIR/checkpoints_corrupt, so that nothing is lost and training can write
-  that step again.
+  Each newer, corrupt checkpoint is reported in one line and moved to
+  WORKDIR/checkpoints_corrupt. So nothing is lost, and training can write that
+  step again.
 
   Args:
     manager: From `make_manager`.
@@ -115,7 +115,7 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
 
 
 def _restore_step(manager: Any, step: int, template: Any) -> Any:
-  """Restores one checkpoint; ValueError where its bytes or shapes differ."""
+  """Restores one checkpoint; ValueError if its bytes or shapes differ."""
   import orbax.checkpoint as ocp
 
   folder = pathlib.Path(manager.directory) / str(step)
@@ -127,7 +127,7 @@ def _restore_step(manager: Any, step: int, template: Any) -> Any:
   abstract = jax.tree.map(
     ocp.utils.to_shape_dtype_struct, jax.device_get(template)
   )
-  # Compared before reading: orbax prints pages of text on a failed read.
+  # Compare before reading: orbax prints pages of text on a failed read.
   stored = manager.item_metadata(step)
   want, got = _shapes(abstract), _shapes(stored)
   for name in sorted(set(want) | set(got)):
@@ -140,7 +140,7 @@ def _restore_step(manager: Any, step: int, template: Any) -> Any:
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  """Maps the path of every leaf to its shape, whatever its containers."""
+  """Maps the path of every leaf to its shape; container types don't matter."""
   return {
     '/'.join(jax.tree_util.keystr((k,), simple=True) for k in path): tuple(
       leaf.shape
@@ -150,12 +150,12 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
 
 
 def _set_aside(manager: Any, step: int, reason: str, *, fallback: int) -> None:
-  """Moves a corrupt checkpoint out of the manager's sight and says so."""
+  """Moves a corrupt checkpoint to another folder and logs a warning."""
   source = pathlib.Path(manager.directory) / str(step)
   target = source.parent.parent / 'checkpoints_corrupt' / str(step)
   while target.exists():
     target = target.with_name(target.name + '_')
-  hosts.barrier(f'{source} is corrupt')  # All have seen it.
+  hosts.barrier(f'{source} is corrupt')  # All processes have read it.
   if hosts.is_first():
     target.parent.mkdir(exist_ok=True)
     os.replace(source, target)
@@ -163,5 +163,8 @@ def _set_aside(manager: Any, step: int, reason: str, *, fallback: int) -> None:
   manager.reload()
   logging.warning(
     'checkpoint %d is corrupt (%s): moved to %s, continuing from step %d',
-    *(step, reason, target, fallback),
+    step,
+    reason,
+    target,
+    fallback,
   )

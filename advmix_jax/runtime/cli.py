@@ -1,17 +1,18 @@
-"""What every script does around its work: config lookup and one-line errors.
+"""What all scripts share: config lookup, flags and one-line errors.
 
-  CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
+  CONFIG = cli.define_config(__file__, 'configs/example.py')
 
   if __name__ == '__main__':
     cli.run(main)
 
 - A relative `--config` that doesn't exist is looked up beside the script, so
-  that `--config=configs/colored_mnist.py` works from the project's root and
-  from experiments/. A variant after a colon is kept.
-- Without `--config`, the default that `define_config` was given is taken.
+  that `--config=configs/example.py` works from the project's root and from
+  experiments/. A variant after a colon is kept.
+- Without `--config`, the default passed to `define_config` is used.
 - Bad input (ValueError, OSError, a config field or flag that doesn't exist)
   ends the program with one line on stderr and exit code 1.
-- SIGTERM saves what can be saved and ends it with exit code 143.
+- On SIGTERM, a loop that can save writes a checkpoint; then the program ends
+  with exit code 143.
 
 Contents: define_config, find_config, check_fields, run.
 """
@@ -34,18 +35,20 @@ _ADDRESS = flags.DEFINE_string(
   'coordinator_address', '', 'Several processes: host:port of the first one.'
 )
 _COUNT = flags.DEFINE_integer(
-  'num_processes', 1, 'Several processes: how many; SLURM needs none of these.'
+  'num_processes', 1, 'Several processes: how many. Under SLURM, omit these.'
 )
-_INDEX = flags.DEFINE_integer('process_id', 0, 'Several processes: this one.')
+_INDEX = flags.DEFINE_integer(
+  'process_id', 0, 'Several processes: index of this one, from 0.'
+)
 
 _CACHE = flags.DEFINE_string(
   'compilation_cache',
   '',
-  'Your own folder, from which later runs take what this one compiles; trusted '
-  'code, so nobody else should be able to write there. "": none.',
+  'Folder for compiled programs, which later runs reuse. JAX runs them '
+  'unchecked, so only you should be able to write there. "": no cache.',
 )
 
-# What bad input raises.
+# Errors that bad input raises.
 _ERRORS = (ValueError, OSError)
 _CONFIG = ('--config', '-config')
 
@@ -55,13 +58,13 @@ def define_config(script: str, default: str) -> flags.FlagHolder:
 
   Args:
     script: The caller's `__file__`.
-    default: Path below the script's folder, e.g. 'configs/colored_mnist.py'.
+    default: Path below the script's folder, e.g. 'configs/example.py'.
   """
   path = pathlib.Path(script).resolve().parent / default
   holder = config_flags.DEFINE_config_file(
     'config', help_string=f'Config file; default: {default}'
   )
-  # Not as absl's default, which would be read, and fail, at definition.
+  # Not absl's `default`: absl would read the file now, and could fail.
   flags.FLAGS['config'].default_path = str(path)
   return holder
 
@@ -69,12 +72,12 @@ def define_config(script: str, default: str) -> flags.FlagHolder:
 def find_config(
   argv: Sequence[str], folder: pathlib.Path, *, default: str = ''
 ) -> list[str]:
-  """Replaces a relative `--config` that doesn't exist by one in `folder`.
+  """Replaces a relative `--config` that doesn't exist by a path in `folder`.
 
   Args:
     argv: The command line, with `--config=PATH` or `--config PATH`.
-    folder: Where else to look, usually the script's.
-    default: PATH where the command line has none; '' adds none.
+    folder: The second folder to look in, usually the script's.
+    default: PATH to add if the command line has none; '' adds nothing.
 
   Returns:
     The command line with a path that exists.
@@ -115,7 +118,7 @@ def check_fields(
 ) -> None:
   """Raises ValueError on a `--config.a.b` that `config` doesn't have.
 
-  The error lists the fields that are there.
+  The error lists the fields that exist.
   """
   for argument in argv:
     name = argument.partition('=')[0]
@@ -131,7 +134,7 @@ def check_fields(
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
-  """Reads all flags; ValueError or flags.Error on what is wrong with them."""
+  """Reads all flags; raises ValueError or flags.Error if one is wrong."""
   for i, argument in enumerate(argv):
     name, equals, value = argument.partition('=')
     if name in _CONFIG:
@@ -141,7 +144,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
   if len(rest) > 1:
     raise ValueError(f'unexpected argument {rest[1]!r}')
   if not flags.FLAGS['verbosity'].present:
-    logging.set_verbosity(logging.WARNING)  # Orbax tells a lot otherwise.
+    logging.set_verbosity(logging.WARNING)  # Orbax logs too much.
   return rest
 
 
@@ -149,7 +152,7 @@ def _fail(error: BaseException) -> NoReturn:
   """Prints the error as one line and exits with code 1."""
   lines = str(error).strip().splitlines() or [type(error).__name__]
   if any('Traceback (most recent call last)' in line for line in lines):
-    # What a config file raised, without where.
+    # An error in a config file: keep its message, drop the traceback.
     lines = [lines[-1].removeprefix('ValueError: ')]
   text = ' '.join(' '.join(lines).split())
   print(f'{pathlib.Path(sys.argv[0]).name}: error: {text}', file=sys.stderr)
@@ -157,10 +160,10 @@ def _fail(error: BaseException) -> NoReturn:
 
 
 def run(main: Callable[..., Any]) -> NoReturn:
-  """Parses the command line, calls `main(argv)` and exits; see above.
+  """Parses the command line, calls `main(argv)` and exits.
 
   Args:
-    main: The script's work; its argument holds the script's name alone.
+    main: The script's work. Its argument `argv` holds only the script's name.
   """
 
   def parse(argv: Sequence[str]) -> list[str]:
@@ -184,7 +187,7 @@ def run(main: Callable[..., Any]) -> NoReturn:
   if 'config' in flags.FLAGS:
     default = getattr(flags.FLAGS['config'], 'default_path', '')
     try:
-      # Config flags read sys.argv themselves.
+      # Config flags read sys.argv directly.
       sys.argv = find_config(sys.argv, folder, default=default)
     except FileNotFoundError as error:
       _fail(error)

@@ -1,9 +1,9 @@
-"""Keeps compiled programs from one run to the next; off unless asked for.
+"""Keeps compiled programs from one run to the next; off by default.
 
-Compiling takes from seconds to a minute. JAX can keep what it compiled in a
-folder and run it from there: **code that is trusted as it is**, so the folder
-should be your own, and it isn't shipped or copied between machines. Programs of
-another host, JAX or processor get another folder below it.
+Compiling takes from seconds to a minute. JAX can keep compiled programs in a
+folder and run them from there, **without checking them**. So only you should be
+able to write to the folder; do not ship it or copy it between machines. Each
+host, JAX version and processor has its own subfolder.
 
 Contents: use.
 """
@@ -21,14 +21,14 @@ def use(folder: str) -> pathlib.Path:
   """Makes JAX keep its compiled programs below `folder`.
 
   Args:
-    folder: made where it doesn't exist.
+    folder: Created if it doesn't exist.
 
   Returns:
-    The folder of this host, JAX and processor.
+    The subfolder of this host, JAX version and processor.
 
   Raises:
-    OSError: It can't be made.
-    ValueError: Others may write there.
+    OSError: A folder can't be created.
+    ValueError: Other users may write there.
   """
   root = pathlib.Path(os.path.expanduser(folder))
   path = root / _place()
@@ -37,7 +37,7 @@ def use(folder: str) -> pathlib.Path:
     if each.stat().st_mode & 0o022:
       raise ValueError(
         f'{each}: others may write there, expected a folder of your own, since '
-        'what it holds is run as it is (chmod go-w)'
+        'JAX runs its contents unchecked (chmod go-w)'
       )
   jax.config.update('jax_compilation_cache_dir', str(path))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
@@ -45,7 +45,7 @@ def use(folder: str) -> pathlib.Path:
 
 
 def _place() -> str:
-  """Names what compiled programs depend on beside the program."""
+  """Names the host, JAX version and processor that programs depend on."""
   try:
     processor = pathlib.Path('/proc/cpuinfo').read_text().split('\n\n')[0]
     lines = processor.splitlines()

@@ -1,17 +1,18 @@
-"""Two settings that make XLA on the CPU twice as fast: memory and convolutions.
+"""Two settings that make XLA on the CPU faster: memory and convolutions.
 
-**Memory.** XLA takes the memory of all temporaries of a program in one piece at
-every call and gives it back at the end. glibc passes pieces above 32 MiB on to
-the system, so each call meets fresh pages, and a page fault for every 4 KiB of
-them: half the time of a small training step. `keep_memory` makes glibc serve
-such pieces from the heap, never shrink it, and back it by huge pages.
+**Memory.** At every call of a program, XLA allocates one block for all its
+temporaries and frees it at the end. glibc maps blocks above 32 MiB afresh each
+time, so each call has a page fault per 4 KiB: half the time of a small training
+step. `keep_memory` makes glibc allocate such blocks on the heap, never shrink
+the heap, and use huge pages for it.
 
-**Convolutions.** jaxlib 0.10 hands them to YNNPACK, which runs each on a single
-core. `spread_convolutions` leaves matrix products to it and convolutions to
-Eigen, which uses all cores.
+**Convolutions.** jaxlib 0.10 computes them with YNNPACK, which runs each on a
+single core. `spread_convolutions` keeps YNNPACK for matrix products and uses
+Eigen for convolutions, which then run on all cores.
 
-docs/performance.md has what they are worth. Contents: configure, keep_memory,
-spread_convolutions.
+docs/performance.md has the measurements.
+
+Contents: configure, keep_memory, spread_convolutions.
 """
 
 import ctypes
@@ -27,34 +28,34 @@ _M_ARENA_MAX = -8
 _MADV_HUGEPAGE = 14
 _HUGE_PAGE = 2 << 20
 
-# XLA ends the process at a flag that it doesn't know. 0.10.2 was run with this
-# one, and 0.12.0 has it.
+# XLA ends the process if it doesn't know a flag. jaxlib 0.10.2 was tested with
+# this flag, and 0.12.0 has it.
 _FLAG = 'xla_cpu_experimental_ynn_fusion_type'
 _VERSIONS = (0, 10, 2), (0, 12, 1)
 
 
 def configure() -> None:
-  """Both settings; call it before JAX starts, that is, before its first use."""
+  """Applies both settings; call it before the first use of JAX."""
   keep_memory()
   spread_convolutions()
 
 
 def keep_memory(size: int = 4 << 30) -> bool:
-  """Lets the heap grow and stay; see above.
+  """Lets the heap grow and never shrink; see the module's docstring.
 
-  What was used once stays with the process until it ends, also where it is
-  free again. What was never used is only reserved.
+  The process keeps memory that it has used once until it ends, even after
+  freeing it. Memory that was never used is only reserved.
 
   Args:
-    size: bytes of address space for which huge pages are asked; > 2 MiB.
+    size: Bytes of address space to back by huge pages; > 2 MiB.
 
   Returns:
-    Whether this is glibc: elsewhere (macOS, musl) nothing is done.
+    Whether the C library is glibc. On others (macOS, musl) nothing is done.
   """
   if platform.libc_ver()[0] != 'glibc':
     return False
   libc = ctypes.CDLL(None)
-  libc.mallopt(_M_ARENA_MAX, 1)  # Other arenas hold no large pieces.
+  libc.mallopt(_M_ARENA_MAX, 1)  # Other arenas hold no large blocks.
   libc.mallopt(_M_MMAP_MAX, 0)
   libc.mallopt(_M_TRIM_THRESHOLD, -1)
   libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
@@ -69,16 +70,16 @@ def keep_memory(size: int = 4 << 30) -> bool:
 
 
 def spread_convolutions() -> bool:
-  """Adds to XLA_FLAGS what keeps convolutions on all cores; see above.
+  """Sets the option in XLA_FLAGS that runs convolutions on all cores.
 
   Returns:
-    Whether anything was done: False where XLA_FLAGS has the option already or
-    names a file, where JAX_PLATFORMS leaves the CPU out, or where this jaxlib
-    isn't known to have the option.
+    Whether XLA_FLAGS was changed. False if XLA_FLAGS already has the option or
+    names a file, if JAX_PLATFORMS excludes the CPU, or if this version of
+    jaxlib isn't known to have the option.
   """
   flags = os.environ.get('XLA_FLAGS', '').strip()
   known = _VERSIONS[0] <= jaxlib.version.__version_info__ < _VERSIONS[1]
-  own = _FLAG in flags or flags[:1] not in ('', '-')  # Or the name of a file.
+  own = _FLAG in flags or flags[:1] not in ('', '-')  # Or a file name.
   elsewhere = 'cpu' not in os.environ.get('JAX_PLATFORMS', 'cpu')
   if own or elsewhere or not known:
     return False

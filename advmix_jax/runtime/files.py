@@ -1,8 +1,8 @@
-"""Files that outlive a run: written whole or not at all, and recognised.
+"""Files that outlive a run: atomic writes, hashes, and `.npz` with a kind.
 
-A release is one `.npz` file without pickles: every array of a nested dict of
-parameters under its '/'-joined path, and one JSON string with the metadata,
-whose `kind` says what the file is:
+Parameters are stored in one `.npz` file without pickles: each array of a nested
+dict under its '/'-joined path, and one JSON string with the metadata, whose
+`kind` says what the file is:
 
   save_npz('judge.npz', params, {'accuracy': 0.986}, kind='judge')
   params, metadata = load_npz('judge.npz', kind='judge')
@@ -36,7 +36,7 @@ def write_atomically(
 ) -> None:
   """Calls `write(file)` on a temporary file, then renames it to `path`.
 
-  Of several processes only the first one writes; the others do nothing.
+  With several processes, only the first one writes; the others do nothing.
   """
   if not hosts.is_first():
     return
@@ -48,7 +48,7 @@ def write_atomically(
   try:
     with os.fdopen(handle, 'wb') as f:
       write(f)
-    os.chmod(temporary, 0o644)  # mkstemp makes it private.
+    os.chmod(temporary, 0o644)  # mkstemp made it private.
     os.replace(temporary, path)
   except BaseException:
     pathlib.Path(temporary).unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
 
 
 def file_hash(path: str | os.PathLike) -> str:
-  """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+  """Returns the SHA-256 of a file's bytes, as 64 hexadecimal digits."""
   with open(path, 'rb') as f:
     return hashlib.file_digest(f, 'sha256').hexdigest()
 
@@ -97,10 +97,10 @@ def save_npz(
   """Writes a nested dict of arrays and its metadata to one .npz file.
 
   Args:
-    path: The file to write; replaced atomically where it exists.
+    path: The file to write; atomically replaced if it exists.
     params: Nested dict of arrays. Keys may contain '/', as Haiku's do.
     metadata: JSON-serialisable dict.
-    kind: What the file is, its metadata's first entry; None writes none.
+    kind: What the file is; the first entry of the metadata. None: no entry.
 
   Raises:
     ValueError: Two leaves have the same '/'-joined path, or a leaf isn't a
@@ -129,12 +129,12 @@ def load_npz(
 
   Args:
     path: The file to read.
-    kind: What the file has to be; None accepts any.
+    kind: The expected kind; None accepts any.
 
   Raises:
     FileNotFoundError: There is no such file.
-    ValueError: The file is corrupt, truncated, or not one of ours, or it is of
-      another kind.
+    ValueError: The file is corrupt, truncated, not written by `save_npz`, or
+      of another kind.
   """
   if not os.path.isfile(path):
     raise FileNotFoundError(f'{path}: no such file.')
@@ -147,7 +147,7 @@ def load_npz(
 def _read_npz(
   path: str | os.PathLike,
 ) -> tuple[list[tuple[list[str], np.ndarray]], dict[str, Any]]:
-  """The (path, array) pairs and the metadata of a file, or ValueError."""
+  """Returns the (path, array) pairs and the metadata, or raises ValueError."""
   try:
     _check_stored(path)
     with np.load(path, allow_pickle=False) as f:
@@ -177,7 +177,7 @@ def _read_npz(
 
 
 def _nest(leaves: Sequence[tuple[list[str], np.ndarray]]) -> types.Params:
-  """The nested dict whose `_flatten` are these (path, array) pairs."""
+  """Inverse of `_flatten`: builds a nested dict from (path, array) pairs."""
   params: dict[str, Any] = {}
   for keys, array in leaves:
     node = params
@@ -188,7 +188,7 @@ def _nest(leaves: Sequence[tuple[list[str], np.ndarray]]) -> types.Params:
 
 
 def _check_stored(path: str | os.PathLike) -> None:
-  """ValueError for compressed entries, which can unpack to any size."""
+  """Raises ValueError for compressed entries, which can unpack to any size."""
   with zipfile.ZipFile(path) as f:
     packed = [info.filename for info in f.infolist() if info.compress_type]
   if packed:
@@ -196,5 +196,5 @@ def _check_stored(path: str | os.PathLike) -> None:
 
 
 def first_line(error: BaseException) -> str:
-  """The first line of an error's message, at most 120 characters of it."""
+  """Returns the first line of an error's message, cut to 120 characters."""
   return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

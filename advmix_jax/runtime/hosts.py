@@ -1,12 +1,12 @@
-"""Several processes, one per machine: how they meet, who writes, who waits.
+"""Several processes, one per machine: connecting, writing files, waiting.
 
-  hosts.initialize(address, count, index)   # before anything touches a device
+  hosts.initialize(address, count, index)   # before the first use of a device
   if hosts.is_first(): ...                  # writes files, prints
   hosts.barrier('latents')                  # after the first one has written
-  stop = hosts.any_of(stop)                 # the same answer in each
+  stop = hosts.any_of(stop)                 # the same answer everywhere
 
-All processes run the same program on the same run folder, which has to be on a
-file system that they share. Files are written by the first one alone, see
+All processes run the same program on the same run folder, which must be on a
+shared file system. Only the first process writes files, see
 files.write_atomically.
 
 Contents: initialize, is_first, barrier, any_of.
@@ -22,13 +22,13 @@ import numpy as np
 def initialize(address: str, count: int, index: int) -> None:
   """Connects this process with the others; does nothing for a single one.
 
-  Without arguments, SLURM's variables are used where there are any. Processes
-  but the first print nothing but errors from here on.
+  Without an address, SLURM's variables are used if they are set. After this
+  call, processes other than the first print only to stderr.
 
   Args:
     address: host:port of the first process; '' for SLURM, or a single process.
     count: Number of processes.
-    index: Of this one, from 0.
+    index: Index of this process, from 0.
 
   Raises:
     ValueError: Only some arguments are given, or index is out of range.
@@ -45,7 +45,7 @@ def initialize(address: str, count: int, index: int) -> None:
   elif not 0 <= index < count:
     raise ValueError(f'--process_id is {index}, expected 0 to {count - 1}')
   jax.config.update('jax_cpu_collectives_implementation', 'gloo')
-  # It would take SIGTERM away from preemption.py.
+  # That service would handle SIGTERM in place of preemption.py.
   jax.config.update('jax_enable_preemption_service', False)
   if address:
     jax.distributed.initialize(address, count, index)
@@ -56,12 +56,12 @@ def initialize(address: str, count: int, index: int) -> None:
 
 
 def is_first() -> bool:
-  """Whether this process writes; true where there is only one."""
+  """Whether this is the first process, which writes; true if it is alone."""
   return jax.process_index() == 0
 
 
 def barrier(name: str) -> None:
-  """Waits until all processes are here."""
+  """Waits until all processes have called it with the same name."""
   if jax.process_count() > 1:
     from jax.experimental import multihost_utils
 
@@ -69,7 +69,7 @@ def barrier(name: str) -> None:
 
 
 def any_of(flag: bool) -> bool:
-  """Whether the flag is set in any process; all of them have to ask."""
+  """Whether the flag is set in any process; all processes must call it."""
   if jax.process_count() == 1:
     return flag
   from jax.experimental import multihost_utils

@@ -3,8 +3,9 @@
   with locks.hold(workdir):
     ...
 
-The lock is the kernel's (by way of `filelock`), so it ends with its process,
-however that ends: a lock file that a killed run left behind stops nobody.
+The operating system holds the lock (through `filelock`) and releases it when
+the process ends, even by a kill. So a lock file that a killed run left behind
+blocks no later run.
 
 Contents: hold.
 """
@@ -21,19 +22,19 @@ import filelock
 from advmix_jax.runtime import files, hosts
 
 _FILE = 'lock'
-_OWNER = 'lock.json'  # Who holds it, for the one who is refused.
+_OWNER = 'lock.json'  # PID and host of the owner, for error messages.
 
 
 @contextlib.contextmanager
 def hold(workdir: str | os.PathLike) -> Iterator[None]:
-  """Holds WORKDIR, which is made where it doesn't exist.
+  """Locks WORKDIR, which is created if it doesn't exist.
 
-  A folder that is left with nothing in it is removed.
+  If WORKDIR is still empty at the end, it is removed.
 
   Raises:
-    ValueError: Another process holds it; names its pid and host.
+    ValueError: Another process holds the lock; names that PID and host.
   """
-  if not hosts.is_first():  # The first of several processes holds it for all.
+  if not hosts.is_first():  # The first process holds the lock for all.
     yield
     return
   workdir = pathlib.Path(workdir)
@@ -53,7 +54,7 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
   finally:
     (workdir / _OWNER).unlink(missing_ok=True)
     lock.release()
-    if os.listdir(workdir) == [_FILE]:  # Nothing came of it: leave no trace.
+    if os.listdir(workdir) == [_FILE]:  # Only the lock file is left.
       (workdir / _FILE).unlink()
       workdir.rmdir()
 

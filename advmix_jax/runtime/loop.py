@@ -1,18 +1,18 @@
-"""The training loop that classifiers, generators, encoders and judges share.
+"""The training loop shared by classifiers, generators, encoders and judges.
 
   plan = loop.Plan(name='train', description='train advmix', steps=785,
                    log_every=10, save_every=157)
   state = loop.run(workdir, state, step_fn, plan)
 
 `step_fn(step, state)` does one step, numbered from 0, and returns the new state
-and a record {name: scalar}. It has to be a pure function of its arguments: then
-a run that was killed and resumed ends with the same bits as one that was not.
+and a record {name: scalar}. It must be a pure function of its arguments: then
+a run that was killed and resumed gives the same bits as an uninterrupted run.
 
 The loop restores the newest checkpoint, shows progress, writes the means of the
-records to metrics.jsonl and TensorBoard, checks that they are finite, saves
-checkpoints, and on SIGTERM saves one more and exits.
+records to metrics.jsonl and TensorBoard, checks that the means are finite and
+saves checkpoints. On SIGTERM it saves one more checkpoint and exits.
 
-Contents: Plan, run, seconds_so_far.
+Contents: Record, StepFn, Plan, run, seconds_so_far.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ StepFn = Callable[[int, Any], tuple[Any, Record]]
 
 
 class Plan(NamedTuple):
-  """How long a training is, and how often it logs and saves."""
+  """Length of a training, and how often it logs and saves."""
 
-  name: str  # Metrics are called '<name>/<metric>'.
-  description: str  # Shown at the progress bar.
-  steps: int  # In all, those of earlier processes included.
+  name: str  # Metrics are named '<name>/<metric>'.
+  description: str  # Text of the progress bar.
+  steps: int  # In total, with the steps before a resume.
   log_every: int  # Steps per line of metrics.jsonl.
   save_every: int  # Steps per checkpoint.
-  unit: str = 'step'  # What the progress bar counts,
-  per_step: int = 1  # and how many of them a step has.
-  hint: str = ''  # What to try where the metrics are not finite.
+  unit: str = 'step'  # What the progress bar counts.
+  per_step: int = 1  # Units per step.
+  hint: str = ''  # Advice in the error if a metric is not finite.
 
 
 def run(
@@ -52,19 +52,19 @@ def run(
   *,
   after_fn: Callable[[int, Any], None] | None = None,
 ) -> Any:
-  """Runs the steps that WORKDIR has not seen yet.
+  """Runs the steps that follow the newest checkpoint in WORKDIR.
 
   Args:
     workdir: The run's folder, with checkpoints/, metrics.jsonl, tensorboard/.
-    state: Of step 0, a tuple or dict of arrays, nested at will; the newest
+    state: The state before step 0, a nested tuple or dict of arrays; the newest
       checkpoint replaces it.
     step_fn: (step, state) -> (state, record).
-    plan: Length and periods.
-    after_fn: Called as after_fn(steps done, state) after each step, for
-      pictures.
+    plan: Length, and periods of logging and saving.
+    after_fn: Called as after_fn(steps done, state) after each step, for example
+      to write pictures.
 
   Returns:
-    The final state, which is saved.
+    The final state, which has been saved.
 
   Raises:
     ValueError: A metric is not finite (the checkpoints before it are kept), or
@@ -110,7 +110,7 @@ def _bar(plan: Plan, first: int) -> Any:
 
 
 def _show(bar: Any, plan: Plan, steps: int, means: dict[str, float]) -> None:
-  """Moves the progress bar on; it shows the first two metrics."""
+  """Advances the progress bar, which shows the first two metrics."""
   shown = [f'{name} {value:.3f}' for name, value in list(means.items())[:2]]
   bar.set_postfix_str(', '.join(shown), refresh=False)
   bar.update(steps * plan.per_step)
@@ -126,7 +126,7 @@ def _named(
 def _finite_means(
   records: list[Record], done: int, plan: Plan, manager: Any
 ) -> dict[str, float]:
-  """Means over the latest steps; ValueError where one is not finite.
+  """Means over the latest steps; ValueError if one is not finite.
 
   A metric may be missing from some of the records.
   """
@@ -148,7 +148,7 @@ def _finite_means(
 
 
 def seconds_so_far(workdir: str | os.PathLike, name: str) -> float:
-  """Training seconds of the processes that this one resumes.
+  """Training time in seconds before this process resumed the run.
 
   Args:
     workdir: The run's folder.

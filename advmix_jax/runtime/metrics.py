@@ -1,15 +1,15 @@
-"""Records and progress of a run: JSON lines, TensorBoard, a progress bar.
+"""Records and progress of a run: JSON lines, TensorBoard, progress bar.
 
   with metrics.writer(workdir) as write:
     for step in metrics.progress(range(1000), description='train'):
       write(step, {'train/loss': loss})
 
 Every record is one line of WORKDIR/metrics.jsonl, `{"step": 3, "train/loss":
-0.1}`, and one point per name in WORKDIR/tensorboard. Tables and figures are
-made from the lines alone. A resumed run first drops the lines after the step
-it resumes from, so that no step is recorded twice.
+0.1}`, and one point per name in WORKDIR/tensorboard. Tables and figures use
+only metrics.jsonl. A resumed run first drops the lines after the step of its
+checkpoint, so that no step is recorded twice.
 
-Contents: writer, truncate, read, progress.
+Contents: WriteFn, writer, read, truncate, progress.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ _FILE = 'metrics.jsonl'
 def writer(
   workdir: str | os.PathLike, *, tensorboard: bool = True
 ) -> Iterator[WriteFn]:
-  """Yields `write(step, values)`, which appends to both kinds of record.
+  """Yields `write(step, values)`, which appends one record.
 
   Args:
-    workdir: The run's folder; made where it doesn't exist.
-    tensorboard: Whether to write event files too. Of several processes only
-      the first one writes.
+    workdir: The run's folder; created if it doesn't exist.
+    tensorboard: Whether to write TensorBoard's event files too.
+
+  With several processes, only the first one writes.
   """
   if not hosts.is_first():
     yield lambda step, values: None
@@ -52,7 +53,7 @@ def writer(
     lines = stack.enter_context(open(workdir / _FILE, 'a', encoding='utf-8'))
     events = None
     if tensorboard:
-      import tensorboardX  # Pulls in protobuf; only writers need it.
+      import tensorboardX  # Imports protobuf; only writers need it.
 
       events = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'))
       stack.callback(events.close)
@@ -69,7 +70,7 @@ def writer(
 
 
 def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the records of a run; a torn last line (a kill) is left out."""
+  """Returns the records of a run; skips a line that a kill cut off."""
   path = pathlib.Path(workdir) / _FILE
   if not path.is_file():
     return []
@@ -81,7 +82,7 @@ def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
 
 
 def truncate(workdir: str | os.PathLike, step: int) -> None:
-  """Drops the records after `step`, where a resumed run starts again."""
+  """Drops the records after `step`, from which a run resumes."""
   kept = [r for r in read(workdir) if r['step'] <= step]
   text = ''.join(json.dumps(r) + '\n' for r in kept)
   files.write_atomically(
@@ -99,16 +100,16 @@ def progress(
 ) -> tqdm.tqdm:
   """Returns the project's progress bar: done, rate, and time left.
 
-  Use it as an iterable, or as a context manager with `bar.update(n)`. It goes
-  to stderr, redrawn twice a second on a terminal and every 15 seconds where
-  the output is a file, so that logs stay short.
+  Use it as an iterable, or as a context manager with `bar.update(n)`. It
+  writes to stderr, twice a second on a terminal and otherwise every 15 seconds,
+  so that log files stay short.
 
   Args:
     iterable: What to iterate over, or None for manual updates.
-    description: The stage's name, shown at the left.
-    total: How many units there are; needed without a sized iterable.
-    initial: Units done before, by the run that this one resumes.
-    unit: What is counted, e.g. 'step', 'img', 'digit'.
+    description: Name of the stage, shown at the left.
+    total: Number of units; needed if `iterable` has no length.
+    initial: Units done before the run was resumed.
+    unit: What is counted, e.g. 'step' or 'image'.
   """
   terminal = sys.stderr.isatty()
   return tqdm.tqdm(

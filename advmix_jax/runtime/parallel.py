@@ -1,27 +1,28 @@
-"""Data parallelism over devices: every axis, collective and placement is here.
+"""Data parallelism over devices: all axes, collectives and placements.
 
   step = parallel.compile(train_step, kind, split=(False, True, False),
                           out_split=False)
   state = step(state, batch, rng)
 
-runs `train_step` on all devices, each with its rows of the arguments that are
-split. `kind` is 'pmap', where the function sees its own rows only, or
-'sharding', JAX's successor (jit and NamedSharding), where it sees the whole
-batch and XLA splits the work. Both give what one device gives, up to the order
-of sums, because functions say what they mean:
+runs `train_step` on all devices; each device gets its rows of the arguments
+that are split. With kind 'pmap' the function sees only the rows of its device.
+With kind 'sharding', the successor of pmap in JAX (jit and NamedSharding), the
+function sees the whole batch and XLA splits the work. Both give the result of a
+single device, up to the order of sums, if the function uses these operations:
 
   parallel.rows(lambda n: jax.random.normal(rng, (n, 64)), len(x))
   loss = parallel.mean(losses, batch_size)   # this device's part of the mean
   grads = parallel.total(grads)              # the sum over devices
   whole = parallel.gather(x)                 # all rows
 
-All of them are plain on a single device. A batch that the devices don't divide
-is filled up with copies; `mean` doesn't count them, and outputs are cut off.
-With several processes, each holds the whole batch in its memory, puts its own
-rows on its own devices, and gets all rows of the outputs.
+On a single device they communicate nothing. If the number of devices doesn't
+divide the batch, copies of its rows are appended as padding rows. `mean`
+ignores padding rows, and outputs are returned without them. With several
+processes, each process holds the whole batch in memory, puts its rows on its
+own devices, and gets all rows of the outputs.
 
 Contents: KINDS, check, count, rows, mean, counted, among_first, total, gather,
-roll; compile.
+roll, compile.
 """
 
 from __future__ import annotations
@@ -46,19 +47,19 @@ def check(kind: str) -> None:
 
 
 def count() -> int:
-  """Devices that share the batch in the function being traced."""
+  """Number of devices that share the batch in the function being traced."""
   try:
     return jax.lax.axis_size(_AXIS)
-  except NameError:  # Not in a pmap.
+  except NameError:  # Not inside pmap.
     return 1
 
 
 def rows(draw: Callable[[int], jax.Array], size: int) -> jax.Array:
-  """This device's rows of draw(n), n being the rows of all devices.
+  """This device's rows of draw(n), where n counts the rows of all devices.
 
   Args:
     draw: n -> [n, ...], the same on every device.
-    size: Rows of one device.
+    size: Number of rows of one device.
 
   Returns:
     [size, ...]; draw(size) on a single device.
@@ -71,11 +72,11 @@ def rows(draw: Callable[[int], jax.Array], size: int) -> jax.Array:
 
 
 def mean(x: jax.Array, size: int) -> jax.Array:
-  """This device's part of the mean over the batch: `total` of it is the mean.
+  """This device's part of the batch mean; `total` of the parts is the mean.
 
   Args:
-    x: [B, ...], a value per example of this device.
-    size: Examples of the whole batch, without those that fill it up.
+    x: [B, ...], one value per example of this device.
+    size: Number of examples in the whole batch, without padding rows.
 
   Returns:
     [...].
@@ -86,34 +87,42 @@ def mean(x: jax.Array, size: int) -> jax.Array:
 
 
 def counted(x: jax.Array, size: int) -> jax.Array:
-  """x [B, ...] with zeros in rows that fill up a batch of `size` examples."""
+  """x [B, ...] with zeros in the padding rows of a batch of `size` examples."""
   if count() == 1 and len(x) == size:
     return x
   return jnp.where(among_first(size, x), x, 0)
 
 
 def among_first(size: int, x: jax.Array) -> jax.Array:
-  """Which rows of x [B, ...] are of the first `size`: [B, 1, ...] bool."""
+  """Masks the first `size` rows of the whole batch.
+
+  Args:
+    size: Number of rows, counted over all devices.
+    x: [B, ...], the rows of this device.
+
+  Returns:
+    [B, 1, ...] bool, True for rows of x that are among the first `size`.
+  """
   place = rows(jnp.arange, len(x)).reshape((-1,) + (1,) * (x.ndim - 1))
   return place < size
 
 
 def total(tree: Any) -> Any:
-  """The sum over devices of every leaf."""
+  """Sums every leaf over devices."""
   return tree if count() == 1 else jax.lax.psum(tree, _AXIS)
 
 
 def gather(x: jax.Array) -> jax.Array:
-  """The rows of all devices."""
+  """Returns the rows of all devices, on each device."""
   return x if count() == 1 else jax.lax.all_gather(x, _AXIS, tiled=True)
 
 
 def roll(x: jax.Array, size: int) -> jax.Array:
-  """Row i of all devices' rows becomes row i + 1, and the last the first.
+  """Moves row i of the whole batch to row i + 1, and the last row to row 0.
 
   Args:
     x: [B, ...].
-    size: Examples of the whole batch; those beyond, which fill it up, stay.
+    size: Number of examples in the whole batch; padding rows don't move.
   """
   whole = gather(x)
   parts = whole[size - 1 : size], whole[: size - 1], whole[size:]
@@ -129,18 +138,20 @@ def compile(  # noqa: A001
   out_split: bool,
   donate: Sequence[int] = (),
 ) -> Callable[..., Any]:
-  """Compiles fn for all devices; `jax.jit` where there is a single one.
+  """Compiles fn for all devices; with a single device, this is `jax.jit`.
 
   Args:
     fn: Function of pytrees.
     kind: One of KINDS.
-    split: Which arguments have rows, [B, ...] in every leaf, to share out.
-    out_split: Whether the outputs have rows; else they are the same on all.
-    donate: Arguments whose memory may be reused.
+    split: For each argument, whether its rows ([B, ...] in every leaf) are
+      split over devices.
+    out_split: Whether the outputs are split by rows; otherwise they are equal
+      on all devices.
+    donate: Indices of arguments whose memory may be reused.
 
   Returns:
-    A function of the same arguments and values; split outputs have the rows of
-    the first split argument, on one device or on several.
+    A function with the arguments and outputs of fn. Split outputs have as many
+    rows as the first split argument, for any number of devices.
   """
   check(kind)
   devices = list(jax.devices())
@@ -151,8 +162,14 @@ def compile(  # noqa: A001
   return functools.partial(_call, run, tuple(split), out_split, len(devices))
 
 
-def _call(run, split, out_split, parts, *args):
-  """Fills up the rows to a multiple of the devices; cuts the outputs off."""
+def _call(
+  run: Callable[..., Any],
+  split: Sequence[bool],
+  out_split: bool,
+  parts: int,
+  *args: Any,
+) -> Any:
+  """Pads the rows to a multiple of `parts` devices, and trims the outputs."""
   size = next(
     len(jax.tree.leaves(arg)[0])
     for arg, s in zip(args, split, strict=True)
@@ -172,7 +189,7 @@ def _call(run, split, out_split, parts, *args):
 
 
 def _pmapped(fn, split, out_split, donate, devices):
-  """Each device sees its own rows; replicated outputs come once."""
+  """Each device sees its own rows; outputs that are not split exist once."""
   axes = tuple(0 if s else None for s in split)
   inner = jax.pmap(
     fn,
@@ -234,10 +251,10 @@ def _sharded(fn, split, out_split, donate, devices):
 
 
 def _place(sharding, a):
-  """An array that each process holds, as one array of all processes."""
+  """Turns an array that each process holds into one global array."""
   if isinstance(a, jax.Array):
     if not a.is_fully_addressable:
-      return a  # It came from an earlier call.
+      return a  # The output of an earlier call.
     if jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
       data = _place(sharding, jax.random.key_data(a))
       return jax.random.wrap_key_data(data, impl=jax.random.key_impl(a))
@@ -246,7 +263,7 @@ def _place(sharding, a):
 
 
 def _all_rows(tree):
-  """The rows of all processes, in each of them, as NumPy arrays."""
+  """Returns the rows of all processes, in each process, as NumPy arrays."""
   if jax.process_count() == 1:
     return tree
   from jax.experimental import multihost_utils

@@ -1,4 +1,4 @@
-"""Grids of images as one picture, and PNG files.
+"""Image grids and PNG files.
 
   cells = pictures.to_uint8(images)  # [rows, columns, H, W, C]
   pictures.write_png('grid.png', pictures.grid(cells))
@@ -17,10 +17,10 @@ from advmix_jax.runtime import files
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-  """Images in [0, 1] as 8-bit numbers, rounded as the official StyleGAN does.
+  """Converts images in [0, 1] to uint8, rounded as in the official StyleGAN.
 
   Args:
-    images: Any shape; values outside [0, 1] are clipped, uint8 stays as it is.
+    images: Any shape. Values outside [0, 1] are clipped; uint8 is unchanged.
   """
   images = np.asarray(images)
   if images.dtype == np.uint8:
@@ -29,7 +29,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def grid(images: np.ndarray) -> np.ndarray:
-  """Tiles images without gaps.
+  """Tiles images into one picture, without gaps.
 
   Args:
     images: [rows, columns, H, W, C] uint8.
@@ -38,7 +38,7 @@ def grid(images: np.ndarray) -> np.ndarray:
     [rows * H, columns * W, C] uint8.
 
   Raises:
-    ValueError: another number of axes, or numbers that aren't uint8.
+    ValueError: The number of axes is not 5, or the type is not uint8.
   """
   if images.ndim != 5 or images.dtype != np.uint8:
     raise ValueError(
@@ -55,9 +55,9 @@ def write_png(
   """Writes one picture, atomically.
 
   Args:
-    path: The file; replaced where it exists.
-    image: [H, W, C] uint8, of one channel (grey) or three.
-    scale: How often each pixel is repeated in both directions.
+    path: The file; replaced if it exists.
+    image: [H, W, C] uint8, with one channel (grey) or three.
+    scale: Each pixel becomes scale x scale pixels.
   """
   image = image.repeat(scale, axis=0).repeat(scale, axis=1)
   picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

@@ -1,6 +1,6 @@
-"""SIGTERM, by which a cluster takes a machine back: save, then exit with 143.
+"""SIGTERM, which a cluster sends to stop a job: save, then exit with 143.
 
-  preemption.install()          # scripts: cli.run does it
+  preemption.install()          # in scripts, cli.run calls this
   with preemption.saving():     # a loop that can save its state
     for step in ...:
       state = train_step(state)
@@ -9,10 +9,10 @@
         preemption.stop()
 
 Outside `saving` there is nothing to save, and SIGTERM ends the program at once.
-Inside, the loop saves and stops. A thread sees to it that this takes no more
-than SECONDS, even in the midst of a compilation; the last checkpoint is then
-what is on disk. Several processes stop at the same step, also where SIGTERM
-came to one alone: they ask each other every so many steps.
+Inside, the loop saves and stops. If this takes longer than SECONDS, for example
+during a compilation, a thread ends the program; the last checkpoint on disk
+stays valid. Several processes stop at the same step, even if only one of them
+received SIGTERM: every few steps they exchange whether they did.
 
 Contents: EXIT_CODE, SECONDS, install, saving, asked, stop.
 """
@@ -37,12 +37,12 @@ _can_save = threading.Event()
 
 
 def install() -> None:
-  """Handles SIGTERM from now on; to be called in the main thread."""
+  """Handles SIGTERM from now on; call it in the main thread."""
   read, write = os.pipe()
   os.set_blocking(write, False)
   signal.signal(signal.SIGTERM, _handle)
-  # Python runs _handle between bytecodes, which a compilation can put off for
-  # half a minute; the byte arrives in this pipe at once.
+  # Python runs _handle only between bytecodes; a compilation can delay that by
+  # half a minute. The signal's byte arrives in this pipe at once.
   signal.set_wakeup_fd(write, warn_on_full_buffer=False)
   threading.Thread(target=_watch, args=(read,), daemon=True).start()
 
@@ -70,7 +70,7 @@ def _exit(note: str) -> NoReturn:
 
 @contextlib.contextmanager
 def saving() -> Iterator[None]:
-  """Promises to look at `asked` soon, so that SIGTERM waits for it."""
+  """While this is open, SIGTERM waits until the caller checks `asked`."""
   _can_save.set()
   try:
     yield
@@ -79,12 +79,12 @@ def saving() -> Iterator[None]:
 
 
 def asked(step: int, *, every: int = 1) -> bool:
-  """Whether SIGTERM has come, to any process; then save, and call `stop`.
+  """Whether any process received SIGTERM; if so, save and call `stop`.
 
   Args:
-    step: the same in all processes.
-    every: period of steps at which several processes ask each other, which
-      waits for the device; a single one always knows.
+    step: Number of the step; the same in all processes.
+    every: Several processes exchange this only at multiples of `every`,
+      because that waits for the device. A single process ignores it.
   """
   if jax.process_count() > 1 and step % every:
     return False
@@ -92,5 +92,5 @@ def asked(step: int, *, every: int = 1) -> bool:
 
 
 def stop() -> NoReturn:
-  """Exits with EXIT_CODE, after a line that says what was done."""
+  """Prints that a checkpoint was saved, and exits with EXIT_CODE."""
   _exit('saved a checkpoint; the same command goes on from it')

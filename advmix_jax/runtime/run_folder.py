@@ -1,7 +1,7 @@
-"""The config of a run: as JSON, as a name, and as the owner of a folder.
+"""The config of a run: as JSON, as a folder's name, and stored in the folder.
 
-  configs.claim_workdir(config, workdir)    # writes WORKDIR/config.json
-  config = configs.load_workdir(workdir)    # reads it back
+  run_folder.claim_workdir(config, workdir)    # writes WORKDIR/config.json
+  config = run_folder.load_workdir(workdir)    # reads it
 
 Contents: plain, run_name, check_workdir, claim_workdir, load_workdir, commit.
 """
@@ -21,7 +21,7 @@ from advmix_jax.runtime import files
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
-  """The config as JSON gives it back: tuples are lists."""
+  """The config as plain JSON values: tuples become lists."""
   return json.loads(json.dumps(config.to_dict()))
 
 
@@ -37,14 +37,14 @@ def _flat(config: dict[str, Any], prefix: str = '') -> dict[str, Any]:
 
 
 def run_name(config: ml_collections.ConfigDict) -> str:
-  """A folder's name for the run: readable, and unique to its config."""
+  """A readable folder name for the run, different for each config."""
   text = json.dumps(plain(config), sort_keys=True)
   digest = hashlib.sha256(text.encode()).hexdigest()[:8]
   return f'{config.data.name}-{config.method}-seed{config.seed}-{digest}'
 
 
 def _read(workdir: pathlib.Path) -> dict[str, Any]:
-  """WORKDIR/config.json; ValueError where it isn't the config of a run."""
+  """Reads WORKDIR/config.json; ValueError if it isn't the config of a run."""
   path = workdir / 'config.json'
   try:
     config = json.loads(path.read_text())
@@ -58,7 +58,7 @@ def _read(workdir: pathlib.Path) -> dict[str, Any]:
 def check_workdir(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike
 ) -> None:
-  """Raises ValueError where WORKDIR holds a run of another config."""
+  """Raises ValueError if WORKDIR holds a run of another config."""
   workdir = pathlib.Path(workdir)
   if not (workdir / 'config.json').exists():
     return
@@ -78,7 +78,7 @@ def check_workdir(
 def claim_workdir(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike
 ) -> None:
-  """Writes WORKDIR/config.json; ValueError as `check_workdir`."""
+  """Writes WORKDIR/config.json; raises as `check_workdir`."""
   check_workdir(config, workdir)
   path = pathlib.Path(workdir) / 'config.json'
   if not path.exists():
@@ -89,8 +89,8 @@ def load_workdir(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
   """Returns the config of the run in WORKDIR.
 
   Raises:
-    FileNotFoundError: There is no run.
-    ValueError: Its config.json is corrupt.
+    FileNotFoundError: WORKDIR has no config.json.
+    ValueError: config.json is corrupt.
   """
   workdir = pathlib.Path(workdir)
   if not (workdir / 'config.json').is_file():
@@ -99,7 +99,7 @@ def load_workdir(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
 
 
 def commit() -> str:
-  """The commit of the code, '-dirty' with local changes, or 'unknown'."""
+  """The commit of the code, with '-dirty' after local changes, or 'unknown'."""
   command = ['git', 'describe', '--always', '--dirty', '--abbrev=40']
   try:
     return subprocess.run(

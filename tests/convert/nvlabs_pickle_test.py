@@ -153,7 +153,7 @@ CORPUS = {
   'REDUCE of data': (b'\x80\x02' + _text(b'os.system') + b')R.', 'REDUCE'),
   'REDUCE of a network': (
     b'\x80\x02cdnnlib.tflib.network\nNetwork\n)R.',
-    'not to be called',
+    'must not be called',
   ),
   'setstate in a state': (_dump(_State(collections.deque)), 'deque'),
   'setstate of a network': (
