@@ -29,8 +29,8 @@ class Dataset(NamedTuple):
   """Labelled images on the host, in a fixed order.
 
   `groups` maps the name of a grouping to the group of each image, for instance
-  {'style': [3, 3, 7, ...]}. Evaluations report per group, and methods that need
-  environments (IRM) read one grouping.
+  {'style': [3, 3, 7, ...]}. One of them may give each example's environment,
+  for methods such as IRM.
   """
 
   image: np.ndarray  # [N, H, W, C] uint8

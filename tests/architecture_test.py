@@ -1,4 +1,4 @@
-"""The house rules, by reading the source: imports, lengths, docstrings."""
+"""The rules of the code, by reading it: imports, lengths, docstrings."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ PACKAGES = ('advmix_jax', 'checkpoints_convert')
 
 
 def test_imports_go_down():
-  """The floors and who may not know a model: contracts in pyproject.toml."""
+  """The layers, and who may not know a model: contracts in pyproject.toml."""
   code = importlinter.lint_imports(
     config_filename=str(ROOT / 'pyproject.toml'), no_cache=True
   )

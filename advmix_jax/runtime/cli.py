@@ -9,6 +9,7 @@
   that `--config=configs/example.py` works from the project's root and from
   experiments/. A variant after a colon is kept.
 - Without `--config`, the default passed to `define_config` is used.
+- `--help` lists the fields of the config.
 - Bad input (ValueError, OSError, a config field or flag that doesn't exist)
   ends the program with one line on stderr and exit code 1.
 - On SIGTERM, a loop that can save writes a checkpoint; then the program ends
@@ -29,7 +30,13 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from advmix_jax.runtime import compilation_cache, cpu, hosts, preemption
+from advmix_jax.runtime import (
+  compilation_cache,
+  cpu,
+  hosts,
+  preemption,
+  run_folder,
+)
 
 _ADDRESS = flags.DEFINE_string(
   'coordinator_address', '', 'Several processes: host:port of the first one.'
@@ -133,13 +140,23 @@ def check_fields(
       node = node[part]
 
 
+def _fields(config: ml_collections.ConfigDict) -> str:
+  """The fields of a config as options, one per line, for `--help`."""
+  values = run_folder.flat(run_folder.plain(config))
+  lines = [f'  --config.{name}={value}' for name, value in values.items()]
+  return '\nFields of the config, with their defaults:\n\n' + '\n'.join(lines)
+
+
 def _parse(argv: Sequence[str]) -> list[str]:
   """Reads all flags; raises ValueError or flags.Error if one is wrong."""
   for i, argument in enumerate(argv):
     name, equals, value = argument.partition('=')
     if name in _CONFIG:
       path = value if equals else argv[i + 1]
-      check_fields(argv, flags.FLAGS['config'].parser.parse(path))
+      config = flags.FLAGS['config'].parser.parse(path)
+      check_fields(argv, config)
+      if '--help' in argv:  # absl prints the script's docstring.
+        sys.modules['__main__'].__doc__ += _fields(config)
   rest = flags.FLAGS(argv)
   if len(rest) > 1:
     raise ValueError(f'unexpected argument {rest[1]!r}')

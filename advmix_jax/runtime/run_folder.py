@@ -3,7 +3,8 @@
   run_folder.claim_workdir(config, workdir)    # writes WORKDIR/config.json
   config = run_folder.load_workdir(workdir)    # reads it
 
-Contents: plain, run_name, check_workdir, claim_workdir, load_workdir, commit.
+Contents: plain, flat, run_name, check_workdir, claim_workdir, load_workdir,
+commit.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
   return json.loads(json.dumps(config.to_dict()))
 
 
-def _flat(config: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+def flat(config: dict[str, Any], prefix: str = '') -> dict[str, Any]:
   """{'a': {'b': 1}} -> {'a.b': 1}."""
-  flat = {}
+  fields = {}
   for name, value in config.items():
     if isinstance(value, dict):
-      flat.update(_flat(value, f'{prefix}{name}.'))
+      fields.update(flat(value, f'{prefix}{name}.'))
     else:
-      flat[prefix + name] = value
-  return flat
+      fields[prefix + name] = value
+  return fields
 
 
 def run_name(config: ml_collections.ConfigDict) -> str:
@@ -62,7 +63,7 @@ def check_workdir(
   workdir = pathlib.Path(workdir)
   if not (workdir / 'config.json').exists():
     return
-  theirs, ours = _flat(_read(workdir)), _flat(plain(config))
+  theirs, ours = flat(_read(workdir)), flat(plain(config))
   differences = [
     f'{name}={theirs.get(name)!r} (now {ours.get(name)!r})'
     for name in sorted(set(ours) | set(theirs))

@@ -50,3 +50,9 @@ def test_nothing_can_be_below_a_number():
   config = ml_collections.ConfigDict({'a': {'b': 1}})
   with pytest.raises(ValueError, match="no field 'c', expected nothing below"):
     cli.check_fields(['--config.a.b.c=3'], config)
+
+
+def test_help_lists_every_field_of_the_config_with_its_default():
+  config = ml_collections.ConfigDict({'a': {'b': (1, 2)}, 'seed': 0})
+  lines = cli._fields(config).splitlines()
+  assert lines[-2:] == ['  --config.a.b=[1, 2]', '  --config.seed=0']
