@@ -2,7 +2,8 @@
 
 For fresh ones: pytest --hypothesis-profile=default
 
-What one test compiles, others find: in a folder that lasts as long as they do.
+What one test compiles, others find, also those in other processes: in a folder
+that lasts as long as they do.
 """
 
 import functools
@@ -32,7 +33,7 @@ def pytest_configure(config):
     folder = tempfile.mkdtemp(prefix='advmix_jax_tests_')
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ[_CACHE] = folder
-    os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
+    os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ colour plus, faintly, ink: so content can hide in z_⊥, and the mixing loss has
 something to drive out.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ from advmix_jax.encoder import algorithm1
 S, D, LEAK = 2, 12, 0.5
 
 
+@functools.cache  # The same functions each time: what they compile to is kept.
 def _generator():
   basis = np.random.default_rng(0).normal(size=(3, D, 16)) / 4
   basis = jnp.asarray(basis, jnp.float32)

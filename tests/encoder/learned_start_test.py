@@ -28,7 +28,8 @@ def _generator():
     split=S,
   )
   generator = stylegan.make_generator(config)
-  return generator, jax.jit(generator.init)(jax.random.key(0))
+  rng = jax.random.key(0, impl='rbg')  # Compiles in a tenth of the time.
+  return generator, jax.jit(generator.init)(rng)
 
 
 def _features(images):

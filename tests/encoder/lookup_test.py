@@ -2,10 +2,10 @@
 
 import hashlib
 
-import jax
 import ml_collections
 import numpy as np
 import pytest
+from helpers import random_params
 
 from advmix_jax import datasets, generators, types
 from advmix_jax.datasets import colored_mnist, image_hash
@@ -24,7 +24,7 @@ def release(tmp_path_factory):
   """Path of a random generator of 8x8 images."""
   config = _network()
   config.update({'resolution': 8, 'fmaps': (8, 8), 'split': 2})
-  params = stylegan.make_generator(config).init(jax.random.key(0))
+  params = random_params.draw(stylegan.make_generator(config))
   path = tmp_path_factory.mktemp('release') / 'generator.npz'
   stylegan.save(path, config, params)
   return path

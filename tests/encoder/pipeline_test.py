@@ -1,9 +1,12 @@
 """Claims about advmix_jax/encoding.py, with files of tiny networks."""
 
+import shutil
+
 import jax
 import ml_collections
 import numpy as np
 import pytest
+from helpers import random_params
 
 from advmix_jax.encoder import (
   algorithm1,
@@ -28,17 +31,31 @@ def _vgg_params():
   return params | {'vgg': {'mean': ones / 2, 'std': ones / 2, 'rms': ones}}
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
   """A data folder with a generator, its learned start and features."""
-  monkeypatch.setattr(shipped, 'DATA', tmp_path)
+  folder = tmp_path_factory.mktemp('data')
   config = stylegan.default_config()
-  config.update(resolution=16, fmaps=(4, 4, 4), dlatent_size=4, split=4)
+  config.update(
+    resolution=16,
+    fmaps=(4, 4, 4),
+    dlatent_size=4,
+    mapping_lrmul=1.0,
+    split=4,
+  )
   generator = stylegan.make_generator(config)
-  path = tmp_path / 'generator.npz'
-  stylegan.save(path, config, generator.init(jax.random.key(0)))
-  perceptual.save(tmp_path / 'features.npz', _vgg_params(), {})
-  _save_start(tmp_path / 'encoder.npz', files.file_hash(path))
+  path = folder / 'generator.npz'
+  stylegan.save(path, config, random_params.draw(generator))
+  perceptual.save(folder / 'features.npz', _vgg_params(), {})
+  _save_start(folder / 'encoder.npz', files.file_hash(path))
+  return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path, monkeypatch):
+  """A copy of that folder, in the place of the one that ships."""
+  shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+  monkeypatch.setattr(shipped, 'DATA', tmp_path)
   return tmp_path
 
 
@@ -48,7 +65,7 @@ def _save_start(path, generator_hash):
   config.batch_size = 4
   generator, params = stylegan.load(path.with_name('generator.npz'))
   start = learned_start.train(
-    jax.random.key(0),
+    jax.random.key(0, impl='rbg'),
     _images(),
     path.parent / 'start',
     generator=generator,

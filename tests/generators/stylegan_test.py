@@ -8,12 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import random_params
 
 from advmix_jax.generators import stylegan
-
-
-def _shapes(network):
-  return jax.eval_shape(network.init, jax.random.key(0))
 
 
 def _small(**fields):
@@ -30,19 +27,10 @@ def _small(**fields):
   return config
 
 
-def _random(network):
-  """Parameters without a zero or a one, drawn by numpy (quick to compile)."""
-  rng = np.random.default_rng(0)
-  return jax.tree.map(
-    lambda x: jnp.asarray(rng.normal(size=x.shape), 'float32'),
-    _shapes(network),
-  )
-
-
 @pytest.mark.parametrize('split', [1, 2, 3, 4, 5])
 def test_synthesis_is_fine_after_coarse_for_any_split(split):
   generator = stylegan.make_generator(_small(split=split))
-  params = _random(generator)
+  params = random_params.draw(generator)
   w = generator.map(params, jax.random.normal(jax.random.key(1), (3, 64)))
   w = w + jax.random.normal(jax.random.key(2), w.shape)
   whole = jax.jit(generator.synthesize)(params, w)
@@ -54,7 +42,7 @@ def test_synthesis_is_fine_after_coarse_for_any_split(split):
 
 def test_fresh_noise_changes_the_image_and_stored_noise_does_not():
   generator = stylegan.make_generator(_small())
-  params = _random(generator)
+  params = random_params.draw(generator)
   w = generator.map(params, jnp.ones((1, 64)))
   synthesize = jax.jit(generator.synthesize)
   stored = synthesize(params, w)
@@ -76,7 +64,7 @@ def test_without_labels_z_draws_the_class():
   config = _small(label_size=3)
   generator = stylegan.make_generator(config)
   assert generator.latent_size == 64 + 3
-  params = _random(generator)
+  params = random_params.draw(generator)
   z = jax.random.normal(jax.random.key(5), (3000, 67))
   own, labels = stylegan.split_z(config, z)
   np.testing.assert_array_equal(
@@ -87,10 +75,10 @@ def test_without_labels_z_draws_the_class():
 
 
 def test_a_descent_brings_saturated_pixels_back_and_pushes_none_further():
-  config = _small()
+  config = _small(resolution=8, fmaps=(8, 4), split=2)
   raw = stylegan.make_generator(config)
   generator = stylegan.clipped(raw, towards=True)
-  params = _random(raw)
+  params = random_params.draw(raw)
   w = 3 * jax.random.normal(jax.random.key(2), (1, raw.num_layers, 8))
   s = raw.split
   for synthesize in (
@@ -112,12 +100,12 @@ def test_a_descent_brings_saturated_pixels_back_and_pushes_none_further():
 def test_labels_choose_the_score_and_change_the_latents():
   config = _small(label_size=3)
   generator = stylegan.make_generator(config)
-  params = _random(generator)
+  params = random_params.draw(generator)
   z = jnp.ones((2, 64))
   w = generator.map(params, z, jnp.eye(3)[:2])
   assert float(jnp.abs(w[0] - w[1]).max()) > 1e-3
   discriminator = stylegan.make_discriminator(config)
-  params = _random(discriminator)
+  params = random_params.draw(discriminator)
   images = jnp.ones((2, 16, 16, 3)) * 0.5
   apply = jax.jit(discriminator.apply)
   scores = [apply(params, images, np.eye(3)[[k, k]]) for k in range(3)]
@@ -143,7 +131,7 @@ def test_an_impossible_architecture_is_refused(fields, message):
 def test_a_saved_generator_draws_the_same_images(tmp_path):
   config = _small()
   generator = stylegan.make_generator(config)
-  params = _random(generator)
+  params = random_params.draw(generator)
   stylegan.save(tmp_path / 'g.npz', config, params)
   loaded, again = stylegan.load(tmp_path / 'g.npz')
   w = generator.map(params, jnp.ones((1, 64)))

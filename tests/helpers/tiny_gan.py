@@ -1,5 +1,9 @@
-"""A StyleGAN whose training takes seconds. Contents: config, leaves."""
+"""A StyleGAN whose training takes seconds. Contents: config, state,
+leaves.
+"""
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
@@ -23,6 +27,28 @@ def config(kimg, **fields):
   small.parallel = 'pmap'
   small.log_kimg = small.sample_kimg = small.checkpoint_kimg = 0.016
   return small
+
+
+def state(config):
+  """Random weights and fresh moments, drawn by numpy (quick to compile)."""
+  rng = np.random.default_rng(0)
+  shapes = jax.eval_shape(
+    lambda key: gan.init(key, config.network, config.gan), jax.random.key(0)
+  )
+
+  def weights(tree):
+    return jax.tree.map(
+      lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), tree
+    )
+
+  zeros = jax.tree.map(
+    lambda x: jnp.asarray(np.zeros(x.shape, x.dtype)), shapes
+  )
+  return zeros._replace(
+    generator=weights(shapes.generator),
+    discriminator=weights(shapes.discriminator),
+    average=weights(shapes.average),
+  )
 
 
 def leaves(path):

@@ -104,7 +104,10 @@ def test_two_processes_do_what_one_does(kind, start, tmp_path):
 
 
 def test_a_sigterm_to_one_process_saves_and_stops_both(tmp_path):
-  long = ('--config.optimizer.epochs=100', '--config.log_every=3')
+  long = (
+    *('--config.optimizer.epochs=100', '--config.log_every=3'),
+    '--config.checkpoint_every=30',
+  )
   two = _start_two(tmp_path, 'pmap', *long)
   log = tmp_path / 'metrics.jsonl'
   while not (log.exists() and log.read_text()):

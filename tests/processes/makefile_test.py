@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 from helpers.paths import ROOT
@@ -19,6 +20,11 @@ def make(*arguments, folder=ROOT):
     timeout=60,
     check=False,
   )
+
+
+def plan_of(target, **options):
+  """What a target would run; a given PYTHON spares the search for one."""
+  return make('-n', target, f'PYTHON={sys.executable}', **options).stdout
 
 
 def fake_python(folder, *, version, recent):
@@ -54,15 +60,15 @@ def test_make_installs_only_when_setup_changed(tmp_path):
   (tmp_path / 'setup.py').touch()
   (tmp_path / '.venv').mkdir()
   (tmp_path / '.venv' / 'installed').touch()
-  plan = make('-n', 'demo', folder=tmp_path).stdout
+  plan = plan_of('demo', folder=tmp_path)
   assert 'pip install' not in plan and 'experiments/demo.py' in plan
   (tmp_path / '.venv' / 'installed').unlink()
-  assert 'pip install' in make('-n', 'demo', folder=tmp_path).stdout
+  assert 'pip install' in plan_of('demo', folder=tmp_path)
 
 
 @pytest.mark.parametrize('target', ['check', 'test'])
 def test_make_check_and_make_test_lint_first(target):
-  plan = make('-n', target).stdout
+  plan = plan_of(target)
   linted, formatted = (
     plan.index('ruff check'),
     plan.index('ruff format --check'),
@@ -71,5 +77,5 @@ def test_make_check_and_make_test_lint_first(target):
 
 
 def test_make_check_leaves_out_processes_and_make_test_runs_them():
-  assert "pytest -m 'not processes'" in make('-n', 'check').stdout
-  assert 'processes' not in make('-n', 'test').stdout
+  assert "pytest -m 'not processes'" in plan_of('check')
+  assert 'processes' not in plan_of('test')
