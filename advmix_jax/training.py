@@ -145,7 +145,12 @@ def make_train_step(
     hits = parallel.mean(hit.astype(jnp.float32), size)
     return loss, {'loss': loss, 'accuracy': hits}
 
-  def train_step(state, batch, rng, generator_params):
+  def train_step(
+    state: types.TrainState,
+    batch: types.Batch,
+    rng: jax.Array,
+    generator_params: types.Params,
+  ) -> tuple[types.TrainState, dict[str, jax.Array]]:
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
     examples = method.examples_fn(rng, logits_fn, batch, generator_params)

@@ -80,7 +80,7 @@ def make_generator(
     z_par = encode(jnp.asarray(images))[:, :_SPLIT]
     return {'ideal': {'digits': z_par, 'colors': jnp.float32(means)}}
 
-  def mapping(params, z):
+  def mapping(params: Params, z: jax.Array) -> jax.Array:
     bank = params['ideal']
     digit = bank['digits'][_index(z[:, 0], len(bank['digits']))]
     if free:
@@ -90,7 +90,9 @@ def make_generator(
       color = means[_index(z[:, 1], len(means))] + sigma * z[:, 2:]
     return jnp.concatenate([digit, legible(color)[:, None]], axis=1)
 
-  def synthesize(params, w, rng=None):
+  def synthesize(
+    params: Params, w: jax.Array, rng: jax.Array | None = None
+  ) -> jax.Array:
     del rng  # There is no noise.
     return _fine(params, _coarse(params, w[:, :_SPLIT]), w[:, _SPLIT:])
 

@@ -160,7 +160,9 @@ def _make_generator(config):
     labels = jnp.zeros((1, config.label_size)) if config.label_size else None
     return functions.init(rng, jnp.ones((1, config.latent_size)), labels)
 
-  def to_latents(params, z, labels=None):
+  def to_latents(
+    params: types.Params, z: jax.Array, labels: jax.Array | None = None
+  ) -> jax.Array:
     if labels is None:
       z, labels = split_z(config, z)
     elif labels.shape[1:] != (config.label_size,) or not config.label_size:
@@ -173,11 +175,18 @@ def _make_generator(config):
       )
     return mapping(params, None, z, labels)
 
-  def synthesize(params, w, rng=None, *, level=None, blend=0.0):
+  def synthesize(
+    params: types.Params,
+    w: jax.Array,
+    rng: jax.Array | None = None,
+    *,
+    level: int | None = None,
+    blend: float | jax.Array = 0.0,
+  ) -> jax.Array:
     level, blend = _level(config, level, blend)
     return (synthesis(params, None, w, rng, level, blend) + 1) / 2
 
-  def finish(params, x, w):
+  def finish(params: types.Params, x: Any, w: jax.Array) -> jax.Array:
     if config.lod:
       raise ValueError(f'fine needs a network of lod 0, got {config.lod}')
     return (fine(params, None, x, w) + 1) / 2
@@ -229,7 +238,13 @@ def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   _check(config)
   blocks = len(config.fmaps)
 
-  def score(image, labels=None, level=None, blend=0.0, size=None):
+  def score(
+    image: jax.Array,
+    labels: jax.Array | None = None,
+    level: int | None = None,
+    blend: float | jax.Array = 0.0,
+    size: int | None = None,
+  ) -> jax.Array:
     level, blend = _level(config, level, blend)
     return Discriminator(config)(image * 2 - 1, labels, level, blend, size)
 

@@ -3,6 +3,7 @@
 Contents: default_config, adversarial_training.
 """
 
+import jax
 import ml_collections
 import optax
 
@@ -35,7 +36,12 @@ def adversarial_training(
     raise ValueError(f'pixel_attack.eps is {attack.eps}, expected >= 0')
   project_fn = attacks.compose(attacks.linf_ball, attacks.box_fn(0.0, 1.0))
 
-  def examples_fn(rng, logits_fn, batch, generator_params):
+  def examples_fn(
+    rng: jax.Array,
+    logits_fn: types.LogitsFn,
+    batch: types.Batch,
+    generator_params: types.Params,
+  ) -> types.Examples:
     del generator_params
     clean = clean_examples(batch, num_classes)
 

@@ -37,7 +37,12 @@ def mixup(
     raise ValueError(f'mixup.alpha is {alpha}, expected > 0')
   total = config.optimizer.batch_size
 
-  def examples_fn(rng, logits_fn, batch, generator_params):
+  def examples_fn(
+    rng: jax.Array,
+    logits_fn: types.LogitsFn,
+    batch: types.Batch,
+    generator_params: types.Params,
+  ) -> types.Examples:
     del logits_fn, generator_params
     rng_weight, rng_partner = jax.random.split(rng)
     clean = clean_examples(batch, num_classes)

@@ -34,7 +34,12 @@ def randmix(
     ValueError: config.mixing.clean_fraction is not in [0, 1].
   """
 
-  def mix(rng, logits_fn, batch, generator_params):
+  def mix(
+    rng: jax.Array,
+    logits_fn: types.LogitsFn,
+    batch: types.Batch,
+    generator_params: types.Params,
+  ) -> jax.Array:
     del logits_fn
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
     z_perp = mixing.random_fine(
@@ -63,7 +68,12 @@ def advmix(
   attack = config.attack
   attacks.attack_options(attack)  # Raises on bad options before training.
 
-  def mix(rng, logits_fn, batch, generator_params):
+  def mix(
+    rng: jax.Array,
+    logits_fn: types.LogitsFn,
+    batch: types.Batch,
+    generator_params: types.Params,
+  ) -> jax.Array:
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
     result, kept_clean = attacks.algorithm2(
       rng, logits_fn, batch, generator, generator_params, attack=attack
@@ -92,7 +102,12 @@ def _mixed(
     )
   kept = round(fraction * size)
 
-  def examples_fn(rng, logits_fn, batch, generator_params):
+  def examples_fn(
+    rng: jax.Array,
+    logits_fn: types.LogitsFn,
+    batch: types.Batch,
+    generator_params: types.Params,
+  ) -> types.Examples:
     clean = clean_examples(batch, num_classes)
     if kept == size:
       return clean

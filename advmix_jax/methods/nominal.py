@@ -23,7 +23,12 @@ def nominal(
   """Empirical risk minimisation: the batch as it is."""
   del config, generator
 
-  def examples_fn(rng, logits_fn, batch, generator_params):
+  def examples_fn(
+    rng: jax.Array,
+    logits_fn: types.LogitsFn,
+    batch: types.Batch,
+    generator_params: types.Params,
+  ) -> types.Examples:
     del rng, logits_fn, generator_params
     return clean_examples(batch, num_classes)
 
