@@ -61,7 +61,8 @@ def run(
     step_fn: (step, state) -> (state, record).
     plan: Length, and periods of logging and saving.
     after_fn: Called as after_fn(steps done, state) after each step, for example
-      to write pictures.
+      to write pictures. It comes before the step's checkpoint, so that a kill
+      between the two repeats it and does not lose it.
 
   Returns:
     The final state, which has been saved.
@@ -91,10 +92,10 @@ def run(
         write(done, _named(plan, means, before + time.monotonic()))
         _show(bar, plan, len(pending), means)
         pending = []
-      if save_now:
-        checkpoints.save(manager, done, state)
       if after_fn is not None:
         after_fn(done, state)
+      if save_now:
+        checkpoints.save(manager, done, state)
       if stop_now:
         preemption.stop()
   return state

@@ -132,6 +132,21 @@ def test_after_fn_sees_every_state_once(tmp_path):
   assert seen == {n: sum(range(n)) for n in range(1, 8)}
 
 
+def test_a_kill_in_after_fn_does_not_lose_what_it_would_have_written(tmp_path):
+  class Killed(Exception):
+    """As if the process died before the picture of the last step."""
+
+  def kill(done, state):
+    if done == 7:
+      raise Killed
+
+  with pytest.raises(Killed):
+    _run(tmp_path, after_fn=kill)
+  seen = []
+  assert _run(tmp_path, after_fn=lambda done, state: seen.append(done)) == 21
+  assert seen == [7]  # The run resumes from the checkpoint of step 6.
+
+
 def test_seconds_add_up_over_processes(tmp_path):
   assert loop.seconds_so_far(tmp_path, 'sum') == 0
   _run(tmp_path, _plan(steps=3))
