@@ -14,11 +14,15 @@ import tempfile
 import hypothesis
 import jax
 import pytest
+from helpers import compiling
 
 from advmix_jax.runtime import cpu
 
 _CACHE = 'JAX_COMPILATION_CACHE_DIR'
 
+_FLAGS = os.environ.get('XLA_FLAGS', '')
+if 'xla_backend_optimization_level' not in _FLAGS:
+  os.environ['XLA_FLAGS'] = f'{_FLAGS} {compiling.FAST}'.lstrip()
 cpu.configure()
 
 hypothesis.settings.register_profile(

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from helpers import paths
+from helpers import compiling, paths
 
 
 def start(*arguments, cwd=paths.ROOT, **env):
@@ -22,7 +22,9 @@ def start(*arguments, cwd=paths.ROOT, **env):
     **env: variables beside those of this process.
   """
   path = [str(paths.ROOT), os.environ.get('PYTHONPATH', '')]
-  env = {'PYTHONPATH': os.pathsep.join(filter(None, path))} | env
+  flags = os.environ.get('XLA_FLAGS', '').replace(compiling.FAST, '')
+  joined = os.pathsep.join(filter(None, path))
+  env = {'PYTHONPATH': joined, 'XLA_FLAGS': flags} | env
   return subprocess.Popen(
     [sys.executable, *map(str, arguments)],
     cwd=cwd,
