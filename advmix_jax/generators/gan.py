@@ -13,7 +13,7 @@ first, and then G learns from the new D on the same fakes. The training loop is
 in gan_training.py.
 
 Contents: GanState, default_config, level_at, optimizer, init,
-reset_optimizers, mix_styles, mix_loss, r1_penalty, make_step.
+reset_optimizers, mix_styles, r1_penalty, make_step.
 """
 
 import functools
@@ -51,8 +51,7 @@ def default_config() -> ml_collections.ConfigDict:
     r1_interval: weight and period of R1 (1 = every step, official). ema_kimg:
     half-life of the averaged generator. style_mixing: probability that an image
     mixes two latents (official 0.9; 0 here, because mixes are unlike the data
-    if each class has one style). mix_consistency: weight of `mix_loss`, from
-    mix_start_kimg on (0 = plain StyleGAN). dlatent_beta: decay of the mean w.
+    if each class has one style). dlatent_beta: decay of the mean w.
     start_resolution: where growing starts (0 = full size at once). phase_kimg:
     length of each fade and of each stable phase. noise: fresh noise while
     training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
@@ -71,8 +70,6 @@ def default_config() -> ml_collections.ConfigDict:
       'r1_interval': 8,
       'ema_kimg': 10.0,
       'style_mixing': 0.0,
-      'mix_consistency': 0.0,
-      'mix_start_kimg': 0.0,
       'dlatent_beta': 0.995,
       'start_resolution': 0,
       'phase_kimg': 60.0,
@@ -164,39 +161,6 @@ def mix_styles(
   return jnp.where(keep[:, :, None], w, other)
 
 
-def mix_loss(
-  images: jax.Array,
-  mixed: jax.Array,
-  donors: jax.Array,
-  size: int | None = None,
-) -> jax.Array:
-  """Error of mixes, which should have image's shape and donor's colour.
-
-  For images of one colour, x = g(x) c(x), where g is the largest channel and c
-  the least-squares colour. The loss is the mean over the batch of
-  |mixed - g(image) c(donor)|^2; the targets have no gradient. If the training
-  data pair each class with one colour, no real image teaches this, and a plain
-  StyleGAN leaks part of the colour into its coarse latents.
-
-  Args:
-    images: [B, H, W, C] from (w_∥, w_⊥).
-    mixed: [B, H, W, C] from (w_∥, donor's w_⊥).
-    donors: [B, H, W, C] from the donor's latents.
-    size: examples on all devices, without padding rows; None: B.
-  """
-  images, donors = jax.lax.stop_gradient(
-    (jnp.clip(images, 0, 1), jnp.clip(donors, 0, 1))
-  )
-  ink = donors.max(-1, keepdims=True)
-  color = (donors * ink).sum((1, 2), keepdims=True) / jnp.maximum(
-    jnp.square(ink).sum((1, 2), keepdims=True), 1.0
-  )
-  target = images.max(-1, keepdims=True) * color
-  return parallel.mean(
-    jnp.square(mixed - target).sum((1, 2, 3)), size or len(images)
-  )
-
-
 def r1_penalty(
   score_fn: Callable[[jax.Array], jax.Array],
   images: jax.Array,
@@ -217,18 +181,17 @@ def r1_penalty(
 
 
 def _fakes_fn(network_config, config):
-  """Returns fakes(params, rng, rows, blend, level, with_mix).
+  """Returns fakes(params, rng, rows, blend, level) -> images, (mean w, labels).
 
-  `rows` is the number of fakes on this device. The differentiable outputs are
-  (images, mix loss); the auxiliary ones are the mean w and the labels (None
-  without classes).
+  `rows` is the number of fakes on this device. The labels are None without
+  classes.
   """
   generator = stylegan.make_generator(network_config)
   if config.clip:
     generator = stylegan.clipped(generator, towards=True)
   size = config.batch_size
 
-  def fakes(params, rng, rows, blend, level, with_mix):
+  def fakes(params, rng, rows, blend, level):
     z_rng, other_rng, mix_rng, noise_rng = jax.random.split(rng, 4)
 
     def draw(rng):
@@ -243,14 +206,7 @@ def _fakes_fn(network_config, config):
       w = mix_styles(mix_rng, w, other, config.style_mixing)
     noise_rng = noise_rng if config.noise else None
     image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
-    if not with_mix:
-      return (image, jnp.zeros(())), auxiliary
-    mixed, _ = mixing.split_latents(w, generator.split)
-    _, fine = mixing.split_latents(parallel.roll(w, size), generator.split)
-    mixed = mixing.merge_latents(mixed, fine)
-    mixed = generator.synthesize(params, mixed, noise_rng)
-    donors = parallel.roll(image, size)
-    return (image, mix_loss(image, mixed, donors, size)), auxiliary
+    return image, auxiliary
 
   return fakes
 
@@ -299,7 +255,7 @@ def make_step(
 ) -> Callable[..., tuple[GanState, dict[str, jax.Array]]]:
   """Returns the compiled update of both players, on all devices.
 
-  step(state, batch, rng, blend, level=, with_r1=, with_mix=) -> state, metrics
+  step(state, batch, rng, blend, level=, with_r1=) -> state, metrics
 
   The images of `batch` are real, in [0, 1]; at level > 0 the caller averages
   them down and enlarges them again, so that both players see the same detail.
@@ -325,9 +281,9 @@ def make_step(
       donate=(0,),
     )
 
-  def run(state, batch, rng, blend, *, level, with_r1, with_mix):
-    static = {'level': level, 'with_r1': with_r1, 'with_mix': with_mix}
-    return compiled(**static)(state, batch, rng, blend)
+  def run(state, batch, rng, blend, *, level, with_r1):
+    run_step = compiled(level=level, with_r1=with_r1)
+    return run_step(state, batch, rng, blend)
 
   return run
 
@@ -342,12 +298,12 @@ def _step_fn(network_config, config):
   start = config.start_resolution or network_config.resolution
   growing = start < network_config.resolution
 
-  def step(state, batch, rng, blend, *, level, with_r1, with_mix):
+  def step(state, batch, rng, blend, *, level, with_r1):
     # With a plain 0.0, the coarser image layers are not computed.
     blend = blend if growing and level < len(network_config.fmaps) - 1 else 0.0
     factor = _decay(config, state.step)
-    (fake, mix), vjp, (mean, labels) = jax.vjp(
-      lambda p: fakes(p, rng, len(batch.image), blend, level, with_mix),
+    fake, vjp, (mean, labels) = jax.vjp(
+      lambda p: fakes(p, rng, len(batch.image), blend, level),
       state.generator,
       has_aux=True,
     )
@@ -364,13 +320,13 @@ def _step_fn(network_config, config):
       return parallel.mean(jax.nn.softplus(-scores), size)
 
     g_loss, pull = jax.value_and_grad(generator_loss)(fake)
-    (grads,) = vjp((pull, jnp.asarray(config.mix_consistency, jnp.float32)))
-    grads, g_loss, mix, mean = parallel.total((grads, g_loss, mix, mean))
+    (grads,) = vjp(pull)
+    grads, g_loss, mean = parallel.total((grads, g_loss, mean))
     updates, g_opt = adam.update(grads, state.generator_opt)
     g_params = _apply(updates, state.generator, factor)
     average = _average(state.average, g_params, mean, ema, config)
     state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
-    return state, metrics | {'generator_loss': g_loss, 'mix_loss': mix}
+    return state, metrics | {'generator_loss': g_loss}
 
   return step
 

@@ -49,9 +49,9 @@ def train(
 
 
 def _train(config, workdir):
-  files.write_json(workdir / 'config.json', config.to_dict())
   data = datasets.load(config.data, 'train')
-  _check_classes(config.network, data.label)
+  config = _with_frequencies(config, data.label)
+  files.write_json(workdir / 'config.json', config.to_dict())
   # Per shape, Threefry compiles in a second, rbg in a tenth of a second.
   rng = jax.random.key(config.seed, impl='rbg')
   started = time.monotonic()
@@ -71,13 +71,24 @@ def _train(config, workdir):
   }
 
 
-def _check_classes(network, labels):
-  """Raises ValueError for a conditional network with too few classes."""
-  if network.label_size and labels.max() >= network.label_size:
+def _with_frequencies(config, labels):
+  """Adds the shares of the classes among the training images to the network.
+
+  Raises:
+    ValueError: a conditional network with too few classes.
+  """
+  classes = config.network.label_size
+  if not classes:
+    return config
+  if labels.max() >= classes:
     raise ValueError(
-      f'network.label_size is {network.label_size}, expected 0 (no classes) '
-      f'or at least {labels.max() + 1}, the classes of the images'
+      f'network.label_size is {classes}, expected 0 (no classes) or at least '
+      f'{labels.max() + 1}, the classes of the images'
     )
+  config = config.copy_and_resolve_references()
+  counts = np.bincount(labels, minlength=classes)
+  config.network.label_frequencies = tuple((counts / len(labels)).tolist())
+  return config
 
 
 def _steps(config, kimg):
@@ -117,7 +128,6 @@ def _step_fn(config, data):
       jnp.float32(blend),
       level=level,
       with_r1=step % config.gan.r1_interval == 0,
-      with_mix=_mixes(config.gan, level, step),
     )
 
   return step_fn
@@ -133,12 +143,6 @@ def _batch(config, data, step):
 def _level(config, step):
   kimg = step * config.gan.batch_size / 1000
   return gan.level_at(config.gan, config.network.resolution, kimg)
-
-
-def _mixes(config, level, step) -> bool:
-  """Whether this step has the mixing loss, which needs the finest level."""
-  started = step * config.batch_size >= 1000 * config.mix_start_kimg
-  return bool(config.mix_consistency) and level == 0 and started
 
 
 def _at_level(images, level, blend):

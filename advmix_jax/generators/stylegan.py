@@ -52,6 +52,10 @@ def default_config() -> ml_collections.ConfigDict:
     network. mapping_lrmul: learning-rate multiplier of the mapping.
     label_size: classes of a conditional network, 0 = none. split: S, the number
     of coarse layers. mbstd_group_size: the discriminator's stddev groups.
+    split_fmaps: channels of layer S, the first one with a fine style, 0 = as
+    fmaps says. Few of them (1) make a narrow gate: all that the coarse latents
+    tell the fine layers passes through so many normalised maps.
+    label_frequencies: shares of the classes among the samples, () = all equal.
     lod: how often the resolution is halved by default; above 0, maybe between
     integers, in a converted network that was still growing.
   """
@@ -67,7 +71,9 @@ def default_config() -> ml_collections.ConfigDict:
       'mapping_layers': 4,
       'mapping_lrmul': 0.01,
       'label_size': 0,
+      'label_frequencies': (),
       'split': 6,
+      'split_fmaps': 0,
       'mbstd_group_size': 4,
       'lod': 0.0,
     }
@@ -99,6 +105,19 @@ def _check(config):
     )
   if not 0 <= config.lod <= blocks - 1:
     raise ValueError(f'lod must be in 0..{blocks - 1}, got {config.lod}')
+  if config.split_fmaps < 0:
+    raise ValueError(f'split_fmaps must be >= 0, got {config.split_fmaps}')
+  _check_frequencies(config.label_frequencies, config.label_size)
+
+
+def _check_frequencies(shares, classes):
+  if not shares:
+    return
+  if len(shares) != classes or min(shares) < 0 or abs(sum(shares) - 1) > 1e-3:
+    raise ValueError(
+      f'label_frequencies must be {classes} shares >= 0 that sum to 1, or (), '
+      f'got {tuple(shares)}'
+    )
 
 
 def _level(config, level, blend):
@@ -209,8 +228,10 @@ def split_z(
 ) -> tuple[jax.Array, jax.Array | None]:
   """Splits the normal draws for a conditional network into its z and a class.
 
-  The class is the argmax of the last `label_size` columns. As these are drawn
-  from N(0, 1), all classes have the same probability.
+  The class is the argmax of the last `label_size` columns, drawn from N(0, 1);
+  so all classes have the same probability. With `label_frequencies`, the
+  columns become Gumbel noise first, to which the logarithms of the frequencies
+  are added: the argmax then has these frequencies (Gumbel-max).
 
   Args:
     config: as `default_config` returns.
@@ -230,7 +251,16 @@ def split_z(
     )
   if not classes:
     return z, None
-  return z[:, :size], jax.nn.one_hot(z[:, size:].argmax(-1), classes)
+  scores = z[:, size:]
+  if config.label_frequencies:
+    scores = _gumbel(scores) + jnp.log(jnp.asarray(config.label_frequencies))
+  return z[:, :size], jax.nn.one_hot(scores.argmax(-1), classes)
+
+
+def _gumbel(normal):
+  """Maps draws from N(0, 1) to draws from the Gumbel distribution."""
+  uniform = jax.scipy.stats.norm.cdf(normal)
+  return -jnp.log(-jnp.log(jnp.clip(uniform, 1e-7, 1 - 1e-7)))
 
 
 def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:

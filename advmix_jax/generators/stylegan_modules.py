@@ -150,6 +150,12 @@ class StyleLayer(hk.Module):
     return strength * fresh
 
 
+def _channels(config, index):
+  """Channels of style layer `index`; see split_fmaps of the config."""
+  narrow = config.split_fmaps and index == config.split
+  return config.split_fmaps if narrow else config.fmaps[index // 2]
+
+
 class Synthesis(hk.Module):
   """Style layers and image layers; the first S layers can run on their own."""
 
@@ -159,7 +165,7 @@ class Synthesis(hk.Module):
     super().__init__(name=name)
     self._config = config
     self._layers = [
-      StyleLayer(i, config.fmaps[i // 2], layer_name(i))
+      StyleLayer(i, _channels(config, i), layer_name(i))
       for i in range(num_layers(config))
     ]
 

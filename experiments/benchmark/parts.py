@@ -209,7 +209,7 @@ def _gan(options):
   state = gan.init(jax.random.key(7, impl='rbg'), _network(), config)
   batch = types.Batch(_images(options), jnp.zeros(options.batch, int))
   args = batch, jax.random.key(8), jnp.float32(0)
-  static = {'level': 0, 'with_r1': True, 'with_mix': False}
+  static = {'level': 0, 'with_r1': True}
   program = functools.partial(step, **static)
   cost = (
     _flops(program, state, *args),

@@ -61,19 +61,10 @@ def test_mixing_takes_a_tail_of_the_layers_with_its_probability(probability):
     assert set(np.asarray(mixed.sum(1)).astype(int)) == set(range(1, 8))
 
 
-def test_a_recoloured_digit_has_no_mix_loss_and_a_wrong_colour_has():
-  ink = load_digits('embedded', 'train', limit=4).image[..., None] / 255
-  color = colored_mnist.COLOR_MEANS[:4, None, None]
-  images, donors = ink * color, np.roll(ink * color, 1, 0)
-  right = ink * np.roll(color, 1, 0)
-  assert float(gan.mix_loss(images, right, donors)) < 1e-8
-  assert float(gan.mix_loss(images, 0.5 * right, donors)) > 1
-
-
 def test_growing_a_level_leaves_finer_layers_alone():
   config = tiny_gan.config(1.0)
   config.network.update(resolution=16, fmaps=(8, 8, 4), split=4)
-  config.gan.update(start_resolution=8, mix_consistency=0.0)
+  config.gan.update(start_resolution=8)
   state = tiny_gan.state(config)
   before = jax.tree.map(np.asarray, state.generator)
   step = gan.make_step(config.network, config.gan)
@@ -85,7 +76,6 @@ def test_growing_a_level_leaves_finer_layers_alone():
     jnp.float32(0.0),
     level=1,
     with_r1=False,
-    with_mix=False,
   )
   for module, arrays in state.generator.items():
     fine = 'b16' in module or module.endswith('lod0')
@@ -115,7 +105,7 @@ def test_labels_of_real_images_count_where_the_network_has_classes(classes):
   def scores(labels):
     state = tiny_gan.state(config)
     batch = types.Batch(images, jnp.asarray(labels))
-    static = {'level': 0, 'with_r1': False, 'with_mix': False}
+    static = {'level': 0, 'with_r1': False}
     _, record = step(state, batch, rng, jnp.float32(0), **static)
     return float(record['real_score']), float(record['fake_score'])
 

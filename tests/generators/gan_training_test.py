@@ -107,8 +107,7 @@ def test_a_resumed_run_shows_the_images_that_are_left(run):
 
 
 def test_a_step_has_the_level_and_the_losses_that_the_options_ask_for(run):
-  options = {'phase_kimg': 0.02, 'r1_interval': 3, 'mix_start_kimg': 0.11}
-  config = _growing(0.128, **options)
+  config = _growing(0.128, phase_kimg=0.02, r1_interval=3)
   steps = run(config)
   assert len(steps.options) == 16
   levels = [gan.level_at(config.gan, 32, 0.008 * i) for i in range(16)]
@@ -119,7 +118,6 @@ def test_a_step_has_the_level_and_the_losses_that_the_options_ask_for(run):
       'level': level,
       'blend': pytest.approx(blend),
       'with_r1': i % 3 == 0,
-      'with_mix': level == 0 and i >= 14,  # From 0.11 thousand images on.
     }
     # Adam's moments are new at a new level.
     if i:

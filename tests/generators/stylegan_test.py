@@ -74,6 +74,26 @@ def test_without_labels_z_draws_the_class():
   np.testing.assert_allclose(labels.mean(0), 1 / 3, atol=0.026)
 
 
+def test_classes_are_drawn_with_their_frequencies():
+  shares = (0.7, 0.1, 0.2)
+  config = _small(label_size=3, label_frequencies=shares)
+  z = jax.random.normal(jax.random.key(5), (3000, 67))
+  labels = stylegan.split_z(config, z)[1]
+  # Three standard deviations of the share 0.7 of 3,000 draws: 0.025.
+  np.testing.assert_allclose(labels.mean(0), shares, atol=0.026)
+
+
+def test_a_narrow_gate_lets_one_normalised_map_through():
+  config = _small(split_fmaps=1)
+  generator = stylegan.make_generator(config)
+  params = random_params.draw(generator)
+  w = jax.random.normal(jax.random.key(1), (2, generator.num_layers, 8))
+  gate = generator.coarse(params, w[:, : generator.split])
+  assert gate.shape[-1] == 1
+  np.testing.assert_allclose(gate.mean((1, 2)), 0, atol=1e-5)
+  np.testing.assert_allclose(gate.std((1, 2)), 1, atol=1e-4)
+
+
 def test_a_descent_brings_saturated_pixels_back_and_pushes_none_further():
   config = _small(resolution=8, fmaps=(8, 4), split=2)
   raw = stylegan.make_generator(config)
@@ -119,6 +139,11 @@ def test_labels_choose_the_score_and_change_the_latents():
     ({'resolution': 24}, 'power of two >= 4, got 24'),
     ({'fmaps': (8, 8)}, 'fmaps must list 4 widths'),
     ({'split': 8}, 'split must be in 1..7, got 8'),
+    ({'split_fmaps': -1}, 'split_fmaps must be >= 0, got -1'),
+    (
+      {'label_size': 2, 'label_frequencies': (0.5, 0.6)},
+      r'must be 2 shares >= 0 that sum to 1, or \(\), got \(0.5, 0.6\)',
+    ),
   ],
 )
 def test_an_impossible_architecture_is_refused(fields, message):

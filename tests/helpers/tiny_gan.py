@@ -22,7 +22,7 @@ def config(kimg, **fields):
     fmaps=(8, 8, 4, 4), latent_size=8, dlatent_size=8, mapping_fmaps=8
   )
   small.gan = gan.default_config()
-  small.gan.update(batch_size=8, kimg=kimg, r1_interval=1, mix_consistency=0.1)
+  small.gan.update(batch_size=8, kimg=kimg, r1_interval=1)
   small.gan.update(fields)
   small.parallel = 'pmap'
   small.log_kimg = small.sample_kimg = small.checkpoint_kimg = 0.016

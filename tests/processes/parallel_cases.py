@@ -81,7 +81,7 @@ def test_two_steps_of_a_classifier(method, clean, size, use):
 
 @pytest.mark.parametrize('size', [16, 12])
 def test_two_steps_of_a_gan(size, use):
-  """R1, style mixing, mixing loss, clip, classes, noise, stddev groups.
+  """R1, style mixing, clip, classes, noise, stddev groups.
 
   Of a batch of 16, and of 12, which 8 devices have to fill up.
   """
@@ -90,7 +90,7 @@ def test_two_steps_of_a_gan(size, use):
   config.gan.update(batch_size=size, style_mixing=0.5, clip=True)
   images = jax.random.uniform(jax.random.key(1), (size, 8, 8, 3))
   batch = types.Batch(images, jnp.arange(size) % 3)
-  static = {'level': 0, 'with_r1': True, 'with_mix': True}
+  static = {'level': 0, 'with_r1': True}
   results = {}
   for n, kind in [(1, 'pmap'), (8, 'pmap'), (8, 'sharding')]:
     use(n)
