@@ -9,12 +9,12 @@ In it the colour is the label, so no real image shows a digit in another's
 colour. The generator learns to mix them all the same, from these images and
 their labels alone:
 
-- The first fine layer has one map (`split_fmaps`), and its instance norm removes
-  what the coarse latents could say about colour.
-- The layers after it have no instance norm (`fine_norm`), so that thin and broad
-  strokes can have one brightness.
-- It is conditional on the class, and style mixing is within a class: fine latents
-  have to suit all shapes of their class.
+- The first fine layer has one map (`split_fmaps`), and its instance norm
+  removes what the coarse latents could say about colour.
+- The layers after it have no instance norm (`fine_norm`), so that thin and
+  broad strokes can have one brightness.
+- It is conditional on the class, and style mixing is within a class: fine
+  latents have to suit all shapes of their class.
 
 There is no progressive growing (32x32 is small). docs/generator.md has every
 try.
