@@ -4,9 +4,9 @@
   record = digit_generators.measure(generator, params, training['data'])
 
 The judge is the shipped colour-blind one, a style is the mean colour of the
-ink. Real digits are training digits, never test digits: those that the generator
-was not trained on, or, where there are too few of them, those that it was
-trained on.
+ink. Real digits are training digits, never test digits: those that the
+generator was not trained on, or, where there are too few of them, all digits
+of the source, also those that it was trained on.
 
 Contents: load, style_of, real_images, measure.
 """
@@ -134,7 +134,8 @@ def measure(
     The values of `disentanglement.measure`. train: labels and styles, the
     shares in the training set. largest_deviation: of the samples' shares from
     these. quality: {'generated', 'floor'}, both as `quality.measure` returns
-    them; held_out, whether the real digits are new to the generator.
+    them, with the share of digits of which the judge is confident; held_out,
+    whether the real digits are new to the generator.
   """
   trained_on = datasets.default_config()
   trained_on.update(data)
@@ -169,9 +170,13 @@ def _against_training(record, wanted):
 def _quality(judge, drawn, real):
   """Generated against real images, and two halves of the real ones."""
   half = len(real) // 2
-  features = judges.features(judge, real)
-  ours = judges.features(judge, drawn[:half])
+  reference = judges.features(judge, real[:half])
+
+  def against_reference(images):
+    found = quality.measure(reference, judges.features(judge, images))
+    return found | {'confident': disentanglement.confident(judge, images)}
+
   return {
-    'generated': quality.measure(features[:half], ours),
-    'floor': quality.measure(features[:half], features[half : 2 * half]),
+    'generated': against_reference(drawn[:half]),
+    'floor': against_reference(real[half : 2 * half]),
   }

@@ -13,7 +13,7 @@ set, each as often as it does:
   wanted = disentanglement.shares(judge, style, train.image)
   disentanglement.largest_deviation(record['styles'], wanted['styles'])
 
-Contents: Style, measure, shares, largest_deviation, draw.
+Contents: Style, measure, shares, confident, largest_deviation, draw.
 """
 
 from __future__ import annotations
@@ -115,6 +115,21 @@ def shares(
   """
   names, _ = judges.name(judge, images)
   return _shares(names, judges.num_classes(judge), style, images)
+
+
+def confident(
+  judge: judges.Judge, images: np.ndarray
+) -> tuple[float | None, list[float]]:
+  """Share of images that the judge names with a probability above 0.9.
+
+  Args:
+    judge: The judge.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+
+  Returns:
+    (share, [low, high]) with Wilson's 95% interval.
+  """
+  return _share(judges.name(judge, images)[1] > _CONFIDENT)
 
 
 def largest_deviation(
