@@ -52,7 +52,7 @@ def provenance(training: dict[str, Any]) -> dict[str, Any]:
   """What the record is of, and the command that made it."""
   path = pathlib.Path(GENERATOR.value)
   return {
-    'generator': path.name,
+    'generator': f'{path.parent.name}/{path.name}',
     'generator_sha256': files.file_hash(path) if path.is_file() else None,
     'training': training,
     'config': run_folder.digest(training),

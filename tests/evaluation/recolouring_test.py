@@ -95,9 +95,9 @@ def test_the_grid_only_adds_failures():
 def test_the_listing_names_each_accuracy_with_its_interval():
   record = recolouring.summarise(np.ones((4, 2), bool), np.zeros((4, 3), bool))
   assert recolouring.listing(record).splitlines() == [
-    'One of 2 mean colours         100.0 [51.0, 100.0]',
-    'All 2 mean colours            100.0 [51.0, 100.0]',
-    'All of 5 colours              0.0 [0.0, 49.0]',
+    'One of 2 mean colours       100.0 [51.0, 100.0]',
+    'All 2 mean colours          100.0 [51.0, 100.0]',
+    'All of 5 colours            0.0 [0.0, 49.0]',
   ]
 
 
