@@ -90,24 +90,16 @@ def make_generator(
   def mapping(params: Params, z: jax.Array) -> jax.Array:
     bank = params['ideal']
     digit = bank['digits'][_index(z[:, 0], len(bank['digits']))]
-    if free:
-      color = norm.cdf(z[:, 2:])
-    else:
-      means = bank['colors']
-      shares = color_shares or [1 / len(means)] * len(means)
-      color = means[_choose(z[:, 1], shares)] + sigma * z[:, 2:]
+    color = norm.cdf(z[:, 2:])
+    if not free:
+      choice = _choose(z[:, 1], color_shares, len(bank['colors']))
+      color = bank['colors'][choice] + sigma * z[:, 2:]
     return jnp.concatenate([digit, legible(color)[:, None]], axis=1)
-
-  def synthesize(
-    params: Params, w: jax.Array, rng: jax.Array | None = None
-  ) -> jax.Array:
-    del rng  # There is no noise.
-    return _fine(params, _coarse(params, w[:, :_SPLIT]), w[:, _SPLIT:])
 
   return Generator(
     init=init,
     map=mapping,
-    synthesize=synthesize,
+    synthesize=_synthesize,
     coarse=_coarse,
     fine=_fine,
     num_layers=_SPLIT + 1,
@@ -115,6 +107,12 @@ def make_generator(
     latent_size=2 + _COLOR,
     dlatent_size=_COLOR,
   )
+
+
+def _synthesize(params, w, rng=None):
+  """Latents [B, 343, 3] -> image [B, 32, 32, 3]."""
+  del rng  # There is no noise.
+  return _fine(params, _coarse(params, w[:, :_SPLIT]), w[:, _SPLIT:])
 
 
 def _coarse(params, z_par):
@@ -232,8 +230,10 @@ def _check_shares(shares, num_colors):
     )
 
 
-def _choose(z, shares):
-  """Turns z ~ N(0, 1) into an index with these probabilities."""
+def _choose(z, shares, size):
+  """Turns z ~ N(0, 1) into an index below `size` with these probabilities."""
+  if not shares:
+    return _index(z, size)
   edges = jnp.cumsum(jnp.asarray(shares, jnp.float32))[:-1]
   return jnp.searchsorted(edges, norm.cdf(z), side='right')
 
