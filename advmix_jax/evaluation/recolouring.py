@@ -19,6 +19,9 @@ classifier trained on exact recolourings, RandMix with the ideal generator:
   python experiments/train.py --config=configs/colored_mnist.py:ideal \
     --config.method=randmix --config.generator.colors=colored_mnist
 
+That is the ceiling of all_means. It has not seen the colours between the means:
+the ceiling of all_grid is the same with generator.colors=legible, the default.
+
 Contents: measure, summarise, for_run, listing.
 """
 
