@@ -6,7 +6,9 @@
 
 Prints clean accuracy, reconstruction, one random mix, the worst of N random
 mixes at the attack's compute, and Algorithm 2, each with its Wilson 95%
-interval, then the gates. Options not given are those of the run. Writes
+interval, then the gates; for coloured digits also the accuracy on the same
+digits in other colours (evaluation/recolouring.py).
+Options not given are those of the run. Writes
 results.json, per_example.csv, pictures.npz and report.html to
 RUN/evaluations/<options>; the run's own files stay as they are.
 """
@@ -17,6 +19,7 @@ from absl import flags
 
 try:
   from advmix_jax import classifiers
+  from advmix_jax.evaluation import recolouring
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
   from advmix_jax.runtime import cli, files, run_folder
@@ -64,7 +67,7 @@ def main(argv: list[str]) -> None:
   config, name = _config()
   workdir = pathlib.Path(WORKDIR.value)
   output = workdir / 'evaluations' / name
-  params = classifiers.load(workdir / 'classifier.npz')[1]
+  classifier, params = classifiers.load(workdir / 'classifier.npz')
   arguments = {
     'num_examples': config.eval.num_examples,
     'attack': config.eval.attack,
@@ -76,9 +79,11 @@ def main(argv: list[str]) -> None:
     results['accuracy_by_eps'] = evaluation.eps_sweep(
       config, workdir, params, **arguments
     )
+  results['recolouring'] = recolouring.for_run(config, classifier.apply, params)
   record = {'method': config.method, 'seed': config.seed} | results
   files.write_json(output / 'results.json', record)
   print(pages.listing(record))
+  print(recolouring.listing(record['recolouring']))
   print(f'{output}/report.html')
 
 

@@ -24,7 +24,8 @@ Colours are a pure function of (seed, split, position): no global state, and
 neither `limit` nor sigma changes the mean that a digit draws.
 
 Contents: COLOR_MEANS, RGB_MEANS; make, make_skewed, make_rgb, skewed_table,
-draw_colors, paint, brightness, ink_color; default_config, load, describe.
+draw_colors, paint, brightness, ink_color; default_config, load, load_ink,
+mean_colors, describe.
 """
 
 from collections.abc import Sequence
@@ -57,7 +58,8 @@ COLOR_MEANS = np.array(
 )
 RGB_MEANS = np.eye(3, dtype=np.float32)  # Red, green, blue.
 
-NAMES = ('colored_mnist', 'rgb_mnist')
+_MEANS = {'colored_mnist': COLOR_MEANS, 'rgb_mnist': RGB_MEANS}
+NAMES = tuple(_MEANS)
 
 _PAD = 2  # 28 + 2 * 2 = 32.
 
@@ -292,21 +294,41 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     ValueError: unknown name, source, split or variant, or a bad number.
     FileNotFoundError: the files of the source are not there.
   """
-  if config.name not in NAMES:
-    raise ValueError(
-      f'unknown data name {config.name!r}, expected {" or ".join(NAMES)}'
-    )
+  mean_colors(config.name)  # Raises on an unknown name.
   variant = config.variant if split == 'train' else 'unbiased'
   fraction = _fraction(config, variant)
-  limit = config.num_train if split == 'train' else config.num_test
-  digits = load_digits(
-    config.source, split, data_dir=config.data_dir, limit=limit
-  )
+  digits = load_ink(config, split)
   noise = {'sigma': config.sigma, 'seed': config.seed}
   if config.name == 'colored_mnist':
     return make_skewed(digits, fraction=fraction, **noise)
   other = (1 - fraction) / 2
   return make_rgb(digits, fractions=(fraction, other, other), **noise)
+
+
+def load_ink(config: ml_collections.ConfigDict, split: str) -> Digits:
+  """The grey digits that `load` paints, in the same order; raises as it does.
+
+  Args:
+    config: the fields of `default_config`.
+    split: 'train' or 'test'.
+  """
+  limit = config.num_train if split == 'train' else config.num_test
+  return load_digits(
+    config.source, split, data_dir=config.data_dir, limit=limit
+  )
+
+
+def mean_colors(name: str) -> np.ndarray:
+  """The mean colours [C, 3] in [0, 1] of a data set, one of NAMES.
+
+  Raises:
+    ValueError: unknown name.
+  """
+  if name not in _MEANS:
+    raise ValueError(
+      f'unknown data name {name!r}, expected {" or ".join(NAMES)}'
+    )
+  return _MEANS[name]
 
 
 def describe(config: ml_collections.ConfigDict) -> dict[str, object]:
