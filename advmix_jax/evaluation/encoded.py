@@ -1,0 +1,106 @@
+"""How well encoded images mix: do mixes keep the label and take the style?
+
+Real images i are encoded to latents, then mixed: dec(ẑ_∥ of i, z_⊥ of a donor).
+Donors are samples of the generator (what RandMix and AdvMix draw) or the other
+encoded images. As in `disentanglement`:
+
+  names label    a judge names the label of i in the mix
+  style follows  the style of the mix is within a tolerance of the donor's: of
+                 the decoded sample, or of the real image that was encoded
+
+Contents: measure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from advmix_jax import datasets, types
+from advmix_jax.evaluation import judge as judges
+from advmix_jax.evaluation.disentanglement import Style
+from advmix_jax.generators import mixing
+from advmix_jax.report import statistics
+
+
+def measure(
+  rng: jax.Array,
+  generator: types.Generator,
+  params: types.Params,
+  judge: judges.Judge,
+  style: Style,
+  *,
+  dataset: types.Dataset,
+  latents: np.ndarray,
+) -> dict[str, Any]:
+  """Measures one mix of every image with a sample, and one with another image.
+
+  Args:
+    rng: Key of the donors.
+    generator: Decodes the latents; images are clipped to [0, 1] here.
+    params: Its parameters.
+    judge: Names the class that an image shows.
+    style: Measures the style of an image.
+    dataset: N real images with labels, N >= 2.
+    latents: [N, L, D], the encoded images.
+
+  Returns:
+    num_images. squared_error: mean and median of the reconstructions' mean
+    squared errors. Shares with Wilson's 95% intervals, (share, [low, high]):
+    names_label of 'images' (the judge's ceiling), 'reconstructions',
+    'sample_mixes' and 'image_mixes', the last two also style_follows.
+
+  Raises:
+    ValueError: fewer than two images, or another number of latents.
+  """
+  count = len(dataset.image)
+  if count < 2 or len(latents) != count:
+    raise ValueError(
+      f'{len(latents)} latents of {count} images, expected as many and >= 2'
+    )
+  image, decode = (
+    datasets.to_float(dataset.image),
+    jax.jit(generator.synthesize),
+  )
+
+  def clipped(w):
+    return np.clip(decode(params, w), 0, 1)
+
+  def names(images):
+    return _share(judges.name(judge, images)[0] == dataset.label)
+
+  def mixed(fine, donors):
+    z_par, _ = mixing.split_latents(latents, generator.split)
+    images = clipped(mixing.merge_latents(z_par, fine))
+    distance = np.abs(style.measure_fn(images) - style.measure_fn(donors))
+    follows = _share(distance.max(-1) <= style.tolerance)
+    return {'style_follows': follows, 'names_label': names(images)}
+
+  sample_rng, order_rng = jax.random.split(rng)
+  samples = generator.map(params, mixing.random_z(generator, sample_rng, count))
+  # A cyclic shift of a random order: nobody is the own donor.
+  order = np.asarray(jax.random.permutation(order_rng, count))
+  donor = np.empty(count, int)
+  donor[order] = np.roll(order, 1)
+  found = clipped(latents)
+  errors = np.square(found - image).mean((1, 2, 3))
+  fine = mixing.split_latents(samples, generator.split)[1]
+  others = mixing.split_latents(latents[donor], generator.split)[1]
+  return {
+    'num_images': count,
+    'squared_error': {
+      'mean': float(errors.mean()),
+      'median': float(np.median(errors)),
+    },
+    'images': {'names_label': names(image)},
+    'reconstructions': {'names_label': names(found)},
+    'sample_mixes': mixed(fine, clipped(samples)),
+    'image_mixes': mixed(others, image[donor]),
+  }
+
+
+def _share(hits):
+  low, high = statistics.wilson_interval(int(hits.sum()), len(hits))
+  return float(hits.mean()), [low, high]
