@@ -50,13 +50,13 @@ def default_config() -> ml_collections.ConfigDict:
     falls linearly to zero over the last `decay_kimg` (0 = constant). r1_gamma,
     r1_interval: weight and period of R1 (1 = every step, official). ema_kimg:
     half-life of the averaged generator. style_mixing: probability that an image
-    mixes two latents (official 0.9; 0 here, because mixes are unlike the data
-    if each class has one style). dlatent_beta: decay of the mean w.
+    mixes two latents (official 0.9), in a conditional network those of one
+    class; without classes, mixes are unlike the data if each class has one
+    style. dlatent_beta: decay of the mean w.
     start_resolution: where growing starts (0 = full size at once). phase_kimg:
     length of each fade and of each stable phase. noise: fresh noise while
     training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
-    so that pixels may saturate: instance norm makes thin shapes brighter than
-    broad ones, and otherwise only the coarse latents could compensate.
+    so that pixels may saturate.
   """
   return ml_collections.ConfigDict(
     {

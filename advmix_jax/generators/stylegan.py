@@ -55,6 +55,9 @@ def default_config() -> ml_collections.ConfigDict:
     split_fmaps: channels of layer S, the first one with a fine style, 0 = as
     fmaps says. Few of them (1) make a narrow gate: all that the coarse latents
     tell the fine layers passes through so many normalised maps.
+    fine_norm: whether the layers after layer S have an instance norm. With it,
+    a thin shape is brighter than a broad one, unless the coarse latents
+    compensate; without it, these layers can limit the values of a map.
     label_frequencies: shares of the classes among the samples, () = all equal.
     lod: how often the resolution is halved by default; above 0, maybe between
     integers, in a converted network that was still growing.
@@ -74,6 +77,7 @@ def default_config() -> ml_collections.ConfigDict:
       'label_frequencies': (),
       'split': 6,
       'split_fmaps': 0,
+      'fine_norm': True,
       'mbstd_group_size': 4,
       'lod': 0.0,
     }

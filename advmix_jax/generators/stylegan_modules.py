@@ -97,9 +97,12 @@ class StyleLayer(hk.Module):
   blur (even layers) or a plain convolution (odd layers).
   """
 
-  def __init__(self, index: int, channels: int, name: str):
+  def __init__(
+    self, index: int, channels: int, name: str, *, norm: bool = True
+  ):
+    """Initialises layer `index`; without `norm`, AdaIN has the style alone."""
     super().__init__(name=name)
-    self._index, self._channels = index, channels
+    self._index, self._channels, self._norm = index, channels, norm
     self._size = 2 ** (index // 2 + 2)
 
   def __call__(
@@ -114,7 +117,8 @@ class StyleLayer(hk.Module):
     style = Dense(2 * self._channels, gain=1.0, name='style')
     if normalised:
       return norms.modulate(x, style(w))
-    return norms.adain(self._before_norm(x, len(w), rng), style(w))
+    x = self._before_norm(x, len(w), rng)
+    return (norms.adain if self._norm else norms.modulate)(x, style(w))
 
   def _before_norm(self, x, batch, rng):
     x = self._source(x, batch) + self._noise(batch, rng)
@@ -122,7 +126,8 @@ class StyleLayer(hk.Module):
 
   def normalised(self, x: jax.Array | None) -> jax.Array:
     """Runs the layer up to its instance norm, just before the style."""
-    return norms.instance_norm(self._before_norm(x, len(x), None))
+    x = self._before_norm(x, len(x), None)
+    return norms.instance_norm(x) if self._norm else x
 
   def _source(self, x, batch):
     c, s = self._channels, self._size
@@ -165,7 +170,12 @@ class Synthesis(hk.Module):
     super().__init__(name=name)
     self._config = config
     self._layers = [
-      StyleLayer(i, _channels(config, i), layer_name(i))
+      StyleLayer(
+        i,
+        _channels(config, i),
+        layer_name(i),
+        norm=config.fine_norm or i <= config.split,
+      )
       for i in range(num_layers(config))
     ]
 

@@ -7,11 +7,17 @@ digits; so does this, at sigma = 0 and with the embedded digits:
 
 In it the colour is the label, so no real image shows a digit in another's
 colour. The generator learns to mix them all the same, from these images and
-their labels alone: the first fine layer has one map (`split_fmaps`), and its
-instance norm removes what the coarse latents could say about colour. It is
-conditional on the class. There is no style mixing (mixes are off the data, and
-the discriminator would punish them) and no progressive growing (32x32 is
-small). docs/generator.md has every try.
+their labels alone:
+
+- The first fine layer has one map (`split_fmaps`), and its instance norm
+  removes what the coarse latents could say about colour.
+- The layers after it have no instance norm (`fine_norm`), so that thin and
+  broad strokes can have one brightness.
+- It is conditional on the class, and style mixing is within a class: fine
+  latents have to suit all shapes of their class.
+
+There is no progressive growing (32x32 is small). docs/generator.md has every
+try.
 """
 
 import ml_collections
@@ -29,11 +35,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.network = stylegan.default_config()
   config.network.label_size = NUM_CLASSES  # 0: not conditional.
   config.network.split_fmaps = 1
+  config.network.fine_norm = False
   config.gan = gan.default_config()
   config.gan.kimg = 300.0
   config.gan.decay_kimg = 100.0
   config.gan.r1_gamma = 0.2
   config.gan.clip = True
+  config.gan.style_mixing = 0.9
   config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_kimg = 2.0  # Metrics.
   config.sample_kimg = 10.0  # Style-mixing grids in WORKDIR/samples.

@@ -94,6 +94,20 @@ def test_a_narrow_gate_lets_one_normalised_map_through():
   np.testing.assert_allclose(gate.std((1, 2)), 1, atol=1e-4)
 
 
+@pytest.mark.parametrize('norm', [True, False])
+def test_without_fine_norm_a_pixel_depends_on_its_neighbours_alone(norm):
+  config = _small(split_fmaps=1, fine_norm=norm)
+  generator = stylegan.make_generator(config)
+  params = random_params.draw(generator)
+  w = jax.random.normal(jax.random.key(1), (1, generator.num_layers, 8))
+  s = generator.split
+  gate = generator.coarse(params, w[:, :s])
+  other = gate.at[:, 0, 0].add(5.0)
+  image, changed = (generator.fine(params, x, w[:, s:]) for x in (gate, other))
+  far = np.abs(changed - image)[:, 8:, 8:].max()
+  assert (far > 1e-3) == norm, far
+
+
 def test_a_descent_brings_saturated_pixels_back_and_pushes_none_further():
   config = _small(resolution=8, fmaps=(8, 4), split=2)
   raw = stylegan.make_generator(config)
