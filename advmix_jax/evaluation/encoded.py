@@ -39,23 +39,22 @@ def measure(
 
   Args:
     rng: Key of the donors.
-    generator: Decodes the latents; images are clipped to [0, 1] here.
-    params: Its parameters.
+    generator, params: The decoder; its images are clipped to [0, 1] here.
     judge: Names the class that an image shows.
     style: Measures the style of an image.
-    dataset: N real images with labels, N >= 2.
+    dataset: N >= 2 real images with labels.
     latents: [N, L, D], the encoded images.
 
   Returns:
-    num_images. squared_error: mean and median of the reconstructions' mean
-    squared errors. Shares with Wilson's 95% intervals, (share, [low, high]):
-    names_label of 'images' (the judge's ceiling), 'reconstructions',
-    'sample_mixes' and 'image_mixes', the last two also style_follows.
+    num_images. squared_error: mean and median over the reconstructions. Shares
+    with Wilson's 95% intervals, (share, [low, high]): names_label of 'images'
+    (the judge's ceiling), 'reconstructions', 'sample_mixes' and 'image_mixes';
+    style_follows of the last two.
 
   Raises:
     ValueError: fewer than two images, or another number of latents.
   """
-  count = len(dataset.image)
+  count, split = len(dataset.image), generator.split
   if count < 2 or len(latents) != count:
     raise ValueError(
       f'{len(latents)} latents of {count} images, expected as many and >= 2'
@@ -71,23 +70,17 @@ def measure(
   def names(images):
     return _share(judges.name(judge, images)[0] == dataset.label)
 
-  def mixed(fine, donors):
-    z_par, _ = mixing.split_latents(latents, generator.split)
-    images = clipped(mixing.merge_latents(z_par, fine))
+  def mixed(donor_latents, donors):
+    z_par, z_perp = latents[:, :split], donor_latents[:, split:]
+    images = clipped(mixing.merge_latents(z_par, z_perp))
     distance = np.abs(style.measure_fn(images) - style.measure_fn(donors))
     follows = _share(distance.max(-1) <= style.tolerance)
     return {'style_follows': follows, 'names_label': names(images)}
 
   sample_rng, order_rng = jax.random.split(rng)
   samples = generator.map(params, mixing.random_z(generator, sample_rng, count))
-  # A cyclic shift of a random order: nobody is the own donor.
-  order = np.asarray(jax.random.permutation(order_rng, count))
-  donor = np.empty(count, int)
-  donor[order] = np.roll(order, 1)
-  found = clipped(latents)
+  donor, found = _donors(order_rng, count), clipped(latents)
   errors = np.square(found - image).mean((1, 2, 3))
-  fine = mixing.split_latents(samples, generator.split)[1]
-  others = mixing.split_latents(latents[donor], generator.split)[1]
   return {
     'num_images': count,
     'squared_error': {
@@ -96,9 +89,17 @@ def measure(
     },
     'images': {'names_label': names(image)},
     'reconstructions': {'names_label': names(found)},
-    'sample_mixes': mixed(fine, clipped(samples)),
-    'image_mixes': mixed(others, image[donor]),
+    'sample_mixes': mixed(samples, clipped(samples)),
+    'image_mixes': mixed(latents[donor], image[donor]),
   }
+
+
+def _donors(rng, count):
+  """A random order [count] in which nobody is the own donor."""
+  order = np.asarray(jax.random.permutation(rng, count))
+  donor = np.empty(count, int)
+  donor[order] = np.roll(order, 1)
+  return donor
 
 
 def _share(hits):

@@ -69,7 +69,8 @@ def test_a_generator_that_ignores_fine_latents_follows_no_image():
 
   record = _measure(generator._replace(synthesize=deaf), latents)
   assert record['image_mixes']['style_follows'][0] == 0
-  assert record['reconstructions']['names_label'][0] < 0.5
+  # All in one grey, in which the digit is still the digit.
+  assert record['image_mixes']['names_label'][0] > 0.95
 
 
 def test_another_number_of_latents_is_refused():
