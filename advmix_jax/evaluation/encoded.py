@@ -73,25 +73,30 @@ def measure(
   def mixed(donor_latents, donors):
     z_par, z_perp = latents[:, :split], donor_latents[:, split:]
     images = clipped(mixing.merge_latents(z_par, z_perp))
-    distance = np.abs(style.measure_fn(images) - style.measure_fn(donors))
-    follows = _share(distance.max(-1) <= style.tolerance)
+    follows = _follows(style, images, donors)
     return {'style_follows': follows, 'names_label': names(images)}
 
   sample_rng, order_rng = jax.random.split(rng)
   samples = generator.map(params, mixing.random_z(generator, sample_rng, count))
   donor, found = _donors(order_rng, count), clipped(latents)
-  errors = np.square(found - image).mean((1, 2, 3))
   return {
     'num_images': count,
-    'squared_error': {
-      'mean': float(errors.mean()),
-      'median': float(np.median(errors)),
-    },
+    'squared_error': _errors(found, image),
     'images': {'names_label': names(image)},
     'reconstructions': {'names_label': names(found)},
     'sample_mixes': mixed(samples, clipped(samples)),
     'image_mixes': mixed(latents[donor], image[donor]),
   }
+
+
+def _follows(style, images, donors):
+  distance = np.abs(style.measure_fn(images) - style.measure_fn(donors))
+  return _share(distance.max(-1) <= style.tolerance)
+
+
+def _errors(found, images):
+  errors = np.square(found - images).mean((1, 2, 3))
+  return {'mean': float(errors.mean()), 'median': float(np.median(errors))}
 
 
 def _donors(rng, count):
