@@ -46,10 +46,9 @@ def measure(
     latents: [N, L, D], the encoded images.
 
   Returns:
-    num_images. squared_error: mean and median over the reconstructions. Shares
-    with Wilson's 95% intervals, (share, [low, high]): names_label of 'images'
-    (the judge's ceiling), 'reconstructions', 'sample_mixes' and 'image_mixes';
-    style_follows of the last two.
+    num_images; squared_error, mean and median; then shares with Wilson's 95%
+    intervals: names_label of the images (the judge's ceiling), reconstructions
+    and both kinds of mixes, style_follows of the mixes.
 
   Raises:
     ValueError: fewer than two images, or another number of latents.
@@ -70,20 +69,19 @@ def measure(
   def names(images):
     return _share(judges.name(judge, images)[0] == dataset.label)
 
-  def mixed(donor_latents, donors):
-    z_par, z_perp = latents[:, :split], donor_latents[:, split:]
-    images = clipped(mixing.merge_latents(z_par, z_perp))
-    follows = _follows(style, images, donors)
-    return {'style_follows': follows, 'names_label': names(images)}
+  def mixed(others, donors):
+    w = mixing.merge_latents(latents[:, :split], others[:, split:])
+    follows = _follows(style, clipped(w), donors)
+    return {'style_follows': follows, 'names_label': names(clipped(w))}
 
   sample_rng, order_rng = jax.random.split(rng)
   samples = generator.map(params, mixing.random_z(generator, sample_rng, count))
-  donor, found = _donors(order_rng, count), clipped(latents)
+  donor = _donors(order_rng, count)
   return {
     'num_images': count,
-    'squared_error': _errors(found, image),
+    'squared_error': _errors(clipped(latents), image),
     'images': {'names_label': names(image)},
-    'reconstructions': {'names_label': names(found)},
+    'reconstructions': {'names_label': names(clipped(latents))},
     'sample_mixes': mixed(samples, clipped(samples)),
     'image_mixes': mixed(latents[donor], image[donor]),
   }
