@@ -5,6 +5,9 @@
 
   features_fn = perceptual.load('features.npz')
 
+`--half` stores 16-bit weights. `--attribution` is a text that is kept in the
+file's metadata: say there whose weights these are and under which licence.
+
 Needs neither torch nor TensorFlow, runs no code in the file, and reads:
 
   .pth, .pt   torchvision's state dict, features.0.weight ...
@@ -47,12 +50,16 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)
 _SUFFIXES = ('.pth', '.pt', '.h5', '.npz')
 
 
-def convert_file(source: str, output: str) -> dict:
+def convert_file(
+  source: str, output: str, *, half: bool = False, attribution: str = ''
+) -> dict:
   """Converts a file for `perceptual.load`; raises as `read`.
 
   Args:
     source: Path of the weights.
     output: Path of the `.npz` to write.
+    half: Stores the weights in 16-bit floats.
+    attribution: Authors and licence of the weights, for the metadata.
 
   Returns:
     The metadata that was written with the parameters.
@@ -62,7 +69,10 @@ def convert_file(source: str, output: str) -> dict:
   params = read(source)
   name = pathlib.Path(source).name
   metadata = {'source': {'file': name, 'sha256': files.file_hash(source)}}
-  perceptual.save(output, params, metadata)
+  metadata['half'] = half
+  if attribution:
+    metadata['attribution'] = attribution
+  perceptual.save(output, params, metadata, half=half)
   return metadata
 
 
@@ -171,7 +181,6 @@ def _params(layers, mean, std):
   params['vgg'] = {
     'mean': np.float32(mean),
     'std': np.float32(std),
-    'rms': np.ones(perceptual.BLOCKS, np.float32),
   }
   return params
 
@@ -199,7 +208,12 @@ def _main(argv):
   values = flags.FLAGS
   if not (values.input and values.output):
     raise ValueError('--input and --output are needed')
-  metadata = convert_file(values.input, values.output)
+  metadata = convert_file(
+    values.input,
+    values.output,
+    half=values.half,
+    attribution=values.attribution,
+  )
   print(f'{values.output}: sha256 of the source {metadata["source"]["sha256"]}')
 
 
@@ -207,6 +221,8 @@ def entry() -> None:
   """The console command. It defines its flags here, not on import."""
   flags.DEFINE_string('input', '', 'The weights to read: .pth, .h5 or .npz.')
   flags.DEFINE_string('output', '', 'The .npz file to write.')
+  flags.DEFINE_bool('half', False, 'Store 16-bit weights.')
+  flags.DEFINE_string('attribution', '', 'Authors and licence of the weights.')
   cli.run(_main)
 
 

@@ -15,7 +15,7 @@ from absl import flags
 
 try:
   from advmix_jax import datasets
-  from advmix_jax.encoder import learned_start, perceptual, pipeline
+  from advmix_jax.encoder import learned_start, perceptual
   from advmix_jax.generators import stylegan
   from advmix_jax.runtime import cli, files, locks, run_folder, shipped
 except ModuleNotFoundError as error:
@@ -47,7 +47,7 @@ def _start(rng, workdir, output, config, dataset):
     workdir,
     generator=stylegan.clipped(generator, towards=True),
     generator_params=params,
-    features_fn=perceptual.load(pipeline.features_path(output)),
+    features_fn=perceptual.load(config.encoder.features),
     config=config.inversion,
     encoder_config=config.encoder,
   )

@@ -13,7 +13,7 @@ from helpers.paths import ROOT
 
 import advmix_jax
 
-MAX_BYTES = 8 * 2**20  # Of all shipped files together.
+MAX_BYTES = 16 * 2**20  # Of all shipped files together.
 
 # Distributions whose name isn't that of their module.
 DISTRIBUTIONS = {

@@ -5,31 +5,31 @@ For a target image x, start at the average latents and descend on all latents:
   1  ẑ <- 1/M sum_m map(z_m),  z_m ~ N(0, 1)        (or a learned start)
   2  for k = 1..N:
   3    L_rec = α ||dec(ẑ) - x||² + Σ_i α ||A_i(dec(ẑ)) - A_i(x)||²
-  4    L_mix = Σ_i β ||V_i(dec(ẑ_∥, map(z)_⊥)) - V_i(x)||²,  z ~ N(0, 1)
+  4    L_mix = Σ_i β ||A_i(dec(ẑ_∥, map(z)_⊥)) - A_i(x)||²,  z ~ N(0, 1)
   5    ẑ <- ẑ - γ(k) ∇(L_rec + L_mix)
 
-A_i are three activations of a perceptual network. L_mix requires that a mix of
-the coarse latents with any fine latents still looks like x, so that ẑ_⊥ doesn't
-hold the content of x. The paper leaves some choices open:
+A_i are three activations of a perceptual network. L_mix asks that a mix of the
+coarse latents with any fine latents still looks like x to the network, so that
+ẑ_⊥ doesn't hold the content of x. The paper leaves some choices open:
 
-- V_i. A mix has another style than x, so comparing it with x itself would
-  punish the fine latents for changing the style. Therefore both images are
-  first reduced to their shape (`shape_view`): brightness without colour, scaled
-  to maximum 1. V_0 is the pixels of the shape and V_1..V_3 its activations.
-  `mixing_view='image'` compares the images themselves.
-- Squared norms are means over pixels and channels, so that a weight has the
-  same effect at all sizes.
+- The scale of the terms. VGG-16's activations are in the hundreds and pixels
+  below 1, so with plain sums of squares the pixels would count for nothing. By
+  default each squared norm is divided by that of its target, ||A_i(x)||² or
+  ||x||²: a term is a share of the target's energy, whatever the network, the
+  layer and the size of the image. `distance='sum'` has the plain sums.
 - The optimizer is Adam, and γ(k) falls from `learning_rate` along a cosine.
 - Of all iterates of an image, the one with the lowest loss is the result.
+- β. The default is chosen on validation digits (docs/encoder.md); the paper has
+  1/5. With β = 0 the mixes are not even made, which saves half of the time.
 
   w, errors = algorithm1.encode(images, generator=generator,
-    generator_params=params, features_fn=perceptual.load('features.npz'),
+    generator_params=params, features_fn=perceptual.load(),
     config=algorithm1.default_config(), start_fn=None, rng=jax.random.key(0))
 
 Labels are not used. Images of a batch don't influence each other; only the
 draws of z depend on the index of an image.
 
-Contents: FeaturesFn, StartFn, VIEWS, STARTS, default_config, check, shape_view,
+Contents: FeaturesFn, StartFn, DISTANCES, STARTS, default_config, check,
 pixel_error, average_start_fn, Target, make_losses, as_pytree, encode,
 error_curve.
 """
@@ -53,24 +53,28 @@ from advmix_jax.runtime import metrics, parallel
 
 FeaturesFn = Callable[[jax.Array], list[jax.Array]]
 StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
-VIEWS = ('shape', 'image')
+DISTANCES = ('relative', 'sum')
 STARTS = ('network', 'average')
+# Smallest ||target||² per number: a black image has no energy to divide by.
+_LEAST = 1e-3
 
 
 def default_config() -> ml_collections.ConfigDict:
   """Options of Algorithm 1.
 
   Returns:
-    path: file of finished latents; '' = look them up or make them. start:
-    'network' (a learned start) or 'average' (the paper's). steps: N; 0 returns
-    the start. learning_rate: γ(1). final_rate: γ(N) / γ(1).
-    pixel_weight, perceptual_weight: α (paper: 1). mixing_weight: β (paper:
-    1/5). mixing_draws: random fine latents per image and step. mixing_view:
-    'shape' or 'image'. average_draws: M. batch_size: images per batch.
+    path: file of finished latents; '' = look them up or make them. features:
+    file of the perceptual network; '' = the VGG-16 that ships. start: 'network'
+    (a learned start) or 'average' (the paper's). steps: N; 0 returns the start.
+    learning_rate: γ(1). final_rate: γ(N) / γ(1). pixel_weight,
+    perceptual_weight: α (paper: 1). mixing_weight: β (paper: 1/5).
+    mixing_draws: random fine latents per image and step. distance: 'relative'
+    or 'sum'. average_draws: M. batch_size: images per batch.
   """
   return ml_collections.ConfigDict(
     {
       'path': '',
+      'features': '',
       'start': 'network',
       'steps': 20,
       'learning_rate': 0.06,
@@ -79,9 +83,9 @@ def default_config() -> ml_collections.ConfigDict:
       'perceptual_weight': 1.0,
       'mixing_weight': 0.2,
       'mixing_draws': 1,
-      'mixing_view': 'shape',
+      'distance': 'relative',
       'average_draws': 1000,
-      'batch_size': 250,
+      'batch_size': 50,
     }
   )
 
@@ -92,9 +96,9 @@ def check(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       f'encoder.start is {config.start!r}, expected one of {STARTS}'
     )
-  if config.mixing_view not in VIEWS:
+  if config.distance not in DISTANCES:
     raise ValueError(
-      f'encoder.mixing_view is {config.mixing_view!r}, expected one of {VIEWS}'
+      f'encoder.distance is {config.distance!r}, expected one of {DISTANCES}'
     )
   for name in ('batch_size', 'mixing_draws', 'average_draws'):
     if config[name] < 1:
@@ -103,26 +107,9 @@ def check(config: ml_collections.ConfigDict) -> None:
     raise ValueError(f'encoder.steps is {config.steps}, expected >= 0')
 
 
-def shape_view(images: jax.Array) -> jax.Array:
-  """Removes the colour of images: [B, H, W, 3], all channels equal.
-
-  Each pixel becomes its largest channel, divided by the largest value of the
-  image. The same shape in any colour gives the same result.
-  """
-  light = images.max(-1, keepdims=True)
-  top = jnp.clip(light, 0, 1).max((1, 2, 3), keepdims=True)
-  grey = light / jax.lax.stop_gradient(jnp.maximum(top, 0.1))
-  return jnp.broadcast_to(grey, images.shape[:-1] + (3,))
-
-
-def _square(a, b):
-  """Mean squared difference of each pair of images: [B]."""
-  return jnp.square(a - b).mean((1, 2, 3))
-
-
 def pixel_error(images: jax.Array, targets: jax.Array) -> jax.Array:
   """Mean squared error [B] of each image, after clipping it to [0, 1]."""
-  return _square(jnp.clip(images, 0, 1), targets)
+  return jnp.square(jnp.clip(images, 0, 1) - targets).mean((1, 2, 3))
 
 
 def average_start_fn(
@@ -145,15 +132,13 @@ class Target(NamedTuple):
   """What the losses compare a batch of images with; the same at every step."""
 
   image: jax.Array  # [B, H, W, 3]
-  levels: list[jax.Array]  # activations of `image`
-  view: jax.Array  # [B, H, W, 3], what mixes must have in common with `image`
-  view_levels: list[jax.Array]  # activations of `view`
+  levels: list[jax.Array]  # A_i of `image`; [] if no term needs them
 
 
 def make_losses(
   generator: types.Generator, config: ml_collections.ConfigDict
 ) -> tuple[Callable[..., Target], Callable[..., tuple[jax.Array, ...]]]:
-  """Makes the losses of lines 3 and 4.
+  """Makes the losses of lines 3 and 4; terms of weight 0 cost nothing.
 
   Returns:
     target_fn(features_fn, x [B, H, W, 3]) -> Target, and
@@ -161,36 +146,43 @@ def make_losses(
     (L_rec [B], L_mix [B], images [B, H, W, 3], mixes [B, n, H, W, 3]); images
     and mixes are not clipped.
   """
-  look = shape_view if config.mixing_view == 'shape' else lambda images: images
+  alpha, beta = config.perceptual_weight, config.mixing_weight
+  distance = _relative if config.distance == 'relative' else _sum
 
   def target_fn(features_fn, x):
-    view = look(x)
-    return Target(x, features_fn(x), view, features_fn(view))
+    return Target(x, features_fn(x) if alpha or beta else [])
 
-  def distance(features_fn, images, target, levels, weights):
-    pixel, perceptual = weights
-    loss = pixel * _square(images, target)
-    pairs = zip(features_fn(images), levels, strict=True)
-    return loss + perceptual * sum(_square(a, b) for a, b in pairs)
+  def perceptual(features_fn, images, target):
+    pairs = zip(features_fn(images), target.levels, strict=True)
+    return sum(distance(a, b) for a, b in pairs)
 
   def losses(params, features_fn, w, target, fine):
     z_par, z_perp = mixing.split_latents(w, generator.split)
     coarse = generator.coarse(params, z_par)
     image = generator.fine(params, coarse, z_perp)
-    weights = config.pixel_weight, config.perceptual_weight
-    rec = distance(features_fn, image, target.image, target.levels, weights)
-    weight = config.mixing_weight / fine.shape[1]
-    weights = weight, weight
-    mix, mixes = 0.0, []
-    for draw in range(fine.shape[1]):
-      mixes.append(generator.fine(params, coarse, fine[:, draw]))
-      seen = look(mixes[-1])
-      mix += distance(
-        features_fn, seen, target.view, target.view_levels, weights
-      )
+    rec = config.pixel_weight * distance(image, target.image)
+    if alpha:
+      rec += alpha * perceptual(features_fn, image, target)
+    draws = range(fine.shape[1])
+    mixes = [generator.fine(params, coarse, fine[:, draw]) for draw in draws]
+    mix = jnp.zeros_like(rec)
+    if beta:
+      seen = [perceptual(features_fn, images, target) for images in mixes]
+      mix = beta * sum(seen) / len(seen)
     return rec, mix, image, jnp.stack(mixes, 1)
 
   return target_fn, losses
+
+
+def _sum(a, target):
+  """Squared norm of each difference: [B]."""
+  return jnp.square(a - target).sum((1, 2, 3))
+
+
+def _relative(a, target):
+  """Squared norm of each difference, as a share of the target's: [B]."""
+  error = jnp.square(a - target).mean((1, 2, 3))
+  return error / jnp.maximum(jnp.square(target).mean((1, 2, 3)), _LEAST)
 
 
 class _Best(NamedTuple):

@@ -50,8 +50,9 @@ def default_config() -> ml_collections.ConfigDict:
     latent_weight: of the squared error of latents, in units of their standard
     deviation; the losses of Algorithm 1 are added to it. mixed: share of
     samples with the fine latents of another sample. draws: number of latents
-    that give the mean and standard deviation. mixing_weight: β of Algorithm 1,
-    for this training. log_every, checkpoint_every: in steps.
+    that give the mean and standard deviation. perceptual_weight, mixing_weight:
+    α of the activations and β of Algorithm 1, for this training; with both at 0
+    the perceptual network is not run. log_every, checkpoint_every: in steps.
   """
   return ml_collections.ConfigDict(
     {
@@ -62,7 +63,8 @@ def default_config() -> ml_collections.ConfigDict:
       'batch_size': 32,
       'learning_rate': 1.5e-3,
       'latent_weight': 0.05,
-      'mixing_weight': 1.0,
+      'perceptual_weight': 0.0,
+      'mixing_weight': 0.0,
       'mixed': 0.5,
       'draws': 4000,
       'log_every': 50,
@@ -247,7 +249,7 @@ def train(
     features_fn: the perceptual network; see perceptual.py.
     config: as `default_config` returns.
     encoder_config: as `algorithm1.default_config` returns; options of the
-      losses, except `mixing_weight`, which comes from `config`.
+      losses, except the two weights that `config` has too.
 
   Returns:
     Parameters for `apply`.
@@ -256,7 +258,11 @@ def train(
     ValueError: a metric is not finite, or no checkpoint fits.
   """
   encoder_config = encoder_config.copy_and_resolve_references()
-  encoder_config.update(mixing_weight=config.mixing_weight, mixing_draws=1)
+  encoder_config.update(
+    perceptual_weight=config.perceptual_weight,
+    mixing_weight=config.mixing_weight,
+    mixing_draws=1,
+  )
   update = _make_step(generator, config, encoder_config)
   features_fn = algorithm1.as_pytree(features_fn)
   init_rng, rng = jax.random.split(rng)

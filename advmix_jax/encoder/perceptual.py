@@ -1,108 +1,107 @@
-"""The perceptual network of Algorithm 1: three activations of a VGG.
+"""The perceptual network of Algorithm 1: three activations of VGG-16.
 
 Algorithm 1 compares images by the activations "after the second convolution of
 the first three blocks" of a VGG. `features` runs any network of this structure:
 
   block i = 1, 2, 3:  conv<i>_1, ReLU, conv<i>_2, ReLU -> activation, max-pool
 
-with 3x3 convolutions; the parameters define the widths. The first three blocks
-of VGG-16 begin in this way (widths 64, 128, 256), so the same function runs its
-weights; checkpoints_convert/convert_vgg.py stores them under these names.
+with 3x3 convolutions; the parameters define the widths (VGG-16: 64, 128, 256).
+The last max-pool is left out, since nothing reads it.
 
-The shipped network is small; experiments/assets/train_features.py made it. As
-with VGG-16, labels were used to train the network and never to encode an image.
+VGG-16 ships with the package (Simonyan and Zisserman 2015, arXiv:1409.1556,
+trained on ImageNet, CC BY 4.0), up to conv3_2 and in 16-bit floats;
+checkpoints_convert/convert_vgg.py reads it from other files. It has seen no
+digit.
 
-  features_fn = perceptual.load('features.npz')
-  activations = features_fn(images)  # [B, 32, 32, 8], [B, 16, 16, 16], ...
+  features_fn = perceptual.load()
+  activations = features_fn(images)  # [B, 32, 32, 64], [B, 16, 16, 128], ...
 
-Contents: BLOCKS, Trunk, features, make_features_fn, save, load.
+Contents: BLOCKS, path, features, make_features_fn, save, load.
 """
 
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from advmix_jax import classifiers, ops, types
-from advmix_jax.runtime import files
+from advmix_jax import ops, types
+from advmix_jax.ops import norms
+from advmix_jax.runtime import files, shipped
 
 BLOCKS = 3
 _KIND = 'perceptual_network'
 
 
-class Trunk(hk.Module):
-  """The convolutions: images [B, H, W, 3] in [0, 1] -> three activations."""
-
-  def __init__(self, widths: tuple[int, ...], name: str = 'vgg'):
-    """Initialises for `widths` channels, one number per block."""
-    super().__init__(name=name)
-    self._widths = widths
-
-  def __call__(self, images: jax.Array) -> list[jax.Array]:
-    """Activations [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]."""
-    channels = images.shape[-1:]
-    mean = hk.get_parameter(
-      'mean', channels, init=hk.initializers.Constant(0.5)
-    )
-    std = hk.get_parameter('std', channels, init=hk.initializers.Constant(0.5))
-    # Activations are divided by these, so that all levels weigh the same.
-    rms = hk.get_parameter('rms', [BLOCKS], init=jnp.ones)
-    stop = jax.lax.stop_gradient
-    x, found = (images - stop(mean)) / stop(std), []
-    for i, width in enumerate(self._widths):
-      for j in (1, 2):
-        conv = classifiers.Conv(width, name=f'conv{i + 1}_{j}')
-        x = jax.nn.relu(conv(x))
-      found.append(x / stop(rms)[i])
-      x = ops.max_pool2d(x)
-    return found
-
-
-def _trunk(widths):
-  return hk.without_apply_rng(hk.transform(lambda x: Trunk(widths)(x)))
+def path(name: str | os.PathLike = '') -> pathlib.Path:
+  """File of a perceptual network; '' is the VGG-16 that ships."""
+  return pathlib.Path(name) if str(name) else shipped.DATA / 'vgg16.npz'
 
 
 def features(params: types.Params, images: jax.Array) -> list[jax.Array]:
   """Activations after the second convolution of the first three blocks.
 
   Args:
-    params: of the network; the lengths of its biases are the widths.
+    params: of the network; 'vgg' has the mean and the standard deviation that
+      normalise its input, 'vgg/conv<i>_<j>' the weights w and b.
     images: [B, H, W, 3] in [0, 1]; 4 divides H and W.
 
   Returns:
-    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3]. Those of the small
-    network have mean square 1 over its training images; those of a converted
-    VGG-16 are not scaled.
+    [B, H, W, C1], [B, H/2, W/2, C2], [B, H/4, W/4, C3], at least 0 and not
+    normalised: VGG-16's are in the hundreds.
   """
-  widths = tuple(len(params[f'vgg/conv{i + 1}_2']['b']) for i in range(BLOCKS))
-  return _trunk(widths).apply(params, images)
+  x, found = (images - params['vgg']['mean']) / params['vgg']['std'], []
+  for i in range(BLOCKS):
+    x = ops.max_pool2d(x) if i else x
+    for j in range(2):
+      layer = params[f'vgg/conv{i + 1}_{j + 1}']
+      x = ops.winograd_conv2d(x, layer['w'])
+      x = jax.nn.relu(norms.add_bias(x, layer['b']))
+    found.append(x)
+  return found
 
 
 def make_features_fn(
   params: types.Params,
 ) -> Callable[[jax.Array], list[jax.Array]]:
   """Binds `params` to `features`, as a pytree: jit sees no constants."""
-  return jax.tree_util.Partial(features, jax.tree.map(jnp.asarray, params))
+  cast = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
+  return jax.tree_util.Partial(features, cast)
 
 
 def save(
-  path: str | os.PathLike, params: types.Params, metadata: Mapping[str, Any]
+  path: str | os.PathLike,
+  params: types.Params,
+  metadata: Mapping[str, Any],
+  *,
+  half: bool = False,
 ) -> None:
-  """Writes a perceptual network as a portable `.npz`."""
+  """Writes a perceptual network as a portable `.npz`.
+
+  Args:
+    path: the file.
+    params: as `features` takes them.
+    metadata: JSON values.
+    half: stores the weights in 16-bit floats; the mean and the standard
+      deviation of the input stay in 32 bits.
+  """
+  if half:
+    weights = {k: v for k, v in params.items() if k != 'vgg'}
+    params = params | jax.tree.map(np.float16, weights)
   files.save_npz(path, params, metadata, kind=_KIND)
 
 
 def load(
-  path: str | os.PathLike,
+  name: str | os.PathLike = '',
 ) -> Callable[[jax.Array], list[jax.Array]]:
-  """Reads what `save` wrote and returns its features_fn.
+  """Returns the features_fn of a file that `save` wrote; '' is VGG-16's.
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  return make_features_fn(files.load_npz(path, kind=_KIND)[0])
+  return make_features_fn(files.load_npz(path(name), kind=_KIND)[0])

@@ -6,13 +6,13 @@
 
 A setting holds what `algorithm1.encode` needs: the generator of
 `config.generator.path` ('' = the shipped one), the learned start in the same
-folder, and the perceptual network in the same folder or, if it has none, the
-shipped one. The hashes of these files and the options are written to the file
+folder, and the perceptual network of `config.encoder.features` ('' = the VGG-16
+that ships). The hashes of these files and the options are written to the file
 of latents as provenance: they tell whether a config would make the same latents
 today.
 
-Contents: Setting, features_path, provenance, load_setting, encode_to_file,
-encode, compare_starts.
+Contents: Setting, provenance, load_setting, encode_to_file, encode,
+compare_starts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from advmix_jax.encoder import (
   shards,
 )
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import files, hosts, locks, shipped
+from advmix_jax.runtime import files, hosts, locks
 
 
 class Setting(NamedTuple):
@@ -49,12 +49,6 @@ class Setting(NamedTuple):
   config: ml_collections.ConfigDict  # of algorithm1.default_config
   provenance: dict[str, Any]
   parallel: str = 'pmap'  # How several devices share a batch; see parallel.py.
-
-
-def features_path(folder: str | os.PathLike) -> pathlib.Path:
-  """File of a folder's perceptual network; if it has none, the shipped one."""
-  path = pathlib.Path(folder) / 'features.npz'
-  return path if path.exists() else shipped.DATA / 'features.npz'
 
 
 def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -71,14 +65,15 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
     FileNotFoundError: a file is missing.
   """
   options, path = config.encoder.to_dict(), generators.path(config.generator)
-  del options['path']  # It has no influence on how latents are made.
+  for name in ('path', 'features'):  # Files; their hashes tell more.
+    del options[name]
   start = None
   if config.encoder.start == 'network':
     start = files.file_hash(_start_path(config))
   return {
     'encoder': options,
     'generator': files.file_hash(path),
-    'features': files.file_hash(features_path(path.parent)),
+    'features': files.file_hash(perceptual.path(config.encoder.features)),
     'start': start,
   }
 
@@ -109,7 +104,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
   return Setting(
     generator=stylegan.clipped(generator, towards=True),
     params=params,
-    features_fn=perceptual.load(features_path(path.parent)),
+    features_fn=perceptual.load(config.encoder.features),
     start_fn=start_fn,
     config=config.encoder,
     provenance=known,

@@ -19,6 +19,7 @@ from advmix_jax.ops.resample import (
   max_pool2d_reference,
   upscale2d,
 )
+from advmix_jax.ops.winograd import winograd_conv2d
 
 __all__ = [
   'blur2d',
@@ -33,4 +34,5 @@ __all__ = [
   'upscale2d',
   'upscale_conv2d',
   'upscale_conv2d_reference',
+  'winograd_conv2d',
 ]

@@ -6,8 +6,9 @@ gradient is again a plain convolution, the weight gradient one matrix product
 per kernel row. The backward pass is itself differentiable, so a gradient of a
 gradient (R1) works. GPU and TPU use XLA's own gradient.
 
-Contents: conv2d, upscale_conv2d, conv2d_downscale, and the slow twins of the
-last two, upscale_conv2d_reference and conv2d_downscale_reference.
+Contents: weight_gradient, conv2d, upscale_conv2d, conv2d_downscale, and the
+slow twins of the last two, upscale_conv2d_reference and
+conv2d_downscale_reference.
 """
 
 import functools
@@ -77,14 +78,25 @@ def _cpu_conv_bwd(pad, residual, gy):
   flipped = w[::-1, ::-1].swapaxes(2, 3)
   k = w.shape[0]
   dx = _cpu_conv(gy, flipped, (k - 1 - pad[0], k - 1 - pad[1]))
-  return dx, _weight_gradient(x, gy, k, pad)
+  return dx, weight_gradient(x, gy, k, pad)
 
 
-def _weight_gradient(x, gy, k, pad):
+def weight_gradient(
+  x: jax.Array, gy: jax.Array, k: int, pad: tuple[int, int]
+) -> jax.Array:
   """Gradient of a stride-1 convolution, summed over parts of the batch.
 
   The shifted copies of a part fit in the processor's cache. The last part is
   padded with images of zeros, which add nothing.
+
+  Args:
+    x: [B, H, W, C], the input.
+    gy: [B, H', W', O], the gradient of the output.
+    k: size of the kernel.
+    pad: zeros before and after both spatial axes.
+
+  Returns:
+    [k, k, C, O].
   """
   narrow = x.shape[-1] <= _NARROW
   part_gradient = _narrow_part_gradient if narrow else _part_gradient

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from advmix_jax.encoder import perceptual
+from advmix_jax.runtime import files
 from checkpoints_convert import convert_vgg, torch_file
 
 INDEX = (0, 2, 5, 7, 10, 12)  # torchvision's: 'features.<n>.weight'
@@ -147,6 +148,18 @@ def test_both_torch_formats_give_the_state_dict(write, tmp_path):
   images = np.zeros((1, 8, 8, 3), np.float32)
   shapes = [a.shape[1:] for a in jax.eval_shape(features_fn, images)]
   assert shapes == [(8, 8, 64), (4, 4, 128), (2, 2, 256)]
+
+
+def test_half_weights_and_attribution_are_kept(tmp_path):
+  np.savez(tmp_path / 'a.npz', **_state_dict())
+  path = tmp_path / 'half.npz'
+  convert_vgg.convert_file(
+    tmp_path / 'a.npz', path, half=True, attribution='by A, CC BY 4.0'
+  )
+  params, metadata = files.load_npz(path)
+  assert metadata['attribution'] == 'by A, CC BY 4.0' and metadata['half']
+  assert params['vgg/conv3_2']['w'].dtype == np.float16
+  assert params['vgg']['mean'].dtype == np.float32
 
 
 def test_npz_with_either_naming_agrees(tmp_path):

@@ -23,7 +23,6 @@ def _params(widths, seed=0):
   params['vgg'] = {
     'mean': np.float32([0.2, 0.4, 0.6]),
     'std': np.float32([0.5, 0.25, 2.0]),
-    'rms': np.float32([2.0, 3.0, 5.0]),
   }
   return params
 
@@ -45,29 +44,70 @@ def _oracle(params, image):
     for j in (1, 2):
       layer = params[f'vgg/conv{i + 1}_{j}']
       x = _convolve(x, layer['w'], layer['b'])
-    found.append(x / params['vgg']['rms'][i])
+    found.append(x)
     h, w, c = x.shape
     x = x.reshape(h // 2, 2, w // 2, 2, c).max((1, 3))
   return found
 
 
-def test_features_match_a_direct_computation():
-  params = _params((2, 3, 4))
+# The last ones are wide enough for Winograd's form.
+@pytest.mark.parametrize('widths', [(2, 3, 4), (16, 16, 16)])
+def test_features_match_a_direct_computation(widths):
+  params = _params(widths)
   images = np.random.default_rng(1).random((2, 8, 8, 3), np.float32)
   levels = jax.jit(perceptual.features)(params, images)
   for n in range(2):
     for level, expected in zip(levels, _oracle(params, images[n]), strict=True):
-      # float32 sums of up to 36 products against float64.
-      np.testing.assert_allclose(level[n], expected, rtol=1e-4, atol=1e-3)
+      # float32 sums of up to 144 products, over six layers, against float64.
+      np.testing.assert_allclose(
+        level[n], expected, rtol=1e-4, atol=1e-6 * expected.max()
+      )
 
 
-def test_features_read_the_widths_of_vgg16():
-  params = jax.tree.map(jnp.asarray, _params((64, 128, 256)))
+def test_the_network_that_ships_is_vgg16():
+  params, metadata = files.load_npz(perceptual.path())
+  assert 'CC BY 4.0' in metadata['attribution']
+  # The mean colour of ImageNet, in RGB, that Caffe's networks subtract.
+  mean = 255 * params['vgg']['mean']
+  np.testing.assert_allclose(mean, [123.68, 116.779, 103.939], rtol=1e-6)
+  np.testing.assert_allclose(params['vgg']['std'], 1 / 255, rtol=1e-6)
+  # As published for Keras, whose order is BGR; rounded to 16 bits here.
+  first = params['vgg/conv1_1']['w'][0, 0, ::-1, 0]
+  published = [0.42947057, 0.55037946, 0.4800154]
+  np.testing.assert_allclose(first, published, rtol=1e-3)
   images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-  shapes = [
-    a.shape for a in jax.eval_shape(perceptual.features, params, images)
-  ]
+  shapes = [a.shape for a in jax.eval_shape(perceptual.load(), images)]
   assert shapes == [(1, 32, 32, 64), (1, 16, 16, 128), (1, 8, 8, 256)]
+
+
+def test_the_mean_colour_is_zero_to_the_first_layer():
+  """Caffe's preprocessing: conv1_1 sees 255 x - mean, so only its bias here."""
+  params, _ = files.load_npz(perceptual.path())
+  params = jax.tree.map(np.float32, params)
+  # conv1_2 hands its input on, so the first activation is conv1_1's.
+  params['vgg/conv1_2']['w'] = np.zeros_like(params['vgg/conv1_2']['w'])
+  params['vgg/conv1_2']['w'][1, 1] = np.eye(64)
+  params['vgg/conv1_2']['b'] = np.zeros(64, np.float32)
+  image = np.broadcast_to(params['vgg']['mean'], (1, 4, 4, 3))
+  first = jax.jit(lambda p, x: perceptual.features(p, x)[0])(params, image)
+  expected = np.maximum(params['vgg/conv1_1']['b'], 0)
+  # The mean is rounded to float32, which 1/std multiplies by 255.
+  np.testing.assert_allclose(
+    first[0], np.broadcast_to(expected, (4, 4, 64)), atol=1e-4
+  )
+
+
+def test_half_the_bits_change_activations_little(tmp_path):
+  images = np.random.default_rng(1).random((2, 8, 8, 3), np.float32)
+  levels = []
+  for half in (False, True):
+    path = tmp_path / f'{half}.npz'
+    perceptual.save(path, _params((4, 4, 4)), {}, half=half)
+    levels.append(jax.jit(perceptual.load(path))(images))
+  for whole, rounded in zip(*levels, strict=True):
+    # Weights are rounded by at most 2^-11, through six layers.
+    error = np.abs(rounded - whole).max() / np.abs(whole).max()
+    assert 0 < error < 6 * 2**-11
 
 
 def test_features_fn_brings_no_constants_into_a_compiled_program():

@@ -28,7 +28,7 @@ def _vgg_params():
       params[f'vgg/conv{i + 1}_{j}'] = {'w': w, 'b': np.zeros(2, np.float32)}
       last = 2
   ones = np.ones(3, np.float32)
-  return params | {'vgg': {'mean': ones / 2, 'std': ones / 2, 'rms': ones}}
+  return params | {'vgg': {'mean': ones / 2, 'std': ones / 2}}
 
 
 @pytest.fixture(scope='module')
@@ -46,7 +46,7 @@ def made(tmp_path_factory):
   generator = stylegan.make_generator(config)
   path = folder / 'generator.npz'
   stylegan.save(path, config, random_params.draw(generator))
-  perceptual.save(folder / 'features.npz', _vgg_params(), {})
+  perceptual.save(folder / 'vgg16.npz', _vgg_params(), {})
   _save_start(folder / 'encoder.npz', files.file_hash(path))
   return folder
 
@@ -70,7 +70,7 @@ def _save_start(path, generator_hash):
     path.parent / 'start',
     generator=generator,
     generator_params=params,
-    features_fn=perceptual.load(path.with_name('features.npz')),
+    features_fn=perceptual.load(path.with_name('vgg16.npz')),
     config=config,
     encoder_config=algorithm1.default_config(),
   )
@@ -141,7 +141,13 @@ def test_provenance_tells_options_and_networks_apart(folder):
   assert pipeline.provenance(_config(start='average', steps=3)) != before
   moved = _config(start='average', path='latents.npz')
   assert pipeline.provenance(moved) == before  # No option of the descent.
-  perceptual.save(folder / 'features.npz', _vgg_params(), {'other': 1})
+  other = folder / 'other.npz'
+  shutil.copy(folder / 'vgg16.npz', other)
+  named = _config(start='average', features=str(other))
+  assert pipeline.provenance(named) == before  # The same network.
+  perceptual.save(other, _vgg_params(), {'other': 1})
+  assert pipeline.provenance(named) != before
+  perceptual.save(folder / 'vgg16.npz', _vgg_params(), {'other': 1})
   assert pipeline.provenance(start) != before
 
 

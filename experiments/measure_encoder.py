@@ -1,0 +1,170 @@
+"""Measures the encoder on validation digits, never on test digits.
+
+  python experiments/measure_encoder.py --config.data.data_dir=mnist
+  python experiments/measure_encoder.py --config.data.data_dir=mnist \
+    --config.encoder.steps=50 --config.encoder.start=average
+  python experiments/measure_encoder.py --config.data.data_dir=mnist \
+    --ablation=all --output=runs/encoder.jsonl
+
+Encodes training digits from --first on, which no shipped network was trained
+on, from MNIST's four IDX files in config.data.data_dir. Prints one JSON object
+per setting: errors of reconstructions, how often the judge names the label in
+mixes of the encoded digits, and how often colour follows the fine latents. The
+judge is the shipped colour-blind classifier. With --ablation, every setting of
+`SETTINGS` (or those that are named, with commas) is measured, in biased and in
+unbiased colours; those that --output holds already are not repeated. At the end
+a table of the records is printed.
+"""
+
+import json
+import pathlib
+import time
+
+import jax
+from absl import flags
+
+from advmix_jax import types
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import Digits, load_digits
+from advmix_jax.encoder import algorithm1, pipeline
+from advmix_jax.evaluation import disentanglement, encoded, judge
+from advmix_jax.runtime import cli, files
+
+CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
+FIRST = flags.DEFINE_integer('first', 10_000, 'First digit to encode.')
+NUM = flags.DEFINE_integer('num', 300, 'How many digits.')
+COLORS = flags.DEFINE_list('colors', 'unbiased,biased', 'Which colours.')
+ABLATION = flags.DEFINE_list('ablation', '', "Names of settings, or 'all'.")
+OUTPUT = flags.DEFINE_string('output', '', 'A file of records to extend.')
+
+# Changes of config.encoder: start, β, steps.
+SETTINGS = {
+  name: {'start': start, 'mixing_weight': beta, 'steps': steps} | more
+  for name, start, beta, steps, more in (
+    ('average_beta0_100', 'average', 0.0, 100, {}),
+    ('average_beta0.2_100', 'average', 0.2, 100, {}),
+    ('learned_0', 'network', 0.0, 0, {}),
+    ('learned_beta0_5', 'network', 0.0, 5, {}),
+    ('learned_beta0_10', 'network', 0.0, 10, {}),
+    ('learned_beta0_20', 'network', 0.0, 20, {}),
+    ('learned_beta0_50', 'network', 0.0, 50, {}),
+    ('learned_beta0.02_20', 'network', 0.02, 20, {}),
+    ('learned_beta0.2_20', 'network', 0.2, 20, {}),
+    ('learned_beta0_20_sum', 'network', 0.0, 20, {'distance': 'sum'}),
+  )
+}
+
+
+def _digits(config, colors: str) -> types.Dataset:
+  """Validation digits: those of the training split from --first on."""
+  if colors not in ('biased', 'unbiased'):
+    raise ValueError(f"colors are {colors!r}, expected 'biased', 'unbiased'")
+  last = FIRST.value + NUM.value
+  found = load_digits('idx', 'train', data_dir=config.data.data_dir, limit=last)
+  kept = slice(FIRST.value, last)
+  part = Digits(found.image[kept], found.label[kept], 'idx')
+  return colored_mnist.make(
+    part,
+    sigma=config.data.sigma,
+    seed=config.data.seed,
+    biased=colors == 'biased',
+  )
+
+
+def _measure(config, colors):
+  """The record of one setting on digits of one colouring."""
+  dataset, setting = _digits(config, colors), pipeline.load_setting(config)
+  begin = time.time()
+  latents, _ = algorithm1.encode(
+    dataset.image,
+    generator=setting.generator,
+    generator_params=setting.params,
+    features_fn=setting.features_fn,
+    config=setting.config,
+    start_fn=setting.start_fn,
+    rng=jax.random.key(config.seed),
+    kind=setting.parallel,
+  )
+  seconds = time.time() - begin
+  style = disentanglement.Style(
+    measure_fn=colored_mnist.ink_color,
+    tolerance=0.15,
+    prototypes=colored_mnist.COLOR_MEANS,
+  )
+  record = encoded.measure(
+    jax.random.key(config.seed),
+    setting.generator,
+    setting.params,
+    judge.load(view_fn=colored_mnist.brightness),
+    style,
+    dataset=dataset,
+    latents=latents,
+  )
+  return {'seconds': round(seconds, 1)} | record
+
+
+_HEAD = """
+| setting | colours | error | label in reconstructions | label in mixes with \
+samples | colour follows | label in mixes of images | colour follows |
+|---|---|---|---|---|---|---|---|"""
+
+
+def _row(record):
+  """One line of the table: shares in percent."""
+
+  def percent(part, name):
+    share, (low, high) = record[part][name]
+    return f'{100 * share:.1f} [{100 * low:.1f}, {100 * high:.1f}]'
+
+  cells = [
+    record['setting'],
+    record['colors'],
+    f'{record["squared_error"]["mean"]:.4f}',
+    percent('reconstructions', 'names_label'),
+    percent('sample_mixes', 'names_label'),
+    percent('sample_mixes', 'style_follows'),
+    percent('image_mixes', 'names_label'),
+    percent('image_mixes', 'style_follows'),
+  ]
+  return f'| {" | ".join(cells)} |'
+
+
+def _settings():
+  """(name, changes of config.encoder) of each setting to measure."""
+  names = list(SETTINGS) if ABLATION.value == ['all'] else ABLATION.value
+  unknown = sorted(set(names) - set(SETTINGS))
+  if unknown:
+    raise ValueError(f'ablation is {unknown}, expected all or {[*SETTINGS]}')
+  return [(name, SETTINGS[name]) for name in names] or [('config', {})]
+
+
+def _read(path):
+  """The records of a file; [] where there is none yet."""
+  if not path.name or not path.exists():
+    return []
+  return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def main(argv: list[str]) -> None:
+  """Prints and stores the records, then the table."""
+  del argv  # cli.run has refused any.
+  path = pathlib.Path(OUTPUT.value)
+  records = _read(path)
+  for name, changes in _settings():
+    config = CONFIG.value.copy_and_resolve_references()
+    config.encoder.update(changes)
+    for colors in COLORS.value:
+      key = {'setting': name, 'colors': colors, 'first': FIRST.value}
+      key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(config)}
+      if any(key.items() <= record.items() for record in records):
+        continue
+      records.append(key | _measure(config, colors))
+      print(json.dumps(records[-1]), flush=True)
+      if path.name:
+        text = ''.join(json.dumps(r) + '\n' for r in records)
+        files.write_text(path, text)
+  print(_HEAD, *map(_row, records), sep='\n')
+
+
+if __name__ == '__main__':
+  cli.run(main)
