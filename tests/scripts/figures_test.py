@@ -1,4 +1,7 @@
-"""Claims about experiments/figures: what the panels of each figure hold."""
+"""Claims about experiments/figures: what the panels of each figure hold.
+
+Two of them compile an attack, which takes some seconds.
+"""
 
 import importlib
 
@@ -20,7 +23,9 @@ def module(monkeypatch):
   return lambda name: importlib.import_module(f'figures.{name}')
 
 
-def test_figure_4_moves_points_along_x1_or_mixes_pairs(module, monkeypatch):
+def test_figure_4_moves_points_along_x1_alone(
+  module, compile_fast, monkeypatch
+):
   figure_4 = module('figure_4')
   monkeypatch.setattr(figure_4, '_STEPS', figure_4._SNAPSHOTS)
   image, label = toy.sample(seed=0, size=figure_4._SIZE)
@@ -33,10 +38,6 @@ def test_figure_4_moves_points_along_x1_or_mixes_pairs(module, monkeypatch):
   assert moved.mean() > 0.5
   # Five deviations of the generator, and the ball of 1.
   assert after[:, 0].min() > -9 - 1 and after[:, 0].max() < 19 + 1
-  found, _ = figure_4._train(figure_4._config('mixup'), batch)
-  share, x2 = found.target[:, 1], np.asarray(toy.to_points(found.image))[:, 1]
-  # x2 is 20 * share, up to the noise of the two points: deviation 1 at most.
-  assert np.abs(x2 - 20 * share).max() < 5
 
 
 def test_figure_6_is_written_as_png_and_svg(module, tmp_path):
@@ -64,7 +65,7 @@ def quick_digits(module, monkeypatch):
 
 
 def test_figures_2_and_9_show_the_examples_of_their_methods(
-  quick_digits, module, monkeypatch, tmp_path
+  quick_digits, compile_fast, module, monkeypatch, tmp_path
 ):
   grids = {}
 
