@@ -17,6 +17,9 @@ Record = Mapping[str, Any]  # The content of a run's results.json.
 _NAMES = {
   'nominal': 'Nominal',
   'mixup': 'mixup',
+  'cutout': 'Cutout',
+  'cutmix': 'CutMix',
+  'irm': 'IRM',
   'adversarial_training': 'Adversarial training',
   'randmix': 'RandMix',
   'advmix': 'AdvMix',

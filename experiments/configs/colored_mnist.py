@@ -4,6 +4,8 @@
   python experiments/train.py --config=configs/colored_mnist.py:ideal
   python experiments/train.py --config=configs/colored_mnist.py \
     --config.method=nominal --config.seed=1
+  python experiments/train.py --config=configs/colored_mnist.py \
+    --config.method=irm --config.environment=color
 
 The variant 'ideal' swaps StyleGAN for an exact generator of coloured digits
 (Section 3), and lets attacks reach every legible colour (eps = 1). With

@@ -21,6 +21,10 @@ def make_config(*, size=SIZE, **attack):
   config = ml_collections.ConfigDict(
     {
       'mixup': {'alpha': 0.5},
+      'cutout': {'side': 16, 'value': 0.0},
+      'cutmix': {'alpha': 1.0},
+      'irm': {'weight': 10.0, 'anneal_steps': 1},
+      'environment': 'color',
       'optimizer': {'batch_size': size},
       'mixing': {'clean_fraction': 0.0},
       'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4},
