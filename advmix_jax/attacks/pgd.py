@@ -21,7 +21,9 @@ from advmix_jax.attacks.iterate import (
   Initial,
   ascent_fn,
   begin,
+  begin_moments,
   check_options,
+  check_record,
   keep_worst,
   restart_keys,
   with_gradient,
@@ -39,14 +41,16 @@ def pgd(
   *,
   restarts: int,
   steps: int,
-  alpha: float,
-  eps: float,
+  alpha: float | jax.Array,
+  eps: float | jax.Array,
   project_fn: ProjectFn = linf_ball,
   direction: str = 'sign',
   gradient_at: str = 'current',
   initial: Initial | None = None,
   center: jax.Array | None = None,
   stop_early: bool = True,
+  keep: str = 'highest_loss',
+  test_start: bool = True,
 ) -> AttackResult:
   """Projected gradient ascent as two scans, over restarts and over steps.
 
@@ -57,66 +61,84 @@ def pgd(
     labels: True classes; an iterate succeeds if argmax(logits) differs.
     restarts: N_r >= 1.
     steps: K >= 0; 0 is random search.
-    alpha: Step size, in units of x.
-    eps: Radius of the ball, in units of x.
+    alpha: Step size, in units of x; a scalar, or one per coordinate of x.
+    eps: Radius of the ball, likewise.
     project_fn: Projection on the allowed set, (x, center, eps) -> x.
-    direction: 'sign' or 'raw' gradient.
+    direction: 'sign' or 'raw' gradient, or 'adam': steps of Adam, whose
+      moments start anew at each restart.
     gradient_at: 'current' iterate (Equation 9), or 'start': the gradient at
       x~(0) in all steps (line 7 of Algorithm 2 as printed).
     initial: The clean example; None leaves it out.
     center: [B, ...] centre of the ball; None is each restart's start.
     stop_early: True keeps the first misclassified iterate. False keeps the
       iterate with the highest loss, misclassified or not.
+    keep: What to return where no iterate is misclassified: the one of
+      'highest_loss', or with 'misclassified' the clean example, `initial`
+      (lines 1 and 9 of Algorithm 2, whose L is the 0-1 loss).
+    test_start: Whether x~(0) may be kept; line 9 tests x~(1)..x~(K) only.
 
   Returns:
-    AttackResult, with the same `first_success` for both values of stop_early.
+    AttackResult, with the same `first_success` for both values of stop_early
+    and of keep.
 
   Raises:
-    ValueError: An option is out of range.
+    ValueError: An option is out of range, or two contradict each other.
   """
   check_options(restarts, steps, direction, gradient_at)
+  check_record(keep, test_start, steps, initial is not None)
+  if keep == 'misclassified' and not stop_early:
+    raise ValueError("stop_early is False, expected True: keep='misclassified'")
   ascend = ascent_fn(alpha, eps, project_fn, direction)
-  keep = functools.partial(keep_worst, labels=labels, stop_early=stop_early)
+  update = functools.partial(
+    keep_worst,
+    labels=labels,
+    stop_early=stop_early,
+    keep=keep,
+    test_start=test_start,
+  )
   ascent = _frozen if gradient_at == 'start' and steps else _current
 
   def restart(kept, inputs):
     index, key = inputs
     start = start_fn(key)
     middle = start if center is None else center
-    step = functools.partial(ascend, center=middle)
-    record = functools.partial(keep, restart=index)
-    return ascent(loss_fn, kept, start, step, record, steps), None
+    moments = begin_moments(direction, start)
+    advance = functools.partial(ascend, center=middle)
+    record = functools.partial(update, restart=index)
+    return ascent(loss_fn, kept, start, moments, advance, record, steps), None
 
   shape = jax.eval_shape(start_fn, rng)
   inputs = (jnp.arange(1, restarts + 1), restart_keys(rng, restarts))
   return lax.scan(restart, begin(shape, labels, initial), inputs)[0]
 
 
-def _current(loss_fn, kept, start, step, record, steps):
+def _current(loss_fn, kept, start, moments, advance, record, steps):
   """One restart by Equation 9: the gradient at the current iterate."""
 
   def body(carry, k):
-    x, kept = carry
+    x, moments, kept = carry
     loss, logits, gradient = with_gradient(loss_fn, x)
     kept = record(kept, x, loss, logits, step=k)
-    return (step(x, gradient), kept), None
+    x, moments = advance(x, gradient, moments=moments, step=k)
+    return (x, moments, kept), None
 
-  (x, kept), _ = lax.scan(body, (start, kept), jnp.arange(steps))
+  carry = (start, moments, kept)
+  (x, _, kept), _ = lax.scan(body, carry, jnp.arange(steps))
   loss, logits = loss_fn(x)
   return record(kept, x, loss, logits, step=steps)
 
 
-def _frozen(loss_fn, kept, start, step, record, steps):
+def _frozen(loss_fn, kept, start, moments, advance, record, steps):
   """One restart by line 7 as printed: the gradient at the start."""
   loss, logits, gradient = with_gradient(loss_fn, start)
   kept = record(kept, start, loss, logits, step=0)
 
   def body(carry, k):
-    x, kept = carry
-    x = step(x, gradient)
+    x, moments, kept = carry
+    x, moments = advance(x, gradient, moments=moments, step=k - 1)
     loss, logits = loss_fn(x)
-    return (x, record(kept, x, loss, logits, step=k)), None
+    return (x, moments, record(kept, x, loss, logits, step=k)), None
 
   inputs = jnp.arange(1, steps + 1)
-  (_, kept), _ = lax.scan(body, (start, kept), inputs)
+  (_, _, kept), _ = lax.scan(body, (start, moments, kept), inputs)
   return kept

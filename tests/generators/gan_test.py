@@ -7,8 +7,6 @@ import pytest
 from helpers import tiny_gan
 
 from advmix_jax import types
-from advmix_jax.datasets import colored_mnist
-from advmix_jax.datasets.digits import load_digits
 from advmix_jax.generators import gan
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
