@@ -162,8 +162,8 @@ def test_all_searches_and_losses_find_a_known_worst_colour():
       alpha=50.0 if direction == 'raw' else 0.5,
       steps=10,
     )
-    # Random corners need luck: each proposal moves few of three channels.
-    np.testing.assert_allclose(result.x[:, 0, 0], 1, atol=0.05)
+    # More than 1 is painted as 1, so nothing is redder.
+    assert (result.x[:, 0, 0] > 0.95).all(), direction
 
 
 def test_the_cost_counts_images_and_passes():
