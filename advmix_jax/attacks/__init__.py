@@ -42,6 +42,7 @@ the ball is around the image (`center`):
 """
 
 from advmix_jax.attacks.algorithm2 import (
+  Cost,
   algorithm2,
   attack_options,
   cost,
@@ -69,6 +70,7 @@ from advmix_jax.attacks.starts import StartFn, uniform_start_fn
 from advmix_jax.attacks.units import w_std
 
 __all__ = [
+  'Cost',
   'Initial',
   'ProjectFn',
   'StartFn',

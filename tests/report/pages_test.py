@@ -59,10 +59,10 @@ LADDER = {
   'gradient': {'only_gradient': 7, 'only_random': 0, 'p_value': 2.0**-6},
 }
 LADDER_LISTING = """\
-Attack                           Accuracy           Audited            Images  \
+Attack                       Accuracy           Audited            Images  \
 Passes
-These images                     50.0 [25.0, 75.0]  62.5 [50.0, 75.0]  6       14
-Worst random mix, equal compute  50.0 [25.0, 75.0]  62.5 [50.0, 75.0]  6       14
+These images                 50.0 [25.0, 75.0]  62.5 [50.0, 75.0]  6       14
+Worst random, equal compute  50.0 [25.0, 75.0]  62.5 [50.0, 75.0]  6       14
 Algorithm 2: NOT CONVERGED; 43.8% with twice the restarts, 50.0% with twice \
 the steps.
 At equal compute, 7 images are broken by Algorithm 2 only and 0 by random \
