@@ -99,9 +99,11 @@ def keep_worst(
     stop_early: True keeps the first misclassified iterate, and before that
       the iterate with the highest loss. False always keeps the iterate with
       the highest loss.
-    keep: 'highest_loss' is the above; 'misclassified' keeps nothing but the
-      first misclassified iterate.
-    test_start: False ignores the iterate of step 0.
+    keep: 'highest_loss' is the above. 'misclassified' keeps the first
+      misclassified iterate, and before that what `kept` began with, the clean
+      example (lines 1 and 9 of Algorithm 2, whose L is the 0-1 loss).
+    test_start: False ignores the iterate of step 0, x~(0): line 9 tests
+      x~(1)..x~(K) only.
   """
   wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
   better = loss > kept.loss
@@ -219,9 +221,13 @@ def check_options(
 
 
 def check_record(
-  keep: str, test_start: bool, steps: int, has_initial: bool
+  keep: str,
+  test_start: bool,
+  steps: int,
+  has_initial: bool,
+  stop_early: bool = True,
 ) -> None:
-  """Raises ValueError if the record options leave nothing to return."""
+  """Raises ValueError on options of `keep_worst` that contradict each other."""
   if keep not in KEEP:
     raise ValueError(f'keep is {keep!r}, expected one of {KEEP}')
   if keep == 'misclassified' and not has_initial:
@@ -229,6 +235,8 @@ def check_record(
       "keep is 'misclassified' without the clean example, which it returns "
       "where nothing is misclassified; expected keep='highest_loss'"
     )
+  if keep == 'misclassified' and not stop_early:
+    raise ValueError("stop_early is False, expected True: keep='misclassified'")
   if not test_start and steps < 1:
     raise ValueError(
       f'test_start is False with steps = {steps}: no iterate would be tested; '

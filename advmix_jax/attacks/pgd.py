@@ -59,60 +59,44 @@ def pgd(
     rng: Key of the random starts.
     start_fn: rng -> x~(0) [B, ...]; AdvMix draws map(z)_⊥.
     labels: True classes; an iterate succeeds if argmax(logits) differs.
-    restarts: N_r >= 1.
-    steps: K >= 0; 0 is random search.
-    alpha: Step size, in units of x; a scalar, or one per coordinate of x.
-    eps: Radius of the ball, likewise.
-    project_fn: Projection on the allowed set, (x, center, eps) -> x.
-    direction: 'sign' or 'raw' gradient, or 'adam': steps of Adam, whose
-      moments start anew at each restart.
-    gradient_at: 'current' iterate (Equation 9), or 'start': the gradient at
-      x~(0) in all steps (line 7 of Algorithm 2 as printed).
+    restarts, steps: N_r >= 1 and K >= 0; K = 0 is random search.
+    alpha, eps: Step size and radius, in units of x; scalars or [...].
+    project_fn: Projection on the allowed set.
+    direction: 'sign' or 'raw' gradient, or 'adam', anew at each restart.
+    gradient_at: 'current' iterate (Equation 9), or 'start': that at x~(0) in
+      all steps (line 7 of Algorithm 2 as printed).
     initial: The clean example; None leaves it out.
     center: [B, ...] centre of the ball; None is each restart's start.
-    stop_early: True keeps the first misclassified iterate. False keeps the
-      iterate with the highest loss, misclassified or not.
-    keep: What to return where no iterate is misclassified: the one of
-      'highest_loss', or with 'misclassified' the clean example, `initial`
-      (lines 1 and 9 of Algorithm 2, whose L is the 0-1 loss).
-    test_start: Whether x~(0) may be kept; line 9 tests x~(1)..x~(K) only.
+    stop_early, keep, test_start: What is kept, as in `keep_worst`.
 
   Returns:
-    AttackResult, with the same `first_success` for both values of stop_early
-    and of keep.
+    AttackResult.
 
   Raises:
-    ValueError: An option is out of range, or two contradict each other.
+    ValueError: A bad option, or two that contradict each other.
   """
   check_options(restarts, steps, direction, gradient_at)
-  check_record(keep, test_start, steps, initial is not None)
-  if keep == 'misclassified' and not stop_early:
-    raise ValueError("stop_early is False, expected True: keep='misclassified'")
+  check_record(keep, test_start, steps, initial is not None, stop_early)
   ascend = ascent_fn(alpha, eps, project_fn, direction)
-  update = functools.partial(
-    keep_worst,
-    labels=labels,
-    stop_early=stop_early,
-    keep=keep,
-    test_start=test_start,
-  )
+  kind = {'stop_early': stop_early, 'keep': keep, 'test_start': test_start}
+  update = functools.partial(keep_worst, labels=labels, **kind)
   ascent = _frozen if gradient_at == 'start' and steps else _current
 
   def restart(kept, inputs):
     index, key = inputs
     start = start_fn(key)
     middle = start if center is None else center
-    moments = begin_moments(direction, start)
     advance = functools.partial(ascend, center=middle)
     record = functools.partial(update, restart=index)
-    return ascent(loss_fn, kept, start, moments, advance, record, steps), None
+    carry = (start, begin_moments(direction, start), kept)
+    return ascent(loss_fn, carry, advance, record, steps), None
 
-  shape = jax.eval_shape(start_fn, rng)
+  kept = begin(jax.eval_shape(start_fn, rng), labels, initial)
   inputs = (jnp.arange(1, restarts + 1), restart_keys(rng, restarts))
-  return lax.scan(restart, begin(shape, labels, initial), inputs)[0]
+  return lax.scan(restart, kept, inputs)[0]
 
 
-def _current(loss_fn, kept, start, moments, advance, record, steps):
+def _current(loss_fn, carry, advance, record, steps):
   """One restart by Equation 9: the gradient at the current iterate."""
 
   def body(carry, k):
@@ -122,14 +106,14 @@ def _current(loss_fn, kept, start, moments, advance, record, steps):
     x, moments = advance(x, gradient, moments=moments, step=k)
     return (x, moments, kept), None
 
-  carry = (start, moments, kept)
   (x, _, kept), _ = lax.scan(body, carry, jnp.arange(steps))
   loss, logits = loss_fn(x)
   return record(kept, x, loss, logits, step=steps)
 
 
-def _frozen(loss_fn, kept, start, moments, advance, record, steps):
+def _frozen(loss_fn, carry, advance, record, steps):
   """One restart by line 7 as printed: the gradient at the start."""
+  start, moments, kept = carry
   loss, logits, gradient = with_gradient(loss_fn, start)
   kept = record(kept, start, loss, logits, step=0)
 

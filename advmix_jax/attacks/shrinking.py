@@ -78,17 +78,15 @@ def shrinking_pgd(
 ) -> AttackResult:
   """`pgd` on a batch that shrinks; it stops when no example is left.
 
-  Starts are drawn for the full batch, so each example has the same starts as
-  in `pgd`. There is no `stop_early`: to attack all examples to the end, call
-  `pgd` with stop_early=False.
+  Each example has the same starts as in `pgd`. There is no `stop_early`: to
+  attack all examples to the end, call `pgd` with stop_early=False.
 
   Args (the others are those of `pgd`):
     loss_fn: (x, labels, per_example) -> (loss [n], logits [n, K]), for the
       gathered rows of any n <= B examples.
-    per_example: Pytree of arrays [B, ...] that the loss needs, such as coarse
-      activations; their rows are gathered with the batch.
-    min_size: Smallest batch to shrink to. One loop is compiled for B and for
-      each power of two in [min_size, B).
+    per_example: Pytree of arrays [B, ...] that the loss needs.
+    min_size: Smallest batch to shrink to. One loop is compiled for B and each
+      power of two in [min_size, B).
 
   Returns:
     The AttackResult of `pgd`, up to rounding that depends on the batch size.
@@ -109,11 +107,8 @@ def shrinking_pgd(
     gradient_steps=min(steps, 1) if gradient_at == 'start' else steps,
   )
   starts = lax.map(start_fn, restart_keys(rng, restarts))
-  start = starts[0]
   data = _Data(labels, per_example, center, jnp.swapaxes(starts, 0, 1))
-  kept = begin(start, labels, initial)
-  moments = begin_moments(direction, start)
-  rows = _Rows(start, start, jnp.zeros_like(start), moments, kept)
+  rows = _begin(starts[0], labels, initial, direction)
   position = (jnp.int32(1), jnp.int32(0))  # Restart, step.
   sizes = _sizes(labels.shape[0], min_size)
   for size, floor in zip(sizes, (*sizes[1:], 0), strict=True):
@@ -121,6 +116,13 @@ def shrinking_pgd(
       advance, position, rows, data, size, floor, restarts
     )
   return rows.kept
+
+
+def _begin(start, labels, initial, direction):
+  """The rows before the first restart."""
+  moments = begin_moments(direction, start)
+  kept = begin(start, labels, initial)
+  return _Rows(start, start, jnp.zeros_like(start), moments, kept)
 
 
 def _run_level(advance, position, rows, data, size, floor, restarts):
