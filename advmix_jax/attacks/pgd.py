@@ -85,11 +85,10 @@ def pgd(
   def restart(kept, inputs):
     index, key = inputs
     start = start_fn(key)
-    middle = start if center is None else center
-    advance = functools.partial(ascend, center=middle)
+    step = functools.partial(ascend, center=start if center is None else center)
     record = functools.partial(update, restart=index)
     carry = (start, begin_moments(direction, start), kept)
-    return ascent(loss_fn, carry, advance, record, steps), None
+    return ascent(loss_fn, carry, step, record, steps), None
 
   kept = begin(jax.eval_shape(start_fn, rng), labels, initial)
   inputs = (jnp.arange(1, restarts + 1), restart_keys(rng, restarts))
