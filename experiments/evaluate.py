@@ -25,7 +25,7 @@ from absl import flags
 try:
   from advmix_jax import attacks, classifiers
   from advmix_jax.datasets import colored_mnist
-  from advmix_jax.evaluation import judge
+  from advmix_jax.evaluation import judge, sweep
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
   from advmix_jax.runtime import cli, files, run_folder
@@ -45,7 +45,10 @@ LADDER = flags.DEFINE_bool(
   'ladder', True, 'Run every attack of the ladder, not Algorithm 2 alone.'
 )
 SWEEP = flags.DEFINE_bool(
-  'sweep', False, 'Also attack with eps and alpha times 0, 1, 10 and 100.'
+  'sweep',
+  False,
+  'Also attack with eps and alpha times 0, 1, 10 and 100, and with K times 0, 2 '
+  'and 4, each beside random mixes at equal compute.',
 )
 ATTACK = {
   'restarts': flags.DEFINE_integer('restarts', None, 'N_r.'),
@@ -127,9 +130,7 @@ def main(argv: list[str]) -> int:
     **arguments,
   )
   if SWEEP.value:
-    results['accuracy_by_eps'] = evaluation.eps_sweep(
-      config, workdir, params, **arguments
-    )
+    results['sweep'] = sweep.sweep_run(config, workdir, params, **arguments)
   record = {'method': config.method, 'seed': config.seed} | results
   files.write_json(output / 'results.json', record)
   print(pages.listing(record))

@@ -23,15 +23,13 @@ times as much, so a training run ends without them.
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, measure, evaluate, load_examples, evaluate_run,
-eps_sweep.
+Contents: default_config, measure, evaluate, load_examples, evaluate_run.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -252,42 +250,6 @@ def _write(output, record, rows, shown):
   files.save_npz(output / 'pictures.npz', shown, {'seed': record['seed']})
   page = pages.comparison([record], [shown])
   files.write_text(output / 'report.html', page)
-
-
-def eps_sweep(
-  config: ml_collections.ConfigDict,
-  workdir: str | os.PathLike,
-  classifier_params: types.Params,
-  *,
-  num_examples: int,
-  attack: ml_collections.ConfigDict,
-  factors: Sequence[float] = (0.0, 1.0, 10.0, 100.0),
-) -> dict[str, float]:
-  """Accuracy under Algorithm 2 with eps and alpha times each factor.
-
-  A larger ball should not raise the accuracy. Where it does, the attack is too
-  weak: alpha or the number of steps doesn't suit this ball. The other arguments
-  are as in `evaluate_run`.
-
-  Args:
-    factors: What to multiply eps and alpha with.
-
-  Returns:
-    {eps: accuracy}; eps is a string, as JSON requires of keys.
-  """
-  subject, _, batch = load_examples(
-    config, workdir, classifier_params, num_examples=num_examples
-  )
-  rng = jax.random.split(jax.random.key(config.seed))[1]
-  accuracies = {}
-  for factor in factors:
-    scaled = attack.copy_and_resolve_references()
-    scaled.eps, scaled.alpha = attack.eps * factor, attack.alpha * factor
-    attacked = attack_examples(
-      subject, rng, batch, attack=scaled, batch_size=config.eval.batch_size
-    )
-    accuracies[f'{scaled.eps:g}'] = 1 - float(attacked.success.mean())
-  return accuracies
 
 
 def _shown(outcomes):

@@ -291,6 +291,19 @@ def comparison(
   return page(title, sections)
 
 
+def _sweep_rows(record: tables.Record) -> list[list[str]]:
+  """Table of `sweep.sweep`: a row per attack."""
+  rows = [['eps', 'K', 'Accuracy', 'Random, equal compute', 'Only gradient']]
+  rows[0] += ['Only random', 'p']
+  for row in record['sweep']:
+    cells = [f'{row["eps"]:g}', str(row['K'])]
+    cells.append(statistics.percent(row['accuracy'], *row['ci95']))
+    cells.append(f'{100 * row["random_accuracy"]:.1f}')
+    cells += [str(row['only_gradient']), str(row['only_random'])]
+    rows.append([*cells, f'{row["p_value"]:.2g}'])
+  return rows
+
+
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
   """The rows as lines of text, each column as wide as its longest cell."""
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -315,8 +328,8 @@ def listing(record: tables.Record) -> str:
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:
     lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record), '']
-  for eps, accuracy in record.get('accuracy_by_eps', {}).items():
-    lines.append(f'  Algorithm 2 with eps={eps:15} {100 * accuracy:.1f}')
+  if 'sweep' in record:
+    lines += ['', *_columns(_sweep_rows(record)), '']
   checks = record['gates'] | {'converged': record['converged']}
   lines += [f'  {n}: {"yes" if p else "NO"}' for n, p in checks.items()]
   return '\n'.join(lines)

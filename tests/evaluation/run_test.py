@@ -130,15 +130,3 @@ def test_evaluate_run_refuses_a_negative_number(toy_run, tmp_path):
       num_examples=-1,
       attack=toy.attack_config(),
     )
-
-
-def test_a_larger_ball_never_helps_the_defender(toy_run, tmp_path):
-  accuracies = evaluation.eps_sweep(
-    *(toy_run, tmp_path, toy.SUBJECT.params),
-    num_examples=0,
-    attack=toy.attack_config(),
-    factors=(0.0, 1.0, 100.0),
-  )
-  values = list(accuracies.values())
-  assert values == sorted(values, reverse=True)
-  assert list(accuracies) == ['0', '0.5', '50'] and values[-1] == 0
