@@ -47,8 +47,8 @@ LADDER = flags.DEFINE_bool(
 SWEEP = flags.DEFINE_bool(
   'sweep',
   False,
-  'Also attack with eps and alpha times 0, 1, 10 and 100, and with K times 0, 2 '
-  'and 4, each beside random mixes at equal compute.',
+  'Also attack with eps and alpha times 0, 1, 10 and 100, and with K times 0, '
+  '2 and 4, each beside random mixes at equal compute.',
 )
 ATTACK = {
   'restarts': flags.DEFINE_integer('restarts', None, 'N_r.'),
