@@ -371,7 +371,10 @@ def _environment(
 
 
 def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:
-  """The line that a run ends with."""
+  """The line that a run ends with, after a warning if a gate failed.
+
+  A failed gate makes the evaluation invalid, not the training: no exit code.
+  """
   clean, perturbed = (
     f'{100 * results[f"{name}_accuracy"]:.1f}% [{{:.1f}}, {{:.1f}}]'.format(
       *(100 * v for v in results['ci95'][name])
@@ -380,7 +383,14 @@ def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:
   )
   path = pathlib.Path(workdir) / 'results.json'
   path = min(os.path.relpath(path), os.path.abspath(path), key=len)
-  return (
+  warning = ''
+  if not results['valid']:
+    warning = (
+      'warning: this evaluation is not valid, gates failed: '
+      f'{", ".join(results["failed_gates"])}; experiments/evaluate.py runs '
+      'stronger attacks\n'
+    )
+  return warning + (
     f'{results["method"]}: clean {clean}, under attack {perturbed}, '
     f'{results["wall_seconds"]:.0f} s, {path}'
   )
