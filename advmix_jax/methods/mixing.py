@@ -3,7 +3,7 @@
 Both train only on such mixes (Eq. 6 and Eq. 4), except for the first
 config.mixing.clean_fraction of a batch, which stays unmixed.
 
-Contents: default_config, randmix, advmix.
+Contents: FALLBACKS, default_config, randmix, advmix.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,19 @@ from advmix_jax.methods.nominal import clean_examples
 from advmix_jax.runtime import parallel
 
 
+FALLBACKS = ('clean', 'mix')
+
+
 def default_config() -> ml_collections.ConfigDict:
-  """Options of mixing: clean_fraction, the part of a batch left unmixed."""
-  return ml_collections.ConfigDict({'clean_fraction': 0.0})
+  """Options of mixing.
+
+  Returns:
+    clean_fraction: part of a batch left unmixed. fallback: what AdvMix has
+    before its first restart and keeps where nothing is worse, one of FALLBACKS:
+    the 'clean' image (x~ <- x, line 1 of Algorithm 2), or one more random
+    'mix', so that no clean image is trained on (Equation 4 alone).
+  """
+  return ml_collections.ConfigDict({'clean_fraction': 0.0, 'fallback': 'clean'})
 
 
 def randmix(
@@ -41,14 +51,27 @@ def randmix(
     generator_params: types.Params,
   ) -> jax.Array:
     del logits_fn
-    z_par, _ = mixing.split_latents(batch.latents, generator.split)
-    z_perp = mixing.random_fine(
-      generator, generator_params, rng, batch.label.shape[0]
-    )
-    activations = generator.coarse(generator_params, z_par)
-    return generator.fine(generator_params, activations, z_perp)
+    return _random_mix(rng, batch, generator, generator_params).image
 
   return _mixed(mix, config, num_classes)
+
+
+def _random_mix(
+  rng: jax.Array,
+  batch: types.Batch,
+  generator: types.Generator,
+  generator_params: types.Params,
+) -> types.Batch:
+  """The batch with random fine latents, and the images they decode to."""
+  z_par, _ = mixing.split_latents(batch.latents, generator.split)
+  z_perp = mixing.random_fine(
+    generator, generator_params, rng, batch.label.shape[0]
+  )
+  activations = generator.coarse(generator_params, z_par)
+  return batch._replace(
+    image=generator.fine(generator_params, activations, z_perp),
+    latents=mixing.merge_latents(z_par, z_perp),
+  )
 
 
 def advmix(
@@ -59,13 +82,19 @@ def advmix(
   """AdvMix (Eq. 4): the worst mix that Algorithm 2 finds, with config.attack.
 
   The clean image is kept where it is misclassified already, and where the
-  attack finds no worse mix (x~ <- x at the start of Algorithm 2).
+  attack finds no worse mix (x~ <- x at the start of Algorithm 2). With
+  mixing.fallback='mix', a random mix takes its place.
 
   Raises:
-    ValueError: config.mixing.clean_fraction is not in [0, 1], or a step size or
-      radius of config.attack is negative.
+    ValueError: config.mixing.clean_fraction is not in [0, 1], mixing.fallback
+      is not in FALLBACKS, or a step size or radius of config.attack is
+      negative.
   """
-  attack = config.attack
+  attack, fallback = config.attack, config.mixing.fallback
+  if fallback not in FALLBACKS:
+    raise ValueError(
+      f'mixing.fallback is {fallback!r}, expected one of {FALLBACKS}'
+    )
   attacks.attack_options(attack)  # Raises on bad options before training.
 
   def mix(
@@ -74,13 +103,16 @@ def advmix(
     batch: types.Batch,
     generator_params: types.Params,
   ) -> jax.Array:
+    if fallback == 'mix':
+      rng, first_rng = jax.random.split(rng)
+      batch = _random_mix(first_rng, batch, generator, generator_params)
     z_par, _ = mixing.split_latents(batch.latents, generator.split)
-    result, kept_clean = attacks.algorithm2(
+    result, kept_first = attacks.algorithm2(
       rng, logits_fn, batch, generator, generator_params, attack=attack
     )
     activations = generator.coarse(generator_params, z_par)
     image = generator.fine(generator_params, activations, result.x)
-    return jnp.where(kept_clean[:, None, None, None], batch.image, image)
+    return jnp.where(kept_first[:, None, None, None], batch.image, image)
 
   return _mixed(mix, config, num_classes)
 

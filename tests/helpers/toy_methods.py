@@ -22,7 +22,7 @@ def make_config(*, size=SIZE, **attack):
     {
       'mixup': {'alpha': 0.5},
       'optimizer': {'batch_size': size},
-      'mixing': {'clean_fraction': 0.0},
+      'mixing': {'clean_fraction': 0.0, 'fallback': 'clean'},
       'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4},
       'attack': {
         'restarts': 3,

@@ -61,6 +61,31 @@ def test_advmix_is_at_least_as_bad_as_the_clean_image():
   assert (losses(mixed) > losses(clean)).any()
 
 
+def test_with_a_mix_as_fallback_advmix_trains_on_no_clean_image():
+  # All is misclassified, so the attack keeps what it starts with.
+  batch = setting()[2]
+  config = make_config()
+  config.mixing.fallback = 'mix'
+  wrong = -jax.nn.one_hot(batch.label, K)
+  examples = make_examples(
+    'advmix', config=config, logits_fn=lambda image: wrong
+  )
+  first = jax.random.split(jax.random.key(0))[1]
+  generator, params, *_ = setting()
+  z_perp = mixing.random_fine(generator, params, first, SIZE)
+  w = mixing.merge_latents(batch.latents[:, : generator.split], z_perp)
+  want = generator.synthesize(params, w)
+  np.testing.assert_allclose(examples.image, want, atol=1e-6)
+  assert jnp.abs(examples.image - batch.image).max((1, 2, 3)).min() > 0.01
+
+
+def test_an_unknown_fallback_is_named():
+  config = make_config()
+  config.mixing.fallback = 'none'
+  with pytest.raises(ValueError, match="mixing.fallback is 'none', expected"):
+    make_examples('advmix', config=config)
+
+
 @pytest.mark.parametrize('name', ['randmix', 'advmix'])
 def test_the_clean_fraction_is_left_unmixed(name):
   batch = predicted(setting()[2])
