@@ -175,9 +175,27 @@ def _seconds(folder: pathlib.Path) -> float:
   return float(path.read_text()) if path.exists() else 0.0
 
 
+def _seconds_until(folder: pathlib.Path, output: str) -> float:
+  """The time a run took, also where its process outlived the call."""
+  note = folder / _SECONDS
+  if not note.exists():
+    return 0.0
+  alone = (folder / output).stat().st_mtime - note.stat().st_mtime
+  return _seconds(folder) + max(alone, 0.0)
+
+
+def _took(job: _Process) -> float:
+  """Seconds since its process began."""
+  return time.monotonic() - job.began
+
+
+def _ended_keys(jobs: Mapping[str, _Process]) -> list[str]:
+  return [k for k, j in jobs.items() if j.process.poll() is not None]
+
+
 def _note(job: _Process) -> None:
   """Writes down the time that a run has taken, with earlier processes."""
-  total = job.earlier + time.monotonic() - job.began
+  total = job.earlier + _took(job)
   files.write_text(job.folder / _SECONDS, f'{total:.1f}')
 
 
@@ -231,7 +249,7 @@ def _record(work: Work, run: Run) -> None:
       if not word.startswith('--config.data.data_dir=')
     ],
     'commit': run_folder.commit(),
-    'seconds': round(_seconds(work.folder(run.key)), 1),
+    'seconds': round(_seconds_until(work.folder(run.key), run.output), 1),
     'jobs': work.jobs,
     'cores': os.cpu_count(),
     'results': _results(work, run),
@@ -343,11 +361,11 @@ def run(work: Work, keys: list[str], say=print) -> dict[str, str]:
         noted = time.monotonic()
         for job in jobs.values():
           _note(job)
-      for key in [k for k, j in jobs.items() if j.process.poll() is not None]:
+      for key in _ended_keys(jobs):
         error = _finish(work, job := jobs.pop(key))
         if error:
           failed[key] = error
-        _ended(progress, key, time.monotonic() - job.began, error)
+        _ended(progress, key, _took(job), error)
   finally:
     _stop(jobs.values())
   return failed

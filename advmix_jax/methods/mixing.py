@@ -17,7 +17,6 @@ from advmix_jax.generators import mixing
 from advmix_jax.methods.nominal import clean_examples
 from advmix_jax.runtime import parallel
 
-
 FALLBACKS = ('clean', 'mix')
 
 
