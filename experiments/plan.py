@@ -141,11 +141,14 @@ def _cell(name, item, scale, row, column) -> _Cell:
   own = item['rows'][row]
   layers = [item, scale, item['columns'][column], own]
   data = _merged(layers, 'data', 'data.')
+  config = data | _merged(layers, 'config')
+  if config.get('generator.name') == 'ideal':
+    config |= _merged(layers, 'ideal', 'generator.')
   return _Cell(
     item=name,
     row=row,
     column=column,
-    config=data | _merged(layers, 'config'),
+    config=config,
     generator=data | _merged(layers, 'generator'),
     start=_merged(layers, 'start', 'inversion.'),
     encoder=_merged(layers, 'encoder', 'encoder.'),

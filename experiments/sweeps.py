@@ -7,6 +7,7 @@ one counting:
   data       fields of `data`, for classifier and generator alike
   config     configs/colored_mnist.py, the classifier
   generator  configs/stylegan.py
+  ideal      `generator` of the classifier, where it is the ideal one
   start      `inversion` of configs/encoder.py, the learned start
   encoder    `encoder`, Algorithm 1
   measure    flags of measure_generator.py; without it, nothing is measured
@@ -238,11 +239,18 @@ ITEMS = {
     ),
     'recolour': True,
     'data': {'name': 'rgb_mnist'},
+    'ideal': {'colors': 'rgb_mnist'},
     'config': {'classifier.name': 'linear', 'attack.restarts': 5},
     'columns': {
       'unbiased': {'data': {'variant': 'unbiased'}},
-      '99% red': {'data': {'variant': 'less_biased'}},
-      '99.9% red': {'data': {'variant': 'more_biased'}},
+      '99% red': {
+        'data': {'variant': 'less_biased'},
+        'ideal': {'color_shares': (0.99, 0.005, 0.005)},
+      },
+      '99.9% red': {
+        'data': {'variant': 'more_biased'},
+        'ideal': {'color_shares': (0.999, 0.0005, 0.0005)},
+      },
     },
     'rows': {
       'RandMix, unbiased digits': {
@@ -302,12 +310,25 @@ ITEMS = {
         'generator': _UNCONDITIONAL,
         'generator_name': 'StyleGAN, unconditional',
       },
+      'RandMix, ideal generator, unbiased digits': {
+        'config': {
+          'method': 'randmix',
+          'generator.name': 'ideal',
+          'data.variant': 'unbiased',
+        },
+      },
+      'AdvMix, ideal generator, unbiased digits': {
+        'config': {
+          'method': 'advmix',
+          'generator.name': 'ideal',
+          'data.variant': 'unbiased',
+        },
+      },
       'RandMix, ideal generator, digits as the StyleGAN': {
         'config': {'method': 'randmix', 'generator.name': 'ideal'},
       },
       'AdvMix, ideal generator, digits as the StyleGAN': {
-        'config': {'method': 'advmix', 'generator.name': 'ideal'}
-        | _IDEAL_ATTACK,
+        'config': {'method': 'advmix', 'generator.name': 'ideal'},
       },
     },
     'paper': {
@@ -345,7 +366,8 @@ ITEMS = {
           'RandMix, digits as the StyleGAN',
           'AdvMix, digits as the StyleGAN',
           'Nominal, digits as the StyleGAN',
-          'AdvMix, ideal generator, digits as the StyleGAN',
+          'RandMix, ideal generator, unbiased digits',
+          'AdvMix, ideal generator, unbiased digits',
         ),
         'config': {
           'data.num_train': 800,

@@ -25,7 +25,8 @@ Colours are a pure function of (seed, split, position): no global state, and
 neither `limit` nor sigma changes the mean that a digit draws.
 
 Contents: COLOR_MEANS, RGB_MEANS; make, make_skewed, make_rgb, skewed_table,
-draw_colors, paint, brightness, ink_color; default_config, load, describe.
+draw_colors, paint, brightness, ink_color; default_config, load, load_ink,
+describe.
 """
 
 from collections.abc import Sequence
@@ -305,7 +306,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     )
   variant = config.variant if split == 'train' else 'unbiased'
   fraction = _fraction(config, variant)
-  digits = _digits(config, split)
+  digits = load_ink(config, split)
   sigma = config.sigma
   if split != 'train' and config.test_sigma is not None:
     sigma = config.test_sigma
@@ -316,8 +317,15 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   return make_rgb(digits, fractions=(fraction, other, other), **noise)
 
 
-def _digits(config: ml_collections.ConfigDict, split: str) -> Digits:
-  """The grey digits of a split: the first ones, or those of digit_shares."""
+def load_ink(config: ml_collections.ConfigDict, split: str) -> Digits:
+  """The grey digits that `load` paints, in the same order; raises as it does.
+
+  They are the first ones of the source, or those that digit_shares chooses.
+
+  Args:
+    config: the fields of `default_config`.
+    split: 'train' or 'test'.
+  """
   read = {'source': config.source, 'split': split, 'data_dir': config.data_dir}
   limit = config.num_train if split == 'train' else config.num_test
   if split != 'train' or not config.digit_shares:
