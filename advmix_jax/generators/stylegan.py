@@ -384,5 +384,11 @@ def load_discriminator(
 def _load(path, kind):
   params, metadata = files.load_npz(path, kind=kind)
   config = default_config()
+  unknown = sorted(set(metadata['config']) - set(config))
+  if unknown:
+    raise ValueError(
+      f'{path}: unknown network options {unknown}, expected some of '
+      f'{sorted(config)}; another version wrote this file'
+    )
   config.update(metadata['config'])
   return config, params

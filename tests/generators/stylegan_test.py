@@ -180,6 +180,15 @@ def test_a_saved_generator_draws_the_same_images(tmp_path):
   )
 
 
+def test_a_network_with_an_option_of_another_version_is_refused(tmp_path):
+  config = _small()
+  params = random_params.draw(stylegan.make_generator(config))
+  config.shape = 'round'
+  stylegan.save(tmp_path / 'g.npz', config, params)
+  with pytest.raises(ValueError, match=r"unknown network options \['shape'\]"):
+    stylegan.load(tmp_path / 'g.npz')
+
+
 def test_names_and_shapes_of_parameters_are_golden():
   config = stylegan.default_config()
   found = {}
