@@ -8,7 +8,7 @@ from processes import programs
 
 SMALL = (
   '--config.data.num_train=64',
-  '--config.data.num_test=60',
+  '--config.data.num_test=400',
   '--config.optimizer.batch_size=16',
   '--config.optimizer.epochs=1',
   '--config.classifier.name=linear',
