@@ -14,7 +14,7 @@ Contents:
   tables      Record, method_name, table_rows, interval_note, markdown_table
   figures     picture_grid, line_plot: PNGs
   records     read, add, relabel: files of records, for the paper's tables
-  results     Layout, Cell, cell, curves, table, generators, page: docs/results.md
+  results     Layout, Cell, cell, curves, table, page: docs/results.md
   curves      plot: curves with bands
   pages       Pictures, Section; page: HTML from templates/page.html; examples,
               mixes, attacked: PNGs; comparison: the page of runs; listing
