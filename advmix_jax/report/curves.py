@@ -47,11 +47,10 @@ def plot(
       [100 * min(max(getattr(cell, part), 0), 1) for _, cell in points]
       for part in ('mean', 'low', 'high')
     )
-    # Its own colour and marker, as there are more curves than clear colours.
-    axis.plot(
-      x, mean, color=colors(i % 20), marker='osD^v'[i % 5], ms=4, label=name
-    )
-    axis.fill_between(x, low, high, color=colors(i % 20), alpha=0.2, lw=0)
+    # The ten dark colours first; markers tell the light ones apart, too.
+    color = colors(2 * i % 20 + i // 10 % 2)
+    axis.plot(x, mean, color=color, marker='osD^v'[i % 5], ms=4, label=name)
+    axis.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
   axis.set(xlabel=x_label, ylabel=y_label, ylim=(0, 101))
   axis.spines[['top', 'right']].set_visible(False)
   axis.grid(alpha=0.3)
