@@ -184,20 +184,11 @@ def _steps_per_epoch(
 def _batch_fn(
   config: ml_collections.ConfigDict, data: types.Batch
 ) -> Callable[[int], types.Batch]:
-  """Returns step -> batch; the order of an epoch is made once."""
-  per_epoch = _steps_per_epoch(config, data)
-
-  @functools.lru_cache(maxsize=1)
-  def order(epoch):
-    return datasets.epoch_batches(
-      (config.seed, epoch), len(data.label), config.optimizer.batch_size
-    )
-
-  def batch(step):
-    epoch, place = divmod(step, per_epoch)
-    return datasets.take(data, order(epoch)[place])
-
-  return batch
+  """Returns step -> batch."""
+  index = datasets.shuffled(
+    config.seed, len(data.label), config.optimizer.batch_size
+  )
+  return lambda step: datasets.take(data, index(step))
 
 
 def _train(

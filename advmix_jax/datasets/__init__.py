@@ -6,7 +6,8 @@
 Images are uint8 on the host; `take` makes a batch of them floats.
 
 Public here: NAMES, default_config, load, describe; REPAINTABLE, Repaintable,
-load_repaintable; epoch_batches, endless_batch, first, take; to_float, to_uint8.
+load_repaintable; epoch_batches, shuffled, endless_batch, first, take; to_float,
+to_uint8.
 """
 
 import ml_collections
@@ -16,6 +17,7 @@ from advmix_jax.datasets.batches import (
   endless_batch,
   epoch_batches,
   first,
+  shuffled,
   take,
 )
 from advmix_jax.datasets.colored_mnist import default_config
@@ -39,6 +41,7 @@ __all__ = [
   'describe',
   'endless_batch',
   'epoch_batches',
+  'shuffled',
   'first',
   'load',
   'load_repaintable',

@@ -2,10 +2,11 @@
 
 So a resumed run meets the same batches as one that was never stopped.
 
-Contents: epoch_batches, endless_batch, first, take.
+Contents: epoch_batches, shuffled, endless_batch, first, take.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -44,6 +45,26 @@ def epoch_batches(
   )
   steps = -(-num_examples // batch_size)
   return np.resize(order, (steps, batch_size)).astype(np.int32)
+
+
+def shuffled(
+  seed: int, num_examples: int, batch_size: int
+) -> Callable[[int], np.ndarray]:
+  """Returns step -> indices [B] of its batch, from 0 in the first epoch.
+
+  The order of epoch e is `epoch_batches((seed, e), N, B)`, and is made once.
+  """
+  per_epoch = -(-num_examples // batch_size)
+
+  @functools.lru_cache(maxsize=1)
+  def order(epoch):
+    return epoch_batches((seed, epoch), num_examples, batch_size)
+
+  def index(step):
+    epoch, place = divmod(step, per_epoch)
+    return order(epoch)[place]
+
+  return index
 
 
 def endless_batch(

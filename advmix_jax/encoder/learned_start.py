@@ -287,17 +287,11 @@ def train(
 def _batch_fn(rng, images, config):
   """Returns step -> real images [B, H, W, C]; None for steps on samples."""
   seed = int(jax.random.randint(rng, (), 0, 2**31 - 1))
-  per_epoch = -(-len(images) // config.batch_size)
+  index = datasets.shuffled(seed, len(images), config.batch_size)
 
   def batch(step):
     step -= config.sample_steps
-    if step < 0:
-      return None
-    epoch, place = divmod(step, per_epoch)
-    order = datasets.epoch_batches(
-      (seed, epoch), len(images), config.batch_size
-    )
-    return datasets.to_float(images[order[place]])
+    return datasets.to_float(images[index(step)]) if step >= 0 else None
 
   return batch
 

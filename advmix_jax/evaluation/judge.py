@@ -155,13 +155,12 @@ def train(
   image = view_fn(datasets.to_float(dataset.image[:1]))
   params = network.init(jax.random.key(seed), jnp.asarray(image))
   update = _make_update(network, adam, view_fn)
+  index = datasets.shuffled(seed, len(dataset.label), _BATCH)
 
   def step_fn(step, state):
-    epoch, place = divmod(step, per_epoch)
-    order = datasets.epoch_batches((seed, epoch), len(dataset.label), _BATCH)
-    images = datasets.to_float(dataset.image[order[place]])
+    images = datasets.to_float(dataset.image[index(step)])
     images = _shift(images, np.random.default_rng((seed, step)))
-    return update(state, images, dataset.label[order[place]])
+    return update(state, images, dataset.label[index(step)])
 
   plan = loop.Plan(
     name='judge',

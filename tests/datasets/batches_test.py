@@ -25,6 +25,14 @@ def test_the_order_is_a_pure_function_of_seed_and_epoch():
     datasets.epoch_batches(0, 10, 0)
 
 
+def test_steps_run_through_the_shuffled_epochs():
+  index = datasets.shuffled(3, 10, 4)  # Three batches an epoch.
+  for step in (0, 2, 7, 4):
+    epoch, place = divmod(step, 3)
+    expected = datasets.epoch_batches((3, epoch), 10, 4)[place]
+    np.testing.assert_array_equal(index(step), expected)
+
+
 def test_endless_batches_run_through_epochs_without_a_gap():
   size, batch = 10, 4
   steps = [datasets.endless_batch(3, size, batch, step) for step in range(5)]
