@@ -2,6 +2,8 @@
 # make check    lint, then every test that starts no process; the quick half
 # make test     lint, then every test; what CI runs
 # make results  the README's table: three methods, three seeds
+# make reproduce  the paper's tables and figures, small: an hour; docs/results.md
+# make from-scratch  all from digits and VGG-16 alone: 45 minutes
 # make soak     all tests of devices; kills each command fifty times
 # make lint     ruff's checks and its formatter's
 # make install  .venv alone, for the commands in README.md
@@ -17,7 +19,7 @@ VENV := .venv
 INSTALLED := $(VENV)/installed
 RUN := $(VENV)/bin/python
 
-.PHONY: demo check test soak lint results install clean help
+.PHONY: demo check test soak lint results reproduce from-scratch install clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -47,6 +49,13 @@ demo: $(INSTALLED)
 
 results: $(INSTALLED)
 	$(RUN) experiments/demo.py --workdir=runs/results --seeds=0,1,2
+
+# More: make reproduce FLAGS='--only=table_2 --scale=full --data_dir=mnist'
+reproduce: $(INSTALLED)
+	$(RUN) experiments/reproduce.py $(FLAGS)
+
+from-scratch: $(INSTALLED)
+	$(RUN) experiments/from_scratch.py
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

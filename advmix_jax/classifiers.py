@@ -13,7 +13,7 @@ Images come in [0, 1] and are shifted to [-1, 1] inside. Every image is
 classified on its own: logits don't depend on the rest of the batch.
 
 Contents: default_config, Classifier, Conv, TruncatedVGG, Linear,
-make_classifier, save, load.
+make_classifier, features, save, load.
 """
 
 from __future__ import annotations
@@ -131,6 +131,28 @@ def _make(name: str, width: int, num_classes: int) -> Classifier:
 
   net = hk.without_apply_rng(hk.transform(logits))
   return Classifier(init=net.init, apply=net.apply)
+
+
+def features(
+  classifier: Classifier,
+  params: types.Params,
+  image: jax.Array,  # [B, H, W, C] in [0, 1]
+) -> jax.Array:
+  """What the linear read-out sees, [B, F]: logits = features @ w + b.
+
+  F is 4 * width * H * W / 64 for 'vgg', H * W * C for 'linear'.
+  """
+  seen = []
+
+  def watch(call, args, kwargs, context):
+    if context.method_name == '__call__' and context.module.name == 'logits':
+      seen.append(args[0])
+    return call(*args, **kwargs)
+
+  with hk.intercept_methods(watch):
+    classifier.apply(params, image)
+  (found,) = seen
+  return found
 
 
 def save(

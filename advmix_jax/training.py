@@ -58,8 +58,9 @@ def default_config() -> ml_collections.ConfigDict:
     checkpoint_every: steps per checkpoint, 0 = once per epoch. optimizer:
     learning_rate of Adam, batch_size, epochs. data: datasets.default_config.
     generator: generators.default_config. encoder: algorithm1.default_config.
-    classifier: classifiers.default_config. mixup, mixing, pixel_attack, attack:
-    methods.default_config. eval: evaluation.run.default_config.
+    classifier: classifiers.default_config. mixup, cutout, cutmix, irm, mixing,
+    pixel_attack, attack: methods.default_config. eval:
+    evaluation.run.default_config.
   """
   config = ml_collections.ConfigDict(
     {
@@ -134,14 +135,17 @@ def make_train_step(
   """
   optimizer, size = _optimizer(config), config.optimizer.batch_size
 
-  def total_loss(params, examples):
+  def total_loss(params, examples, step):
     logits_fn = functools.partial(classifier.apply, params)
     logits = logits_fn(examples.image)
     hit = jnp.argmax(logits, axis=-1) == jnp.argmax(examples.target, axis=-1)
     losses = optax.softmax_cross_entropy(logits, examples.target)
     loss = parallel.mean(losses, size)
     if method.penalty_fn is not None:
-      loss += method.penalty_fn(logits_fn, examples)
+      weight_fn = method.penalty_weight_fn or jnp.ones_like
+      weight = weight_fn(step)
+      penalty = method.penalty_fn(logits_fn, examples)
+      loss = (loss + weight * penalty) / jnp.maximum(weight, 1)
     hits = parallel.mean(hit.astype(jnp.float32), size)
     return loss, {'loss': loss, 'accuracy': hits}
 
@@ -154,7 +158,9 @@ def make_train_step(
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
     examples = method.examples_fn(rng, logits_fn, batch, generator_params)
-    grads, record = jax.grad(total_loss, has_aux=True)(state.params, examples)
+    grads, record = jax.grad(total_loss, has_aux=True)(
+      state.params, examples, state.step
+    )
     grads, record = parallel.total((grads, record))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -365,7 +371,10 @@ def _environment(
 
 
 def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:
-  """The line that a run ends with."""
+  """The line that a run ends with, after a warning if a gate failed.
+
+  A failed gate makes the evaluation invalid, not the training: no exit code.
+  """
   clean, perturbed = (
     f'{100 * results[f"{name}_accuracy"]:.1f}% [{{:.1f}}, {{:.1f}}]'.format(
       *(100 * v for v in results['ci95'][name])
@@ -374,7 +383,14 @@ def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:
   )
   path = pathlib.Path(workdir) / 'results.json'
   path = min(os.path.relpath(path), os.path.abspath(path), key=len)
-  return (
+  warning = ''
+  if not results['valid']:
+    warning = (
+      'warning: this evaluation is not valid, gates failed: '
+      f'{", ".join(results["failed_gates"])}; experiments/evaluate.py runs '
+      'stronger attacks\n'
+    )
+  return warning + (
     f'{results["method"]}: clean {clean}, under attack {perturbed}, '
     f'{results["wall_seconds"]:.0f} s, {path}'
   )

@@ -67,8 +67,10 @@ LogitsFn = Callable[[jax.Array], jax.Array]  # [B, H, W, C] -> [B, K]
 class Method(NamedTuple):
   """A training method: what to train on, and what to add to the loss.
 
-  The loss is the mean cross-entropy on the examples, plus the penalty if there
-  is one. Both functions are pure and can be traced by jax.jit.
+  The loss is the mean cross-entropy C on the examples. With a penalty P it is
+  (C + w * P) / max(w, 1), where `penalty_weight_fn` gives w: a large weight
+  doesn't make the gradient large. All functions are pure and can be traced by
+  jax.jit.
 
   `logits_fn` is the current classifier. In `examples_fn` its parameters are
   constants; the penalty is differentiated with respect to them. With several
@@ -82,6 +84,8 @@ class Method(NamedTuple):
   examples_fn: Callable[..., Examples]
   # (logits_fn, examples) -> scalar; None: no penalty
   penalty_fn: Callable[..., jax.Array] | None = None
+  # step -> w >= 0, scalar; None: 1 at every step
+  penalty_weight_fn: Callable[[jax.Array], jax.Array] | None = None
 
 
 class Generator(NamedTuple):

@@ -148,3 +148,18 @@ def test_an_unknown_name_lists_the_valid_ones():
     classifiers.make_classifier(
       ml_collections.ConfigDict({'name': 'vgg', 'width': 0}), 10
     )
+
+
+@pytest.mark.parametrize('config', [VGG, LINEAR], ids=['vgg', 'linear'])
+def test_the_read_out_of_the_features_gives_the_logits(config):
+  image = _image()
+  classifier = classifiers.make_classifier(config, 10)
+  params = _random_params(classifier, image)
+  found = classifiers.features(classifier, params, image)
+  read_out = params[f'{config.name}/logits']
+  np.testing.assert_allclose(
+    found @ read_out['w'] + read_out['b'],
+    classifier.apply(params, image),
+    rtol=1e-4,  # float32 sums.
+    atol=1e-5,
+  )

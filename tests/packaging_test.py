@@ -93,6 +93,7 @@ def test_every_import_is_declared():
     'advmix_jax',
     'checkpoints_convert',
     'experiments',
+    'figures',
     'setuptools',
     'helpers',
     'processes',

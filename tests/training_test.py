@@ -211,3 +211,15 @@ def test_a_bad_field_is_one_line_and_writes_nothing(
     training.train_and_evaluate(config, tmp_path / 'run')
   assert '\n' not in str(error.value)
   assert not (tmp_path / 'run').exists()
+
+
+def test_the_summary_warns_of_a_failed_gate():
+  results = {'method': 'advmix', 'wall_seconds': 3.0, 'valid': True}
+  results |= {'clean_accuracy': 0.5, 'perturbed_accuracy': 0.25}
+  results |= {'ci95': {'clean': [0.4, 0.6], 'perturbed': [0.2, 0.3]}}
+  line = training.summary(results, 'runs/x')
+  assert line.startswith('advmix: clean 50.0%') and '\n' not in line
+  results |= {'valid': False, 'failed_gates': ['gradients_alive']}
+  warning, last = training.summary(results, 'runs/x').splitlines()
+  assert last == line
+  assert warning.startswith('warning: ') and 'gradients_alive' in warning

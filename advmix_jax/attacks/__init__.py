@@ -9,8 +9,9 @@ maximises the loss:
   x~(k+1) = proj(x~(k) + alpha * direction(gradient)),   k = 0..K-1
 
 The attack of an example ends at its first misclassified iterate, which is kept.
-Before that, the iterate with the highest loss is kept. With stop_early=False,
-no attack ends early, and the iterate with the highest loss is kept.
+Before that, the iterate with the highest loss is kept; keep='misclassified'
+keeps the clean example instead. With stop_early=False, no attack ends early,
+and the iterate with the highest loss is kept.
 
 Restarts are numbered from 1. Number 0 is the clean example, "x~ <- x" at the
 start of Algorithm 2. If `initial` gives it, it is kept until an iterate is
@@ -19,6 +20,8 @@ attack of n restarts succeeds where 0 <= first_success[:, 0] <= n.
 
 The result holds no images: decode its `x` once after the attack, and use the
 clean image where `kept_initial` is True.
+
+`corner_search` has the same results without gradients.
 
 On latents (AdvMix), x = z_⊥, the ball is around each restart's start:
 
@@ -39,13 +42,20 @@ the ball is around the image (`center`):
 """
 
 from advmix_jax.attacks.algorithm2 import (
+  Cost,
   algorithm2,
   attack_options,
+  cost,
   default_config,
 )
+from advmix_jax.attacks.corner_search import corner_search
 from advmix_jax.attacks.grid import grid_search
 from advmix_jax.attacks.iterate import Initial, with_gradient
-from advmix_jax.attacks.losses import cross_entropy_and_logits, margin
+from advmix_jax.attacks.losses import (
+  cross_entropy_and_logits,
+  margin,
+  margin_and_logits,
+)
 from advmix_jax.attacks.pgd import pgd
 from advmix_jax.attacks.projections import (
   ProjectFn,
@@ -57,8 +67,10 @@ from advmix_jax.attacks.projections import (
 from advmix_jax.attacks.records import accuracy_by_budget, kept_initial
 from advmix_jax.attacks.shrinking import shrinking_pgd
 from advmix_jax.attacks.starts import StartFn, uniform_start_fn
+from advmix_jax.attacks.units import w_std
 
 __all__ = [
+  'Cost',
   'Initial',
   'ProjectFn',
   'StartFn',
@@ -67,15 +79,19 @@ __all__ = [
   'attack_options',
   'box_fn',
   'compose',
+  'corner_search',
+  'cost',
   'cross_entropy_and_logits',
   'default_config',
   'grid_search',
   'kept_initial',
   'linf_ball',
   'margin',
+  'margin_and_logits',
   'pgd',
   'shrinking_pgd',
   'typical_set_fn',
   'uniform_start_fn',
+  'w_std',
   'with_gradient',
 ]

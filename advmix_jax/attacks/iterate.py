@@ -2,8 +2,9 @@
 
 `pgd` and `shrinking_pgd` both use these functions, so that their results agree.
 
-Contents: DIRECTIONS, GRADIENTS_AT, Initial, begin, keep_worst, with_gradient,
-ascent_fn, restart_keys, check_options.
+Contents: DIRECTIONS, GRADIENTS_AT, KEEP, Initial, Moments, begin, keep_worst,
+with_gradient, begin_moments, ascent_fn, restart_keys, check_search,
+check_options, check_record.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,13 @@ import jax.numpy as jnp
 from advmix_jax.attacks.projections import ProjectFn
 from advmix_jax.types import AttackResult, LossFn
 
-DIRECTIONS = ('sign', 'raw')
+DIRECTIONS = ('sign', 'raw', 'adam')
 GRADIENTS_AT = ('current', 'start')
+KEEP = ('highest_loss', 'misclassified')
+
+# Adam's constants, those of its paper (arXiv:1412.6980). Its step size is the
+# attack's alpha, so that its first step is a signed step.
+_DECAY_1, _DECAY_2, _TINY = 0.9, 0.999, 1e-8
 
 
 class Initial(NamedTuple):
@@ -25,6 +31,13 @@ class Initial(NamedTuple):
   x: jax.Array  # [B, ...] the attacked variable: pixels, or enc(x)_⊥
   loss: jax.Array  # [B] loss of the clean image
   logits: jax.Array  # [B, K] of the clean image
+
+
+class Moments(NamedTuple):
+  """Adam's running means of the gradient, within one restart."""
+
+  first: jax.Array  # [B, ...] of the gradient
+  second: jax.Array  # [B, ...] of its square
 
 
 def begin(
@@ -70,6 +83,8 @@ def keep_worst(
   restart: int | jax.Array,
   step: int | jax.Array,
   stop_early: bool = True,
+  keep: str = 'highest_loss',
+  test_start: bool = True,
 ) -> AttackResult:
   """Updates the result, and records the first misclassified iterate.
 
@@ -84,10 +99,19 @@ def keep_worst(
     stop_early: True keeps the first misclassified iterate, and before that
       the iterate with the highest loss. False always keeps the iterate with
       the highest loss.
+    keep: 'highest_loss' is the above. 'misclassified' keeps the first
+      misclassified iterate, and before that what `kept` began with, the clean
+      example (lines 1 and 9 of Algorithm 2, whose L is the 0-1 loss).
+    test_start: False ignores the iterate of step 0, x~(0): line 9 tests
+      x~(1)..x~(K) only.
   """
   wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
   better = loss > kept.loss
-  if stop_early:
+  if not test_start:
+    wrong, better = wrong & (step > 0), better & (step > 0)
+  if keep == 'misclassified':
+    better = wrong
+  elif stop_early:
     better = wrong | (~kept.success & better)
   when = jnp.stack([jnp.int32(restart), jnp.int32(step)])
   return AttackResult(
@@ -111,16 +135,54 @@ def with_gradient(
   return loss, logits, gradient
 
 
-def ascent_fn(
-  alpha: float, eps: float, project_fn: ProjectFn, direction: str
-) -> Callable[..., jax.Array]:
-  """Makes (x, gradient, center) -> the next iterate."""
-  turn = jnp.sign if direction == 'sign' else lambda gradient: gradient
+def begin_moments(direction: str, x: jax.Array) -> Moments | tuple[()]:
+  """What the direction carries from step to step: () except for 'adam'."""
+  if direction != 'adam':
+    return ()
+  return Moments(jnp.zeros_like(x), jnp.zeros_like(x))
 
-  def ascend(x, gradient, center):
-    return project_fn(x + alpha * turn(gradient), center, eps)
+
+def ascent_fn(
+  alpha: float | jax.Array,
+  eps: float | jax.Array,
+  project_fn: ProjectFn,
+  direction: str,
+) -> Callable[..., tuple[jax.Array, Moments | tuple[()]]]:
+  """Makes the function that goes to the next iterate.
+
+  Args:
+    alpha: Step size, a scalar or [...], one per coordinate of x.
+    eps: Radius of the ball, likewise.
+    project_fn: Projection on the allowed set.
+    direction: One of DIRECTIONS.
+
+  Returns:
+    (x, gradient, center, moments, step) -> (the next x, the next moments),
+    where `step` counts from 0 and the moments of step 0 are `begin_moments`.
+  """
+
+  def turn(gradient, moments, step):
+    if direction == 'sign':
+      return jnp.sign(gradient), moments
+    if direction == 'raw':
+      return gradient, moments
+    return _adam(gradient, moments, step)
+
+  def ascend(x, gradient, center, moments, step):
+    move, moments = turn(gradient, moments, step)
+    return project_fn(x + alpha * move, center, eps), moments
 
   return ascend
+
+
+def _adam(gradient, moments, step):
+  """Adam's direction and its moments after this gradient."""
+  first = _DECAY_1 * moments.first + (1 - _DECAY_1) * gradient
+  second = _DECAY_2 * moments.second + (1 - _DECAY_2) * gradient**2
+  count = jnp.asarray(step + 1, gradient.dtype)
+  unbiased = first / (1 - _DECAY_1**count)
+  scale = jnp.sqrt(second / (1 - _DECAY_2**count)) + _TINY
+  return unbiased / scale, Moments(first, second)
 
 
 def restart_keys(rng: jax.Array, restarts: int) -> jax.Array:
@@ -135,14 +197,19 @@ def _where(mask, a, b):
   return jnp.where(mask.reshape(mask.shape + (1,) * (b.ndim - 1)), a, b)
 
 
-def check_options(
-  restarts: int, steps: int, direction: str, gradient_at: str
-) -> None:
-  """Raises ValueError on an option out of range, naming the valid ones."""
+def check_search(restarts: int, steps: int) -> None:
+  """Raises ValueError on a number of restarts or steps out of range."""
   if restarts < 1:
     raise ValueError(f'restarts is {restarts}, expected an integer >= 1')
   if steps < 0:
     raise ValueError(f'steps is {steps}, expected an integer >= 0')
+
+
+def check_options(
+  restarts: int, steps: int, direction: str, gradient_at: str
+) -> None:
+  """Raises ValueError on an option out of range, naming the valid ones."""
+  check_search(restarts, steps)
   if direction not in DIRECTIONS:
     raise ValueError(
       f'direction is {direction!r}, expected one of {DIRECTIONS}'
@@ -150,4 +217,28 @@ def check_options(
   if gradient_at not in GRADIENTS_AT:
     raise ValueError(
       f'gradient_at is {gradient_at!r}, expected one of {GRADIENTS_AT}'
+    )
+
+
+def check_record(
+  keep: str,
+  test_start: bool,
+  steps: int,
+  has_initial: bool,
+  stop_early: bool = True,
+) -> None:
+  """Raises ValueError on options of `keep_worst` that contradict each other."""
+  if keep not in KEEP:
+    raise ValueError(f'keep is {keep!r}, expected one of {KEEP}')
+  if keep == 'misclassified' and not has_initial:
+    raise ValueError(
+      "keep is 'misclassified' without the clean example, which it returns "
+      "where nothing is misclassified; expected keep='highest_loss'"
+    )
+  if keep == 'misclassified' and not stop_early:
+    raise ValueError("stop_early is False, expected True: keep='misclassified'")
+  if not test_start and steps < 1:
+    raise ValueError(
+      f'test_start is False with steps = {steps}: no iterate would be tested; '
+      'expected steps >= 1'
     )

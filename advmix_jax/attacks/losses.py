@@ -1,6 +1,6 @@
 """Losses that an attack maximises, per example.
 
-Contents: margin, cross_entropy_and_logits.
+Contents: margin, margin_and_logits, cross_entropy_and_logits, LOSSES.
 """
 
 import jax
@@ -25,6 +25,16 @@ def margin(
   return wrong - jnp.where(right, logits, 0.0).sum(axis=-1)
 
 
+def margin_and_logits(
+  logits_fn: LogitsFn,
+  image: jax.Array,  # [B, H, W, C]
+  labels: jax.Array,  # [B]
+) -> tuple[jax.Array, jax.Array]:
+  """`margin` [B] and the logits [B, K]."""
+  logits = logits_fn(image)
+  return margin(logits, labels), logits
+
+
 def cross_entropy_and_logits(
   logits_fn: LogitsFn,
   image: jax.Array,  # [B, H, W, C]
@@ -34,3 +44,10 @@ def cross_entropy_and_logits(
   logits = logits_fn(image)
   target = jax.nn.one_hot(labels, logits.shape[-1])
   return optax.softmax_cross_entropy(logits, target), logits
+
+
+# {name: (logits_fn, image, labels) -> (loss [B], logits [B, K])}
+LOSSES = {
+  'cross_entropy': cross_entropy_and_logits,
+  'margin': margin_and_logits,
+}

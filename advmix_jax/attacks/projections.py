@@ -13,11 +13,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-# (x, center, eps) -> x; all arrays [B, ...], eps a scalar.
-ProjectFn = Callable[[jax.Array, jax.Array, float], jax.Array]
+# (x, center, eps) -> x; all arrays [B, ...], eps a scalar or one radius per
+# coordinate [...].
+ProjectFn = Callable[[jax.Array, jax.Array, float | jax.Array], jax.Array]
 
 
-def linf_ball(x: jax.Array, center: jax.Array, eps: float) -> jax.Array:
+def linf_ball(
+  x: jax.Array, center: jax.Array, eps: float | jax.Array
+) -> jax.Array:
   """Projects on {x: |x - center| <= eps in every coordinate}."""
   return jnp.clip(x, center - eps, center + eps)
 

@@ -22,9 +22,12 @@ from jax import lax
 
 from advmix_jax.attacks.iterate import (
   Initial,
+  Moments,
   ascent_fn,
   begin,
+  begin_moments,
   check_options,
+  check_record,
   keep_worst,
   restart_keys,
   with_gradient,
@@ -40,6 +43,7 @@ class _Rows(NamedTuple):
   x: jax.Array
   start: jax.Array
   gradient: jax.Array
+  moments: Moments | tuple[()]
   kept: AttackResult
 
 
@@ -61,28 +65,28 @@ def shrinking_pgd(
   *,
   restarts: int,
   steps: int,
-  alpha: float,
-  eps: float,
+  alpha: float | jax.Array,
+  eps: float | jax.Array,
   project_fn: ProjectFn = linf_ball,
   direction: str = 'sign',
   gradient_at: str = 'current',
   initial: Initial | None = None,
   center: jax.Array | None = None,
+  keep: str = 'highest_loss',
+  test_start: bool = True,
   min_size: int = 16,
 ) -> AttackResult:
   """`pgd` on a batch that shrinks; it stops when no example is left.
 
-  Starts are drawn for the full batch, so each example has the same starts as
-  in `pgd`. There is no `stop_early`: to attack all examples to the end, call
-  `pgd` with stop_early=False.
+  Each example has the same starts as in `pgd`. There is no `stop_early`: to
+  attack all examples to the end, call `pgd` with stop_early=False.
 
   Args (the others are those of `pgd`):
     loss_fn: (x, labels, per_example) -> (loss [n], logits [n, K]), for the
       gathered rows of any n <= B examples.
-    per_example: Pytree of arrays [B, ...] that the loss needs, such as coarse
-      activations; their rows are gathered with the batch.
-    min_size: Smallest batch to shrink to. One loop is compiled for B and for
-      each power of two in [min_size, B).
+    per_example: Pytree of arrays [B, ...] that the loss needs.
+    min_size: Smallest batch to shrink to. One loop is compiled for B and each
+      power of two in [min_size, B).
 
   Returns:
     The AttackResult of `pgd`, up to rounding that depends on the batch size.
@@ -91,20 +95,20 @@ def shrinking_pgd(
     ValueError: A bad option, or an array of per_example is not [B, ...].
   """
   check_options(restarts, steps, direction, gradient_at)
+  check_record(keep, test_start, steps, initial is not None)
   _check_leading_axis(per_example, labels.shape[0])
   advance = functools.partial(
     _advance,
     loss_fn,
     ascent_fn(alpha, eps, project_fn, direction),
+    functools.partial(keep_worst, keep=keep, test_start=test_start),
     restarts=restarts,
     steps=steps,
     gradient_steps=min(steps, 1) if gradient_at == 'start' else steps,
   )
   starts = lax.map(start_fn, restart_keys(rng, restarts))
-  start = starts[0]
   data = _Data(labels, per_example, center, jnp.swapaxes(starts, 0, 1))
-  kept = begin(start, labels, initial)
-  rows = _Rows(start, start, jnp.zeros_like(start), kept)
+  rows = _begin(starts[0], labels, initial, direction)
   position = (jnp.int32(1), jnp.int32(0))  # Restart, step.
   sizes = _sizes(labels.shape[0], min_size)
   for size, floor in zip(sizes, (*sizes[1:], 0), strict=True):
@@ -112,6 +116,13 @@ def shrinking_pgd(
       advance, position, rows, data, size, floor, restarts
     )
   return rows.kept
+
+
+def _begin(start, labels, initial, direction):
+  """The rows before the first restart."""
+  moments = begin_moments(direction, start)
+  kept = begin(start, labels, initial)
+  return _Rows(start, start, jnp.zeros_like(start), moments, kept)
 
 
 def _run_level(advance, position, rows, data, size, floor, restarts):
@@ -139,11 +150,20 @@ def _run_level(advance, position, rows, data, size, floor, restarts):
 
 
 def _advance(
-  loss_fn, ascend, position, rows, data, *, restarts, steps, gradient_steps
+  loss_fn,
+  ascend,
+  record,
+  position,
+  rows,
+  data,
+  *,
+  restarts,
+  steps,
+  gradient_steps,
 ):
   """Evaluates the current iterate, then goes to the next step or restart."""
   restart, step = position
-  x, start, gradient, kept = rows
+  x, start, gradient, moments, kept = rows
 
   def loss_at(x):
     return loss_fn(x, data.labels, data.per_example)
@@ -155,16 +175,18 @@ def _advance(
     x,
     gradient,
   )
-  kept = keep_worst(
+  kept = record(
     kept, x, loss, logits, labels=data.labels, restart=restart, step=step
   )
   last = step == steps
   following = data.starts[:, jnp.minimum(restart, restarts - 1)]
-  moved = ascend(x, gradient, start if data.center is None else data.center)
+  center = start if data.center is None else data.center
+  moved, moments = ascend(x, gradient, center, moments, step)
   rows = _Rows(
     jnp.where(last, following, moved),
     jnp.where(last, following, start),
     gradient,
+    jax.tree.map(lambda a: jnp.where(last, 0, a), moments),
     kept,
   )
   return (restart + last, jnp.where(last, 0, step + 1)), rows

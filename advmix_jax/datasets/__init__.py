@@ -5,8 +5,8 @@
 
 Images are uint8 on the host; `take` makes a batch of them floats.
 
-Public here: NAMES, default_config, load, describe; epoch_batches,
-endless_batch, first, take; to_float, to_uint8.
+Public here: NAMES, default_config, load, describe; REPAINTABLE, Repaintable,
+load_repaintable; epoch_batches, endless_batch, first, take; to_float, to_uint8.
 """
 
 import ml_collections
@@ -20,6 +20,11 @@ from advmix_jax.datasets.batches import (
 )
 from advmix_jax.datasets.colored_mnist import default_config
 from advmix_jax.datasets.pixels import to_float, to_uint8
+from advmix_jax.datasets.repaint import (
+  REPAINTABLE,
+  Repaintable,
+  load_repaintable,
+)
 from advmix_jax.types import Dataset
 
 # Which file makes the data set of a name.
@@ -28,12 +33,15 @@ NAMES = tuple(_MODULES)
 
 __all__ = [
   'NAMES',
+  'REPAINTABLE',
+  'Repaintable',
   'default_config',
   'describe',
   'endless_batch',
   'epoch_batches',
   'first',
   'load',
+  'load_repaintable',
   'take',
   'to_float',
   'to_uint8',

@@ -11,7 +11,8 @@ A digit's colour is N(mean, sigma), per channel, clipped to [0, 1], and
 
   image = digit * colour in 8 bits, on black, padded from 28x28 to 32x32.
 
-The skewed sets (more and less biased) are there to train generators on.
+The skewed sets (more and less biased) are there to train generators on, as are
+those with other shares of the digits (`digit_shares`, Table 1).
 `make_rgb` has three colours in given fractions, independent of the label.
 
     from advmix_jax.datasets import colored_mnist, digits
@@ -24,7 +25,8 @@ Colours are a pure function of (seed, split, position): no global state, and
 neither `limit` nor sigma changes the mean that a digit draws.
 
 Contents: COLOR_MEANS, RGB_MEANS; make, make_skewed, make_rgb, skewed_table,
-draw_colors, paint, brightness, ink_color; default_config, load, describe.
+draw_colors, paint, brightness, ink_color; default_config, load, load_ink,
+mean_colors, describe.
 """
 
 from collections.abc import Sequence
@@ -34,8 +36,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+from ml_collections import config_dict
 
-from advmix_jax.datasets import pixels
+from advmix_jax.datasets import class_shares, pixels
 from advmix_jax.datasets.digits import NUM_CLASSES, SPLITS, Digits, load_digits
 from advmix_jax.types import Dataset
 
@@ -57,7 +60,8 @@ COLOR_MEANS = np.array(
 )
 RGB_MEANS = np.eye(3, dtype=np.float32)  # Red, green, blue.
 
-NAMES = ('colored_mnist', 'rgb_mnist')
+_MEANS = {'colored_mnist': COLOR_MEANS, 'rgb_mnist': RGB_MEANS}
+NAMES = tuple(_MEANS)
 
 _PAD = 2  # 28 + 2 * 2 = 32.
 
@@ -262,6 +266,8 @@ def default_config() -> ml_collections.ConfigDict:
   config.num_train = 0  # First digits kept, 0 = all (embedded: 10,000).
   config.num_test = 0  # Likewise (embedded: 2,000).
   config.sigma = 0.0  # Standard deviation of each colour channel.
+  # That of the test split; None: sigma. Figure 7 needs one test set for all.
+  config.test_sigma = config_dict.placeholder(float)
   config.seed = 0  # Of the colours; training has another seed.
   # Training colours: 'biased', 'more_biased', 'less_biased' or 'unbiased'. The
   # test split is always unbiased.
@@ -270,6 +276,9 @@ def default_config() -> ml_collections.ConfigDict:
   # 2 has 0.999, the other is a choice of ours.
   config.less_biased = 0.99
   config.more_biased = 0.999
+  # Shares of the digits 0 to 9 in the training set, which then has num_train
+  # of them (0: as many as possible), drawn by `seed`. (): as in the source.
+  config.digit_shares = ()
   return config
 
 
@@ -292,21 +301,56 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     ValueError: unknown name, source, split or variant, or a bad number.
     FileNotFoundError: the files of the source are not there.
   """
-  if config.name not in NAMES:
-    raise ValueError(
-      f'unknown data name {config.name!r}, expected {" or ".join(NAMES)}'
-    )
+  mean_colors(config.name)  # Raises on an unknown name.
   variant = config.variant if split == 'train' else 'unbiased'
   fraction = _fraction(config, variant)
-  limit = config.num_train if split == 'train' else config.num_test
-  digits = load_digits(
-    config.source, split, data_dir=config.data_dir, limit=limit
-  )
-  noise = {'sigma': config.sigma, 'seed': config.seed}
+  digits = load_ink(config, split)
+  sigma = config.sigma
+  if split != 'train' and config.test_sigma is not None:
+    sigma = config.test_sigma
+  noise = {'sigma': sigma, 'seed': config.seed}
   if config.name == 'colored_mnist':
     return make_skewed(digits, fraction=fraction, **noise)
   other = (1 - fraction) / 2
   return make_rgb(digits, fractions=(fraction, other, other), **noise)
+
+
+def load_ink(config: ml_collections.ConfigDict, split: str) -> Digits:
+  """The grey digits that `load` paints, in the same order; raises as it does.
+
+  They are the first ones of the source, or those that digit_shares chooses.
+
+  Args:
+    config: the fields of `default_config`.
+    split: 'train' or 'test'.
+  """
+  read = {'source': config.source, 'split': split, 'data_dir': config.data_dir}
+  limit = config.num_train if split == 'train' else config.num_test
+  if split != 'train' or not config.digit_shares:
+    return load_digits(**read, limit=limit)
+  if len(config.digit_shares) != NUM_CLASSES:
+    raise ValueError(
+      f'data.digit_shares has {len(config.digit_shares)} numbers, expected '
+      f'{NUM_CLASSES}, one per digit, or none'
+    )
+  digits = load_digits(**read)
+  keep = class_shares.choose(
+    digits.label, config.digit_shares, total=limit, seed=config.seed
+  )
+  return digits._replace(image=digits.image[keep], label=digits.label[keep])
+
+
+def mean_colors(name: str) -> np.ndarray:
+  """The mean colours [C, 3] in [0, 1] of a data set, one of NAMES.
+
+  Raises:
+    ValueError: unknown name.
+  """
+  if name not in _MEANS:
+    raise ValueError(
+      f'unknown data name {name!r}, expected {" or ".join(NAMES)}'
+    )
+  return _MEANS[name]
 
 
 def describe(config: ml_collections.ConfigDict) -> dict[str, object]:

@@ -3,11 +3,12 @@
   latents = lookup.load_latents(config, dataset, generator, params, workdir)
 
 Latents are looked up by the hash of their images. A file that
-config.encoder.path names has to fit. Without a path, the shipped files are
-tried first, then the file in WORKDIR/latents; a file is used if it fits the
-images, the generator and the options of Algorithm 1. If none fits, Algorithm 1
-makes the latents and they are written to WORKDIR/latents. The encoder of the
-ideal generator is exact and needs no file.
+config.encoder.path names has to fit. Without a path, latents_train.npz and
+latents_test.npz in the generator's folder are tried first, then the file in
+WORKDIR/latents; a file is used if it fits the images, the generator and the
+options of Algorithm 1. If none fits, Algorithm 1 makes the latents and they are
+written to WORKDIR/latents. The encoder of the ideal generator is exact and
+needs no file.
 
 Contents: load_latents.
 """
@@ -21,13 +22,12 @@ from typing import Any
 import ml_collections
 import numpy as np
 
-from advmix_jax import datasets, types
+from advmix_jax import datasets, generators, types
 from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import latents_file, pipeline
 from advmix_jax.generators import ideal
-from advmix_jax.runtime import shipped
 
-_SHIPPED = ('latents_train.npz', 'latents_test.npz')
+_BESIDE = ('latents_train.npz', 'latents_test.npz')
 
 
 def load_latents(
@@ -65,7 +65,9 @@ def load_latents(
   wanted = pipeline.provenance(config)
   name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
-  for path in (*(shipped.DATA / name for name in _SHIPPED), cache):
+  generator_path = generators.path(config.generator)
+  beside = [generator_path.with_name(name) for name in _BESIDE]
+  for path in (*beside, cache):
     found = _lookup(path, dataset.image, wanted)
     if found is not None:
       return found

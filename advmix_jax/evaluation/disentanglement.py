@@ -6,25 +6,31 @@ A mix dec(z_∥ of i, z_⊥ of j) should have the content of i and the style of 
   style follows  the style of the mix, measured as a few numbers, is within a
                  tolerance of the style of j
 
-and the samples themselves should show every class and every style.
+and the samples themselves should show the classes and styles of the training
+set, each as often as it does:
 
-Contents: Style, measure.
+  record = disentanglement.measure(rng, generator, params, judge, style)
+  wanted = disentanglement.shares(judge, style, train.image)
+  disentanglement.largest_deviation(record['styles'], wanted['styles'])
+
+Contents: Style, measure, shares, confident, largest_deviation, draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from advmix_jax import types
+from advmix_jax import datasets, types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.report import statistics
 
 _CONFIDENT = 0.9  # Probability above which a judge is called confident.
+_CHUNK = 1000  # Real images that are floats at a time.
 
 
 class Style(NamedTuple):
@@ -58,10 +64,12 @@ def measure(
     batch_size: Mixes in one compiled call.
 
   Returns:
-    label_follows, style_follows: (share, [low, high]) with Wilson's 95%
-    interval. labels, styles: shares of the classes and of the prototypes among
-    the samples. confident: share of the samples whose class the judge names
-    with a probability above 0.9.
+    style_follows, label_follows; label_follows_if_confident, among the mixes
+    whose image i the judge names with a probability above 0.9; confident and
+    mixes_confident, the samples and the mixes that it names so: (share, [low,
+    high]) with Wilson's 95% interval; a share of no mixes is None.
+    style_distance, the median. labels, styles: shares of the classes and of the
+    prototypes among the samples, of which each mix has two. num_mixes.
   """
   images, donors, mixes = (
     np.concatenate(part)[:num_mixes]
@@ -69,19 +77,92 @@ def measure(
       *_triples(rng, generator, params, num_mixes, batch_size), strict=True
     )
   )
-  before, confidence = judges.name(judge, images)
-  after, _ = judges.name(judge, mixes)
-  shown, given, taken = map(style.measure_fn, (images, donors, mixes))
+  samples = np.concatenate([images, donors])
+  names, confidence = judges.name(judge, samples)
+  after, mixes_confidence = judges.name(judge, mixes)
+  follows = names[:num_mixes] == after
+  sure = confidence > _CONFIDENT
+  given, taken = style.measure_fn(donors), style.measure_fn(mixes)
   distance = np.abs(taken - given).max(-1)
-  nearest = np.square(shown[:, None] - style.prototypes).sum(-1).argmin(-1)
-  num_classes = len(judge.params['vgg/logits']['b'])
   return {
     'style_follows': _share(distance <= style.tolerance),
-    'label_follows': _share(before == after),
-    'labels': _histogram(before, num_classes),
-    'styles': _histogram(nearest, len(style.prototypes)),
-    'confident': float((confidence > _CONFIDENT).mean()),
+    'label_follows': _share(follows),
+    'label_follows_if_confident': _share(follows[sure[:num_mixes]]),
+    'confident': _share(sure),
+    'mixes_confident': _share(mixes_confidence > _CONFIDENT),
+    'style_distance': float(np.median(distance)),
+    **_shares(names, judges.num_classes(judge), style, samples),
+    'num_mixes': num_mixes,
   }
+
+
+def shares(
+  judge: judges.Judge, style: Style, images: np.ndarray
+) -> dict[str, list[float]]:
+  """Shares of the classes and of the prototypes among images.
+
+  Real images are measured as samples are, so that an error of the measure shows
+  on both sides: with noise on the colours, for instance, the nearest prototype
+  is not always the one that was drawn.
+
+  Args:
+    judge: Names the class that an image shows.
+    style: Measures the style of an image.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+
+  Returns:
+    labels [K] and styles [G], which sum to 1 each.
+  """
+  names, _ = judges.name(judge, images)
+  return _shares(names, judges.num_classes(judge), style, images)
+
+
+def confident(
+  judge: judges.Judge, images: np.ndarray
+) -> tuple[float | None, list[float]]:
+  """Share of images that the judge names with a probability above 0.9.
+
+  Args:
+    judge: The judge.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+
+  Returns:
+    (share, [low, high]) with Wilson's 95% interval.
+  """
+  return _share(judges.name(judge, images)[1] > _CONFIDENT)
+
+
+def largest_deviation(
+  found: Sequence[float], wanted: Sequence[float]
+) -> dict[str, float]:
+  """Where two lists of shares differ most: its index and found - wanted."""
+  difference = np.subtract(found, wanted)
+  index = int(np.abs(difference).argmax())
+  return {'index': index, 'deviation': round(float(difference[index]), 4)}
+
+
+def draw(
+  rng: jax.Array,
+  generator: types.Generator,
+  params: types.Params,
+  num_images: int,
+  *,
+  batch_size: int = 250,
+) -> np.ndarray:
+  """Independent samples [N, H, W, C] in [0, 1], without truncation."""
+  decode = jax.jit(generator.synthesize)
+  parts = [
+    decode(params, _latents(rng, generator, params, start, batch_size))
+    for start in range(0, num_images, batch_size)
+  ]
+  return np.clip(np.concatenate(parts)[:num_images], 0, 1)
+
+
+def _latents(rng, generator, params, start, size):
+  """Latents [size, L, D] of the batch that begins at sample `start`."""
+  key = jax.random.fold_in(rng, start)
+  z = jax.random.normal(key, (size, generator.latent_size))
+  return generator.map(params, z)
 
 
 def _triples(rng, generator, params, num_mixes, batch_size):
@@ -89,10 +170,7 @@ def _triples(rng, generator, params, num_mixes, batch_size):
   decode = jax.jit(generator.synthesize)
   split = generator.split
   for start in range(0, num_mixes, batch_size):
-    z = jax.random.normal(
-      jax.random.fold_in(rng, start), (2 * batch_size, generator.latent_size)
-    )
-    w = generator.map(params, z)
+    w = _latents(rng, generator, params, start, 2 * batch_size)
     own, other = w[:batch_size], w[batch_size:]
     mix = jnp.concatenate([own[:, :split], other[:, split:]], axis=1)
     yield tuple(
@@ -102,7 +180,26 @@ def _triples(rng, generator, params, num_mixes, batch_size):
 
 def _share(hits):
   low, high = statistics.wilson_interval(int(hits.sum()), len(hits))
-  return float(hits.mean()), [low, high]
+  return float(hits.mean()) if len(hits) else None, [low, high]
+
+
+def _shares(names, num_classes, style, images):
+  """Shares of the names, and of the prototypes nearest to the images."""
+  nearest = np.concatenate(
+    [
+      _nearest(style, datasets.to_float(images[start : start + _CHUNK]))
+      for start in range(0, len(images), _CHUNK)
+    ]
+  )
+  return {
+    'labels': _histogram(names, num_classes),
+    'styles': _histogram(nearest, len(style.prototypes)),
+  }
+
+
+def _nearest(style, images):
+  shown = style.measure_fn(images)
+  return np.square(shown[:, None] - style.prototypes).sum(-1).argmin(-1)
 
 
 def _histogram(labels, size):

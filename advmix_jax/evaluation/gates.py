@@ -1,19 +1,49 @@
 """Gates: checks that every sound evaluation passes.
 
-  passed = gates.check(subject, batch.image, outcomes)
+  found = gates.check(subject, batch.image, outcomes)
+  results |= gates.summarise(found)
 
-Contents: LOGIT_TOLERANCE, check.
+A gate that fails makes the evaluation invalid: `valid` is False in its results,
+`failed_gates` names the gates, and experiments/evaluate.py ends with exit code
+3. A training run records its gates and goes on: its classifier is sound, only
+its numbers are not.
+
+Random draws may beat the gradient by chance. So two gates are paired tests:
+they fail only where the other attack breaks more of the same images than
+chance explains at `LEVEL`, by McNemar's exact one-sided test. The others have
+no sampling noise: they concern these very images.
+
+Contents: LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, check, check_ladder, summarise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from advmix_jax.evaluation import ladder
 from advmix_jax.evaluation.measures import Subject, predict
-from advmix_jax.evaluation.outcomes import Outcomes, correct
+from advmix_jax.evaluation.outcomes import Outcomes, correct, discordant
+from advmix_jax.report import statistics
 
 # Logits of another batch size differ by float32 sums in another order.
 LOGIT_TOLERANCE = 1e-3
+# One sound evaluation of a hundred fails a paired gate by chance, at most.
+LEVEL = 0.01
+# Share of examples with a gradient; where the classifier is very sure, that of
+# its cross-entropy is 0 in float32.
+ALIVE = 0.95
+
+
+class Gate(NamedTuple):
+  """The outcome of one check."""
+
+  passed: bool
+  value: float  # What was measured.
+  limit: float  # What it may be.
+  tolerance: str  # What the limit allows for.
 
 
 def check(
@@ -22,11 +52,11 @@ def check(
   outcomes: Outcomes,
   *,
   batch_size: int = 100,
-) -> dict[str, bool]:
-  """Checks that a sound evaluation passes, {name: passed}.
+) -> dict[str, Gate]:
+  """Checks that a sound evaluation passes, {name: Gate}.
 
-  random_below_gradient: N random mixes fool the classifier on no more examples
-    than Algorithm 2 with as many images; otherwise its gradients don't help.
+  random_below_gradient: random mixes do not break more images than Algorithm 2
+    with as many images; otherwise its gradients don't help. A paired test.
   kept_images_verified: re-decoding the images that the attack kept, at another
     batch size, reproduces the recorded outcomes.
   logits_ignore_batch: the logits of the first images don't depend on the
@@ -38,15 +68,70 @@ def check(
   few = images[:batch_size]
   alone = predict(subject, few[:7], batch_size=7)
   together = predict(subject, few, batch_size=batch_size)[:7]
+  change = float(np.abs(alone - together).max())
+  unverified = float((~outcomes.verified).sum())
   steepest = outcomes.attacked.steepest
-  alive = np.isfinite(steepest) & (steepest > 0)
+  alive = float((np.isfinite(steepest) & (steepest > 0)).mean())
+  clean = outcomes.clean == outcomes.label
   return {
-    'random_below_gradient': bool(
-      good['worst_random'].sum() >= good['perturbed'].sum()
+    'random_below_gradient': _paired(
+      good['worst_random'], good['perturbed'], clean
     ),
-    'kept_images_verified': bool(outcomes.verified.all()),
-    'logits_ignore_batch': bool(
-      np.allclose(alone, together, atol=LOGIT_TOLERANCE)
+    'kept_images_verified': Gate(
+      unverified == 0, unverified, 0.0, 'images; none, ties of logits apart'
     ),
-    'gradients_alive': bool(alive.mean() >= 0.95),
+    'logits_ignore_batch': Gate(
+      change <= LOGIT_TOLERANCE,
+      change,
+      LOGIT_TOLERANCE,
+      'largest change of a logit; float32 sums in another order',
+    ),
+    'gradients_alive': Gate(
+      alive >= ALIVE, alive, ALIVE, 'share of images; saturated softmax'
+    ),
+  }
+
+
+def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
+  """The gate that needs the rungs of `ladder.climb`, {name: Gate}.
+
+  corners_below_gradient: a search without gradients does not break more images
+    than Algorithm 2 at the same cost; otherwise gradients mislead. A paired
+    test.
+  """
+  right = {rung.name: rung.right for rung in rungs}
+  return {
+    'corners_below_gradient': _paired(
+      right['corners'], right['algorithm_2'], right['clean']
+    )
+  }
+
+
+def _paired(other, gradient, clean):
+  """Fails where `other` breaks more images than `gradient`, beyond chance."""
+  p = statistics.mcnemar(
+    *discordant(other, gradient, among=clean), alternative='greater'
+  )
+  return Gate(p >= LEVEL, p, LEVEL, "p-value of McNemar's exact one-sided test")
+
+
+def summarise(gates: Mapping[str, Gate]) -> dict[str, Any]:
+  """The gates as JSON values.
+
+  Returns:
+    gates: {name: passed}. gate_values: {name: {value, limit, tolerance}}.
+    valid: all passed. failed_gates: the names of those that failed.
+  """
+  return {
+    'gates': {name: bool(gate.passed) for name, gate in gates.items()},
+    'gate_values': {
+      name: {
+        'value': gate.value,
+        'limit': gate.limit,
+        'tolerance': gate.tolerance,
+      }
+      for name, gate in gates.items()
+    },
+    'valid': all(gate.passed for gate in gates.values()),
+    'failed_gates': [n for n, gate in gates.items() if not gate.passed],
   }

@@ -10,8 +10,10 @@ was trained with; experiments/measure_generator.py has that of the shipped one.
 
   found = judge.load(view_fn=view_fn)
   label, confidence = judge.name(found, images)
+  features = judge.features(found, images)  # For distances between sets.
 
-Contents: SHIPPED, ViewFn, Judge, name, accuracy, train, save, load.
+Contents: SHIPPED, ViewFn, Judge, num_classes, name, features, accuracy, train,
+save, load.
 """
 
 from __future__ import annotations
@@ -44,6 +46,15 @@ class Judge(NamedTuple):
   view_fn: ViewFn
 
 
+def num_classes(judge: Judge) -> int:
+  """How many classes the judge tells apart."""
+  return _num_classes(judge.params)
+
+
+def _num_classes(params):
+  return len(params['vgg/logits']['b'])
+
+
 def _network(num_classes: int) -> classifiers.Classifier:
   config = ml_collections.ConfigDict({'name': 'vgg', 'width': 16})
   return classifiers.make_classifier(config, num_classes)
@@ -51,9 +62,25 @@ def _network(num_classes: int) -> classifiers.Classifier:
 
 @functools.partial(jax.jit, static_argnames='view_fn')
 def _probabilities(params, images, view_fn):
-  num_classes = len(params['vgg/logits']['b'])
-  logits = _network(num_classes).apply(params, view_fn(images))
-  return jax.nn.softmax(logits)
+  network = _network(_num_classes(params))
+  return jax.nn.softmax(network.apply(params, view_fn(images)))
+
+
+@functools.partial(jax.jit, static_argnames='view_fn')
+def _features(params, images, view_fn):
+  network = _network(_num_classes(params))
+  return classifiers.features(network, params, view_fn(images))
+
+
+def _in_batches(fn, judge, images, batch_size):
+  """fn(params, images, view_fn) [N, ...] of uint8 or float images."""
+  parts = []
+  for start in range(0, len(images), batch_size):
+    chunk = datasets.to_float(images[start : start + batch_size])
+    full = np.resize(chunk, (batch_size, *chunk.shape[1:]))
+    part = fn(judge.params, full, judge.view_fn)
+    parts.append(np.asarray(part)[: len(chunk)])
+  return np.concatenate(parts)
 
 
 def name(
@@ -69,15 +96,21 @@ def name(
   Returns:
     (label [N] int32, probability [N] of that label).
   """
-  labels, confidence = [], []
-  for start in range(0, len(images), batch_size):
-    chunk = datasets.to_float(images[start : start + batch_size])
-    full = np.resize(chunk, (batch_size, *chunk.shape[1:]))
-    p = _probabilities(judge.params, full, judge.view_fn)
-    p = np.asarray(p)[: len(chunk)]
-    labels.append(p.argmax(-1))
-    confidence.append(p.max(-1))
-  return np.concatenate(labels).astype(np.int32), np.concatenate(confidence)
+  p = _in_batches(_probabilities, judge, images, batch_size)
+  return p.argmax(-1).astype(np.int32), p.max(-1)
+
+
+def features(
+  judge: Judge, images: np.ndarray, *, batch_size: int = 500
+) -> np.ndarray:
+  """What the judge's read-out sees of each image, [N, F] float32 >= 0.
+
+  Args:
+    judge: From `load` or `train`.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+    batch_size: Images in one compiled call.
+  """
+  return _in_batches(_features, judge, images, batch_size)
 
 
 def accuracy(judge: Judge, dataset: types.Dataset) -> float:

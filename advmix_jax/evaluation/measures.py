@@ -115,6 +115,12 @@ def _draw_z(generator, rng, index):
   return jax.vmap(lambda key: jax.random.normal(key, shape))(keys)
 
 
+def _draw_uniform(index, rng, shape):
+  """Numbers in [0, 1) [B, ...]; row b is a function of (rng, index[b])."""
+  keys = jax.vmap(functools.partial(jax.random.fold_in, rng))(index)
+  return jax.vmap(lambda key: jax.random.uniform(key, shape[1:]))(keys)
+
+
 def _draw_fine(generator, generator_params, rng, index):
   """Random z_⊥ = map(z)_⊥ [B, L-S, D], of the z that `_draw_z` draws."""
   z = _draw_z(generator, rng, index)
@@ -150,13 +156,33 @@ def _random_round(logits_fn, generator, params, rng, draws, x):
 
 
 def random_mixes(
-  subject: Subject, rng: jax.Array, latents: np.ndarray
+  subject: Subject,
+  rng: jax.Array,
+  latents: np.ndarray,
+  *,
+  draw: np.ndarray | int = 0,
+  index: np.ndarray | None = None,
 ) -> np.ndarray:
-  """Latents [N, L, D] with the fine part of draw 0 in `random_failures`."""
-  key = jax.random.fold_in(rng, 0)
-  index = np.arange(len(latents))
-  z_perp = _draw_fine(subject.generator, subject.generator_params, key, index)
-  z_par, _ = mixing.split_latents(latents, subject.generator.split)
+  """Latents whose fine part is a draw of `random_failures`.
+
+  Args:
+    subject: Classifier and generator.
+    rng: The key of `random_failures`.
+    latents: [N, L, D].
+    draw: Number of the draw, the same for all or [N].
+    index: [N], places in the test set; None: 0..N-1.
+
+  Returns:
+    [N, L, D].
+  """
+  index = np.arange(len(latents)) if index is None else index
+  draw = np.broadcast_to(draw, index.shape)
+  generator = subject.generator
+  z = jax.vmap(
+    lambda n, i: _draw_z(generator, jax.random.fold_in(rng, n), i[None])[0]
+  )(draw, index)
+  z_perp = mixing.map_fine(generator, subject.generator_params, z)
+  z_par, _ = mixing.split_latents(latents, generator.split)
   return np.asarray(mixing.merge_latents(z_par, z_perp))
 
 
@@ -166,6 +192,8 @@ def random_failures(
   batch: types.Batch,
   *,
   num_draws: int,
+  first_draw: int = 0,
+  skip: np.ndarray | None = None,
   batch_size: int = 100,
   draws_per_round: int = 10,
 ) -> np.ndarray:
@@ -177,7 +205,9 @@ def random_failures(
     subject: Classifier and generator.
     rng: Key; draw n of example i depends on (rng, n, i) alone.
     batch: N examples; of their latents, only the coarse ones are used.
-    num_draws: Random mixes per example, at least 1.
+    num_draws: Number of the last draw, plus 1.
+    first_draw: Number of the first draw.
+    skip: [N] bool, examples to leave out; their result is -1. None: none.
     batch_size: Examples in one compiled call.
     draws_per_round: Draws in one compiled call.
 
@@ -188,9 +218,11 @@ def random_failures(
   fn = _bound(_random_round, subject.logits_fn, subject.generator)
   run = _compiled(fn, subject.parallel, 3, 1)
   first = np.full(len(batch.label), -1, np.int32)
-  for start in range(0, num_draws, draws_per_round):
+  tried = np.ones(len(first), bool) if skip is None else ~skip
+  for start in range(first_draw, num_draws, draws_per_round):
     draws = np.arange(start, start + draws_per_round, dtype=np.int32)
-    for index, count in _chunks(np.flatnonzero(first < 0), batch_size):
+    left = np.flatnonzero(tried & (first < 0))
+    for index, count in _chunks(left, batch_size):
       z_par = batch.latents[index, : subject.generator.split]
       x = z_par, batch.label[index], index.astype(np.int32)
       wrong = run(params, rng, draws, x)
@@ -225,6 +257,7 @@ def _attack_batch(logits_fn, generator, attack, params, rng, batch, index):
     generator_params,
     attack=attack,
     draw_fn=lambda key: _draw_z(generator, key, index),
+    uniform_fn=functools.partial(_draw_uniform, index),
   )
   start = _draw_fine(generator, generator_params, rng, index)
   steepest = _steepest(logits_fn, generator, generator_params, batch, start)
@@ -252,7 +285,9 @@ def attack_examples(
   batch: types.Batch,
   *,
   attack: ml_collections.ConfigDict,
+  index: np.ndarray | None = None,
   batch_size: int = 100,
+  description: str = 'Algorithm 2',
 ) -> Attacked:
   """Attacks every example by Algorithm 2.
 
@@ -261,19 +296,25 @@ def attack_examples(
     rng: Key; the starts of example i are a function of (rng, i).
     batch: N examples.
     attack: `config.eval.attack`.
+    index: [n], places of the examples to attack, n >= 1; None: all.
     batch_size: Examples in one compiled call.
+    description: Of the progress bar.
+
+  Returns:
+    Attacked, of arrays [N, ...] or [n, ...].
   """
   attack = ml_collections.FrozenConfigDict(attack)  # Hashable, so static.
   params = subject.params, subject.generator_params
   fn = _bound(_attack_batch, subject.logits_fn, subject.generator, attack)
   run = _compiled(fn, subject.parallel, 2, 2)
+  every = np.arange(len(batch.label)) if index is None else index
   parts = []
   with metrics.progress(
-    description='Algorithm 2', total=len(batch.label), unit='img'
+    description=description, total=len(every), unit='img'
   ) as bar:
-    for index, count in _chunks(np.arange(len(batch.label)), batch_size):
-      x = datasets.take(batch, index)
-      part = run(params, rng, x, index.astype(np.int32))
+    for rows, count in _chunks(every, batch_size):
+      x = datasets.take(batch, rows)
+      part = run(params, rng, x, rows.astype(np.int32))
       parts.append(jax.tree.map(lambda a, n=count: np.asarray(a)[:n], part))
       bar.update(count)
   return jax.tree.map(lambda *a: np.concatenate(a), *parts)
@@ -290,7 +331,7 @@ def adversarial_images(
 
   Args:
     subject: Classifier and generator.
-    batch: The N examples that were attacked.
+    batch: The N examples that were attacked, all of them.
     attacked: From `attack_examples`.
     batch_size: Examples in one compiled call.
   """

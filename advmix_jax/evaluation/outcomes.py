@@ -6,13 +6,14 @@ intervals, accuracy curves and the CSV are computed from it, without a model:
   results = summarise(clean, outcomes, attack=config.eval.attack)
   text = csv_text(outcomes)
 
-Contents: num_random_draws, Outcomes, correct, summarise, csv_text.
+Contents: num_random_draws, Outcomes, correct, discordant, summarise, csv_text.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -24,8 +25,8 @@ from advmix_jax.report import statistics
 
 
 def num_random_draws(attack: ml_collections.ConfigDict) -> int:
-  """N_r * (K + 1): how many images Algorithm 2 evaluates per example."""
-  return attack.restarts * (attack.steps + 1)
+  """How many images Algorithm 2 tests per example: N_r * (K + 1)."""
+  return attacks.cost(attack).images
 
 
 class Outcomes(NamedTuple):
@@ -49,6 +50,24 @@ def correct(outcomes: Outcomes) -> dict[str, np.ndarray]:
     'worst_random': clean & (outcomes.first_random < 0),
     'perturbed': ~outcomes.attacked.success,
   }
+
+
+def discordant(
+  first: np.ndarray, second: np.ndarray, *, among: np.ndarray
+) -> tuple[int, int]:
+  """How many examples only one of two attacks breaks, for a paired test.
+
+  Args:
+    first: [N] bool, right under the first attack.
+    second: [N] bool, right under the second.
+    among: [N] bool, the examples that count.
+
+  Returns:
+    (broken by the first only, broken by the second only).
+  """
+  only_first = (among & ~first & second).sum()
+  only_second = (among & first & ~second).sum()
+  return int(only_first), int(only_second)
 
 
 def summarise(
@@ -118,20 +137,28 @@ def _accuracy_by_draws(
   return (right & (first >= draws[:, None])).mean(axis=1).tolist()
 
 
-def csv_text(outcomes: Outcomes) -> str:
+def csv_text(
+  outcomes: Outcomes, added: Mapping[str, np.ndarray] | None = None
+) -> str:
   """CSV with one row per example.
 
   The columns of predictions hold classes; those named as evaluators hold 1
   where the example is classified correctly, 0 where not. first_random counts
   from 0, first_restart from 1 (0: the clean image), and first_step from 0 (the
   start of the restart). They are empty where no image was misclassified.
+
+  Args:
+    outcomes: Of N examples.
+    added: Further columns at the end, {name: [N] bool}.
   """
+  added = added or {}
   file = io.StringIO()
   writer = csv.writer(file, lineterminator='\n')
   good = {'clean': outcomes.clean == outcomes.label} | correct(outcomes)
   predictions = ['clean_prediction', 'reconstruction_prediction']
   numbers = ['first_random', 'first_restart', 'first_step']
-  writer.writerow(['index', 'label'] + predictions + list(good) + numbers)
+  names = [*predictions, *good, *numbers, *added]
+  writer.writerow(['index', 'label', *names])
   firsts = np.column_stack(
     [outcomes.first_random, outcomes.attacked.first_success]
   )
@@ -139,5 +166,6 @@ def csv_text(outcomes: Outcomes) -> str:
     row = [i, outcomes.label[i], outcomes.clean[i], outcomes.reconstruction[i]]
     row += [int(column[i]) for column in good.values()]
     row += ['' if number < 0 else number for number in first]
+    row += [int(column[i]) for column in added.values()]
     writer.writerow(row)
   return file.getvalue()

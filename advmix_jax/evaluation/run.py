@@ -16,20 +16,20 @@ Accuracy is the fraction of test images that stay correct:
 `clean` is measured on the whole test set, the others on its first
 `num_examples` images. Every accuracy has a Wilson 95% interval, every attacked
 image a row in WORKDIR/per_example.csv, and gates.py checks the evaluation.
+ladder.py adds stronger attacks, all on the same images; they cost about eight
+times as much, so a training run ends without them.
 
   results = run.evaluate_run(
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, measure, evaluate, load_examples, evaluate_run,
-eps_sweep.
+Contents: default_config, measure, evaluate, load_examples, evaluate_run.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -38,7 +38,7 @@ import numpy as np
 
 from advmix_jax import attacks, classifiers, datasets, generators, types
 from advmix_jax.encoder import lookup
-from advmix_jax.evaluation import gates
+from advmix_jax.evaluation import gates, ladder
 from advmix_jax.evaluation.measures import (
   Subject,
   adversarial_images,
@@ -139,15 +139,14 @@ def evaluate(
     batch_size: Examples in one compiled call.
 
   Returns:
-    The values of `summarise`, and `gates`: JSON values.
+    The values of `outcomes.summarise` and of `gates.summarise`: JSON values.
   """
   size = {'batch_size': batch_size}
   outcomes = measure(subject, batch, attack=attack, seed=seed, **size)
   clean = outcomes.clean == outcomes.label
   results = summarise(clean, outcomes, attack=attack)
-  return results | {
-    'gates': gates.check(subject, batch.image, outcomes, **size)
-  }
+  found = gates.check(subject, batch.image, outcomes, **size)
+  return results | gates.summarise(found)
 
 
 def load_examples(
@@ -193,6 +192,8 @@ def evaluate_run(
   num_examples: int,
   attack: ml_collections.ConfigDict,
   output: str | os.PathLike | None = None,
+  with_ladder: bool = False,
+  judge_fn: ladder.JudgeFn | None = None,
 ) -> dict[str, Any]:
   """Evaluates a run's classifier, and writes the results.
 
@@ -206,9 +207,12 @@ def evaluate_run(
     num_examples: How many test images to attack, the first ones; 0: all.
     attack: `config.eval.attack`, or a config with the same fields.
     output: The folder to write to; None: workdir.
+    with_ladder: Whether to run the attacks of ladder.py too.
+    judge_fn: Audits the ladder's mixes; None: no audit.
 
   Returns:
-    The values of `summarise`, and `gates`.
+    The values of `outcomes.summarise`, of `gates.summarise` and, with the
+    ladder, of `ladder.summarise`.
 
   Raises:
     ValueError: A number is out of range, or latents don't fit the images.
@@ -218,78 +222,68 @@ def evaluate_run(
   )
   size = config.eval.batch_size
   logits = predict(subject, test.image, batch_size=size)
-  outcomes = measure(
-    subject, batch, attack=attack, seed=config.seed, batch_size=size
-  )
+  options = {'attack': attack, 'seed': config.seed, 'batch_size': size}
+  outcomes = measure(subject, batch, **options)
   clean = logits.argmax(-1) == test.label
   results = summarise(clean, outcomes, attack=attack)
-  results['gates'] = gates.check(
-    subject, batch.image, outcomes, batch_size=size
+  found = gates.check(subject, batch.image, outcomes, batch_size=size)
+  rungs = []
+  if with_ladder:
+    rungs, doubled = ladder.climb(
+      subject, batch, outcomes, judge_fn=judge_fn, **options
+    )
+    results |= ladder.summarise(rungs, doubled)
+    found |= gates.check_ladder(rungs)
+  results |= gates.summarise(found)
+  _write(
+    pathlib.Path(output or workdir),
+    {'method': config.method, 'seed': config.seed} | results,
+    csv_text(outcomes, ladder.columns(rungs)),
+    _pictures(subject, batch, outcomes, config.seed),
   )
-  output = pathlib.Path(output or workdir)
-  files.write_text(output / 'per_example.csv', csv_text(outcomes))
-  shown = _pictures(subject, batch, outcomes, config.seed)
-  files.save_npz(output / 'pictures.npz', shown, {'seed': config.seed})
-  record = {'method': config.method, 'seed': config.seed} | results
-  page = pages.comparison([record], [shown])
-  files.write_text(output / 'report.html', page)
   return results
 
 
-def eps_sweep(
-  config: ml_collections.ConfigDict,
-  workdir: str | os.PathLike,
-  classifier_params: types.Params,
-  *,
-  num_examples: int,
-  attack: ml_collections.ConfigDict,
-  factors: Sequence[float] = (0.0, 1.0, 10.0, 100.0),
-) -> dict[str, float]:
-  """Accuracy under Algorithm 2 with eps and alpha times each factor.
+def _write(output, record, rows, shown):
+  """Writes per_example.csv, pictures.npz and report.html."""
+  files.write_text(output / 'per_example.csv', rows)
+  files.save_npz(output / 'pictures.npz', shown, {'seed': record['seed']})
+  page = pages.comparison([record], [shown])
+  files.write_text(output / 'report.html', page)
 
-  A larger ball should not raise the accuracy. Where it does, the attack is too
-  weak: alpha or the number of steps doesn't suit this ball. The other arguments
-  are as in `evaluate_run`.
 
-  Args:
-    factors: What to multiply eps and alpha with.
+def _shown(outcomes):
+  """Which examples to show: right before the attack and wrong after it.
 
-  Returns:
-    {eps: accuracy}; eps is a string, as JSON requires of keys.
+  The first images of the test set where there is none.
   """
-  subject, _, batch = load_examples(
-    config, workdir, classifier_params, num_examples=num_examples
-  )
-  rng = jax.random.split(jax.random.key(config.seed))[1]
-  accuracies = {}
-  for factor in factors:
-    scaled = attack.copy_and_resolve_references()
-    scaled.eps, scaled.alpha = attack.eps * factor, attack.alpha * factor
-    attacked = attack_examples(
-      subject, rng, batch, attack=scaled, batch_size=config.eval.batch_size
-    )
-    accuracies[f'{scaled.eps:g}'] = 1 - float(attacked.success.mean())
-  return accuracies
+  right = outcomes.clean == outcomes.label
+  found = np.flatnonzero(right & outcomes.attacked.success)
+  return (found if len(found) else np.arange(len(right)))[:_PICTURES]
 
 
 def _pictures(subject, batch, outcomes, seed):
-  """The first images, their mixes, and the classifier's probabilities.
+  """Some images, their mixes, and the classifier's probabilities.
 
   Returns:
-    label [n]; images, {name: uint8 [n, H, W, C]}; probabilities, {name:
-    [n, K]}. The names are image, reconstruction, random_mix and adversarial.
+    index [n], places in the test set; label [n]; images, {name: uint8 [n, H, W,
+    C]}; probabilities, {name: [n, K]}. The names are image, reconstruction,
+    random_mix and adversarial.
   """
-  n = min(_PICTURES, len(batch.label))
-  batch, attacked = jax.tree.map(lambda a: a[:n], (batch, outcomes.attacked))
+  index = _shown(outcomes)
+  n = len(index)
+  batch = datasets.take(batch, index)
+  attacked = jax.tree.map(lambda a: a[index], outcomes.attacked)
   rng = jax.random.split(jax.random.key(seed))[0]
-  mixes = random_mixes(subject, rng, batch.latents)
+  mixes = random_mixes(subject, rng, batch.latents, index=index)
   shown = {
-    'image': datasets.to_float(batch.image),
+    'image': batch.image,
     'reconstruction': decode(subject, batch.latents, batch_size=n),
     'random_mix': decode(subject, mixes, batch_size=n),
     'adversarial': adversarial_images(subject, batch, attacked, batch_size=n),
   }
   return {
+    'index': index,
     'label': batch.label,
     'images': {name: pictures.to_uint8(x) for name, x in shown.items()},
     'probabilities': {

@@ -12,7 +12,7 @@ al. 2020, appendix B), and one batch of fakes for both players: D is updated
 first, and then G learns from the new D on the same fakes. The training loop is
 in gan_training.py.
 
-Contents: GanState, default_config, level_at, optimizer, init,
+Contents: CUTS, GanState, default_config, level_at, optimizer, init,
 reset_optimizers, mix_styles, r1_penalty, make_step.
 """
 
@@ -28,6 +28,8 @@ import optax
 from advmix_jax import types
 from advmix_jax.generators import mixing, stylegan
 from advmix_jax.runtime import parallel
+
+CUTS = ('random', 'split')
 
 
 class GanState(NamedTuple):
@@ -52,7 +54,8 @@ def default_config() -> ml_collections.ConfigDict:
     half-life of the averaged generator. style_mixing: probability that an image
     mixes two latents (official 0.9), in a conditional network those of one
     class; without classes, mixes are unlike the data if each class has one
-    style. dlatent_beta: decay of the mean w.
+    style. mixing_cut: where the second latent begins, at a 'random' layer
+    (official) or at the 'split'. dlatent_beta: decay of the mean w.
     start_resolution: where growing starts (0 = full size at once). phase_kimg:
     length of each fade and of each stable phase. noise: fresh noise while
     training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
@@ -70,6 +73,7 @@ def default_config() -> ml_collections.ConfigDict:
       'r1_interval': 8,
       'ema_kimg': 10.0,
       'style_mixing': 0.0,
+      'mixing_cut': 'random',
       'dlatent_beta': 0.995,
       'start_resolution': 0,
       'phase_kimg': 60.0,
@@ -137,7 +141,12 @@ def reset_optimizers(
 
 
 def mix_styles(
-  rng: jax.Array, w: jax.Array, other: jax.Array, probability: float
+  rng: jax.Array,
+  w: jax.Array,
+  other: jax.Array,
+  probability: float,
+  *,
+  cut: int = 0,
 ) -> jax.Array:
   """Style-mixing regularisation: mixes some of the latents with others.
 
@@ -145,14 +154,15 @@ def mix_styles(
     rng: key.
     w, other: [B, L, D].
     probability: of mixing, per image.
+    cut: first layer of `other`; 0: a random one in 1..L-1, as in the paper.
 
   Returns:
-    [B, L, D]. In a mixed image, the layers from a random cut in 1..L-1 on come
-    from `other`; all other layers come from `w`.
+    [B, L, D]. In a mixed image, the layers from the cut on come from `other`;
+    all other layers come from `w`.
   """
   b, layers, _ = w.shape
   cut_rng, use_rng = jax.random.split(rng)
-  cut = parallel.rows(
+  cut = cut or parallel.rows(
     lambda n: jax.random.randint(cut_rng, (n, 1), 1, layers), b
   )
   use = parallel.rows(lambda n: jax.random.uniform(use_rng, (n, 1)), b)
@@ -186,6 +196,10 @@ def _fakes_fn(network_config, config):
   `rows` is the number of fakes on this device. The labels are None without
   classes.
   """
+  if config.mixing_cut not in CUTS:
+    raise ValueError(
+      f'gan.mixing_cut is {config.mixing_cut!r}, expected one of {CUTS}'
+    )
   generator = stylegan.make_generator(network_config)
   if config.clip:
     generator = stylegan.clipped(generator, towards=True)
@@ -203,7 +217,8 @@ def _fakes_fn(network_config, config):
     auxiliary = parallel.mean(w[:, 0], size), labels
     if config.style_mixing:
       other = generator.map(params, draw(other_rng)[0], labels)
-      w = mix_styles(mix_rng, w, other, config.style_mixing)
+      cut = generator.split if config.mixing_cut == 'split' else 0
+      w = mix_styles(mix_rng, w, other, config.style_mixing, cut=cut)
     noise_rng = noise_rng if config.noise else None
     image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
     return image, auxiliary

@@ -26,11 +26,12 @@ over Z_⊥, and Algorithm 2 can be compared with it:
 Give Algorithm 2 a ball that covers Z_⊥ (eps = 1), so that it searches all of
 Z_⊥, too.
 
-Contents: RESOLUTION, MIN_BRIGHTNESS, make_generator, default_generator, encode,
-legible, color_grid.
+Contents: COLORS, RESOLUTION, MIN_BRIGHTNESS, make_generator, default_generator,
+encode, legible, color_grid.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,7 @@ from advmix_jax.datasets import colored_mnist, pixels
 from advmix_jax.datasets.digits import load_digits
 from advmix_jax.types import Generator, Params
 
+COLORS = ('legible', *colored_mnist.NAMES)  # What `generator.colors` may be.
 RESOLUTION = 32  # Pixels on a side.
 MIN_BRIGHTNESS = 0.5  # Of the brightest channel of a legible colour.
 _COLOR = 3  # D: a colour, or three pixels.
@@ -52,27 +54,32 @@ def make_generator(
   images: jax.Array,  # [M, 32, 32, 3]
   *,
   colors: jax.Array | None = None,  # [C, 3]
+  color_shares: Sequence[float] = (),  # [C]
   sigma: float = 0.0,
 ) -> Generator:
   """Builds the exact generator of coloured digits: L = 343, S = 342, D = 3.
 
   map(z) draws a digit of the bank by z[0] and, independently, a colour by
-  z[1:]: one of `colors`, uniformly, plus N(0, sigma) noise; without `colors`, a
-  uniform colour of the cube. Both `map` and `fine` make colours legible. In
-  `fine` the gradient passes this step unchanged, so an attack needs no box
-  constraint.
+  z[1:]: one of `colors`, plus N(0, sigma) noise; without `colors`, a uniform
+  colour of the cube. Both `map` and `fine` make colours legible. In `fine` the
+  gradient passes this step unchanged, so an attack needs no box constraint.
 
   Args:
     images: the bank of coloured digits; their colours are dropped. The grey
       digits become part of the parameters that `init` returns.
     colors: mean colours in [0, 1], such as colored_mnist.COLOR_MEANS.
+    color_shares: probability of each; () draws them uniformly.
     sigma: standard deviation of a colour around its mean.
 
   Returns:
     types.Generator whose images are exactly grey * colour; its `coarse` returns
     the grey digits [B, 32, 32, 1].
+
+  Raises:
+    ValueError: color_shares are not one probability for each of `colors`.
   """
   free = colors is None
+  _check_shares(color_shares, 0 if free else len(colors))
 
   def init(rng):
     del rng  # The parameters are not random.
@@ -83,23 +90,16 @@ def make_generator(
   def mapping(params: Params, z: jax.Array) -> jax.Array:
     bank = params['ideal']
     digit = bank['digits'][_index(z[:, 0], len(bank['digits']))]
-    if free:
-      color = norm.cdf(z[:, 2:])
-    else:
-      means = bank['colors']
-      color = means[_index(z[:, 1], len(means))] + sigma * z[:, 2:]
+    color = norm.cdf(z[:, 2:])
+    if not free:
+      choice = _choose(z[:, 1], color_shares, len(bank['colors']))
+      color = bank['colors'][choice] + sigma * z[:, 2:]
     return jnp.concatenate([digit, legible(color)[:, None]], axis=1)
-
-  def synthesize(
-    params: Params, w: jax.Array, rng: jax.Array | None = None
-  ) -> jax.Array:
-    del rng  # There is no noise.
-    return _fine(params, _coarse(params, w[:, :_SPLIT]), w[:, _SPLIT:])
 
   return Generator(
     init=init,
     map=mapping,
-    synthesize=synthesize,
+    synthesize=_synthesize,
     coarse=_coarse,
     fine=_fine,
     num_layers=_SPLIT + 1,
@@ -107,6 +107,12 @@ def make_generator(
     latent_size=2 + _COLOR,
     dlatent_size=_COLOR,
   )
+
+
+def _synthesize(params, w, rng=None):
+  """Latents [B, 343, 3] -> image [B, 32, 32, 3]."""
+  del rng  # There is no noise.
+  return _fine(params, _coarse(params, w[:, :_SPLIT]), w[:, _SPLIT:])
 
 
 def _coarse(params, z_par):
@@ -122,15 +128,36 @@ def _fine(params, grey, z_perp):
   return grey * _legible_straight_through(z_perp)[:, None]
 
 
-@functools.cache  # Always the same functions, so jit compiles them once.
-def default_generator() -> tuple[Generator, Params]:
+def default_generator(
+  colors: str = 'legible', color_shares: Sequence[float] = ()
+) -> tuple[Generator, Params]:
   """The generator of `generator.name='ideal'`, and its parameters.
 
-  Its bank holds ten digits; it draws colours uniformly from all legible ones.
+  Its bank holds ten digits.
+
+  Args:
+    colors: 'legible' draws a uniform colour of the cube, made legible if it is
+      too dark; 'colored_mnist' or 'rgb_mnist' a mean colour of that data set.
+    color_shares: probability of each mean colour; () draws them uniformly.
+
+  Raises:
+    ValueError: unknown colours, or shares that don't fit them.
   """
+  return _default_generator(colors, tuple(color_shares))
+
+
+@functools.cache  # Always the same functions, so jit compiles them once.
+def _default_generator(colors, color_shares):
+  if colors not in COLORS:
+    raise ValueError(
+      f'generator.colors is {colors!r}, expected one of {COLORS}'
+    )
+  means = None if colors == 'legible' else colored_mnist.mean_colors(colors)
   ink = load_digits('embedded', 'train', limit=10)
   bank = colored_mnist.make(ink, sigma=0.0, seed=0, biased=True)
-  generator = make_generator(pixels.to_float(bank.image))
+  generator = make_generator(
+    pixels.to_float(bank.image), colors=means, color_shares=color_shares
+  )
   return generator, generator.init(None)
 
 
@@ -189,6 +216,26 @@ def color_grid(size: int) -> jax.Array:
   grid = np.stack(np.meshgrid(axis, axis, axis, indexing='ij'), axis=-1)
   grid = grid.reshape(-1, _COLOR)
   return jnp.asarray(grid[grid.max(axis=-1) >= MIN_BRIGHTNESS])
+
+
+def _check_shares(shares, num_colors):
+  if not shares:
+    return
+  if (
+    len(shares) != num_colors or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6
+  ):
+    raise ValueError(
+      f'color_shares are {tuple(shares)}, expected () or {num_colors} numbers'
+      ' >= 0 with sum 1, one for each mean colour'
+    )
+
+
+def _choose(z, shares, size):
+  """Turns z ~ N(0, 1) into an index below `size` with these probabilities."""
+  if not shares:
+    return _index(z, size)
+  edges = jnp.cumsum(jnp.asarray(shares, jnp.float32))[:-1]
+  return jnp.searchsorted(edges, norm.cdf(z), side='right')
 
 
 def _index(z, size):

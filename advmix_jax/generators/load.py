@@ -19,8 +19,17 @@ NAMES = ('stylegan', 'ideal')
 
 
 def default_config() -> ml_collections.ConfigDict:
-  """Which generator: name, one of NAMES; path of a StyleGAN, '' = shipped."""
-  return ml_collections.ConfigDict({'name': 'stylegan', 'path': ''})
+  """Which generator, `config.generator`.
+
+  Returns:
+    name: one of NAMES. path: of a StyleGAN, '' = the shipped one. colors: what
+    the ideal generator draws, 'legible' (any legible colour), or the mean
+    colours of 'colored_mnist' or 'rgb_mnist'. color_shares: the probability of
+    each mean colour, () = all equal; Table 2 has (0.999, 0.0005, 0.0005).
+  """
+  return ml_collections.ConfigDict(
+    {'name': 'stylegan', 'path': '', 'colors': 'legible', 'color_shares': ()}
+  )
 
 
 def path(config: ml_collections.ConfigDict) -> pathlib.Path:
@@ -37,8 +46,8 @@ def load(
   the range of real images.
 
   Args:
-    config: `name`, one of NAMES, and for 'stylegan' the `path` of its file, ''
-      for the shipped one.
+    config: the fields of `default_config`; 'stylegan' reads `path`, 'ideal'
+      the others.
 
   Raises:
     ValueError: Unknown name, or a corrupt or foreign file.
@@ -49,6 +58,6 @@ def load(
       f'generator.name is {config.name!r}, expected one of {NAMES}'
     )
   if config.name == 'ideal':
-    return ideal.default_generator()
+    return ideal.default_generator(config.colors, config.color_shares)
   generator, params = stylegan.load(path(config))
   return stylegan.clipped(generator), params

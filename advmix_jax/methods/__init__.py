@@ -5,6 +5,9 @@ All methods share one loss, cross-entropy with soft targets, and one train step
 
   nominal               x
   mixup                 convex combinations of pairs (Zhang et al. 2018)
+  cutout                x without a box of pixels (DeVries and Taylor 2017)
+  cutmix                x with a box of another image (Yun et al. 2019)
+  irm                   x, with a penalty over environments (Arjovsky et al.)
   adversarial_training  worst case in an l_inf ball of pixels (Madry et al.)
   randmix               dec(z_∥, z_⊥) with one random z_⊥ per example
   advmix                dec(z_∥, z_⊥) with the worst z_⊥ found (Algorithm 2)
@@ -26,15 +29,26 @@ this folder.
 import ml_collections
 
 from advmix_jax import attacks, types
-from advmix_jax.methods import adversarial, augmentation, mixing
+from advmix_jax.methods import (
+  adversarial,
+  augmentation,
+  cutting,
+  invariance,
+  mixing,
+)
 from advmix_jax.methods.adversarial import adversarial_training
 from advmix_jax.methods.augmentation import mixup
+from advmix_jax.methods.cutting import cutmix, cutout
+from advmix_jax.methods.invariance import irm
 from advmix_jax.methods.mixing import advmix, randmix
 from advmix_jax.methods.nominal import nominal
 
 METHODS = {
   'nominal': nominal,
   'mixup': mixup,
+  'cutout': cutout,
+  'cutmix': cutmix,
+  'irm': irm,
   'adversarial_training': adversarial_training,
   'randmix': randmix,
   'advmix': advmix,
@@ -48,12 +62,15 @@ def default_config() -> ml_collections.ConfigDict:
   """The sections of a config that methods read, with their defaults.
 
   Returns:
-    mixup: augmentation.default_config. mixing: mixing.default_config, for
-    RandMix and AdvMix. pixel_attack: adversarial.default_config. attack:
+    mixup: augmentation.default_config. cutout, cutmix: cutting.default_config.
+    irm: invariance.default_config. mixing: mixing.default_config, for RandMix
+    and AdvMix. pixel_attack: adversarial.default_config. attack:
     attacks.default_config, for AdvMix.
   """
   config = ml_collections.ConfigDict()
   config.mixup = augmentation.default_config()
+  config.update(cutting.default_config())
+  config.irm = invariance.default_config()
   config.mixing = mixing.default_config()
   config.pixel_attack = adversarial.default_config()
   config.attack = attacks.default_config()
@@ -77,8 +94,8 @@ def make(
 
   Args:
     name: A key of METHODS.
-    config: The run's config; methods read its sections mixup, mixing,
-      pixel_attack and attack, and optimizer.batch_size.
+    config: The run's config; methods read the sections of `default_config`,
+      optimizer.batch_size and environment.
     num_classes: K.
     generator: Needed for the methods in NEEDS_LATENTS.
 

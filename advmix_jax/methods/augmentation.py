@@ -1,6 +1,6 @@
-"""Augmentation that needs neither a generator nor the classifier: mixup.
+"""mixup: augmentation that needs neither a generator nor the classifier.
 
-Contents: default_config, mixup.
+Contents: default_config, mixup, partners.
 """
 
 import jax
@@ -50,7 +50,7 @@ def mixup(
     weight = parallel.rows(
       lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
     )
-    partner = parallel.rows(lambda n: _partners(rng_partner, total, n), size)
+    partner = parallel.rows(lambda n: partners(rng_partner, total, n), size)
 
     def mix(x):
       l = weight.reshape((size,) + (1,) * (x.ndim - 1))
@@ -61,7 +61,13 @@ def mixup(
   return types.Method(examples_fn)
 
 
-def _partners(rng: jax.Array, total: int, n: int) -> jax.Array:
-  """A permutation of `total` examples; padding rows up to n stay in place."""
+def partners(rng: jax.Array, total: int, n: int) -> jax.Array:
+  """A random permutation of the batch, [n] int32; padding rows stay in place.
+
+  Args:
+    rng: Key of the permutation.
+    total: Number of examples in the whole batch, without padding rows.
+    n: Number of rows in the whole batch.
+  """
   total = min(total, n)
   return jnp.append(jax.random.permutation(rng, total), jnp.arange(total, n))

@@ -9,8 +9,8 @@ A record is the content of a run's results.json; its pictures are those of the
 run's pictures.npz, which evaluation/run.py writes. The layout is in
 templates/page.html.
 
-Contents: Pictures, Section, page, examples, mixes, attacked, comparison,
-listing.
+Contents: Pictures, Section, page, examples, mixes, attacked, ladder_rows,
+comparison, listing.
 """
 
 from __future__ import annotations
@@ -34,8 +34,27 @@ _MIXES = (
 )
 _ATTACKED = (
   'Below each picture: the class that the classifier names and its confidence; '
-  '✗ where that is wrong. Algorithm 2 stops at the first mix that is '
-  'misclassified. It keeps a test image that is misclassified already.'
+  '✗ where that is wrong. Shown are the first test images that are right '
+  'before the attack and wrong after it; if there are none, the first of all. '
+  'Algorithm 2 stops at the first mix that is misclassified.'
+)
+_RUNGS = {
+  'clean': 'These images',
+  'reconstruction': 'Reconstructed',
+  'random_mix': 'One random mix',
+  'worst_random': 'Worst random, equal images',
+  'equal_compute': 'Worst random, equal compute',
+  'algorithm_2': 'Algorithm 2',
+  'margin': 'with the margin loss',
+  'adam': 'with steps of Adam',
+  'corners': 'Search without gradients',
+  'worst': 'Worst of all rows',
+}
+_LADDER = (
+  'All rows are measured on the same images. Brackets: Wilson 95% intervals. '
+  'Audited: a misclassified mix counts only where a judge still names its true '
+  'class. Cost per image, at most: images tested, and forward passes, where a '
+  'backward pass counts as two.'
 )
 _MEASURES = {
   'clean': 'Test images',
@@ -146,6 +165,56 @@ def _measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
   return rows
 
 
+def ladder_rows(record: tables.Record) -> list[list[str]]:
+  """Table of a run's ladder: a row per rung.
+
+  Args:
+    record: With the values of `ladder.summarise`.
+
+  Returns:
+    Rows of cells, the header first: rung, accuracy with its interval, the
+    audited one where there was a judge, images, passes.
+  """
+  audit = 'audited_accuracy' in record['ladder'][0]
+  head = ['Attack', 'Accuracy', *['Audited'] * audit, 'Images', 'Passes']
+  rows = [head]
+  for rung in record['ladder']:
+    cells = [statistics.percent(rung['accuracy'], *rung['ci95'])]
+    if audit:
+      cells.append(
+        statistics.percent(rung['audited_accuracy'], *rung['audited_ci95'])
+      )
+    cells += [str(rung['images']), str(rung['passes'])]
+    rows.append([_RUNGS[rung['name']], *cells])
+  return rows
+
+
+def _ladder_notes(record: tables.Record) -> list[str]:
+  """Is Algorithm 2 converged, and what does its gradient add?"""
+  doubled, gradient = record['doubled'], record['gradient']
+  state = 'converged' if record['converged'] else 'NOT CONVERGED'
+  return [
+    f'Algorithm 2: {state}; {100 * doubled["restarts"]:.1f}% with twice the '
+    f'restarts, {100 * doubled["steps"]:.1f}% with twice the steps.',
+    f'At equal compute, {gradient["only_gradient"]} images are broken by '
+    f'Algorithm 2 only and {gradient["only_random"]} by random mixes only '
+    f"(McNemar's exact test, p = {gradient['p_value']:.2g}).",
+  ]
+
+
+def _ladder_sections(records: Sequence[tables.Record]) -> list[Section]:
+  """A section per run that has a ladder."""
+  return [
+    Section(
+      f'Ladder of attacks: {_run_name(record)}',
+      ladder_rows(record),
+      ' '.join([_LADDER, *_ladder_notes(record)]),
+    )
+    for record in records
+    if 'ladder' in record
+  ]
+
+
 def _gate_rows(records: Sequence[tables.Record]) -> list[list[str]]:
   """Table with a column per gate, one for convergence, and a row per run."""
   names = list(records[0]['gates'])
@@ -214,6 +283,7 @@ def comparison(
     f'{records[0]["num_attacked"]}. Brackets: Wilson 95% intervals.'
   )
   sections += [
+    *_ladder_sections(records),
     Section('All measures', _measure_rows(records), note),
     Section('Accuracy by budget', pictures=_curves(records)),
     Section('Checks of the evaluation', _gate_rows(records)),
@@ -221,11 +291,31 @@ def comparison(
   return page(title, sections)
 
 
+def _sweep_rows(record: tables.Record) -> list[list[str]]:
+  """Table of `sweep.sweep`: a row per attack."""
+  rows = [['eps', 'K', 'Accuracy', 'Random, equal compute', 'Only gradient']]
+  rows[0] += ['Only random', 'p']
+  for row in record['sweep']:
+    cells = [f'{row["eps"]:g}', str(row['K'])]
+    cells.append(statistics.percent(row['accuracy'], *row['ci95']))
+    cells.append(f'{100 * row["random_accuracy"]:.1f}')
+    cells += [str(row['only_gradient']), str(row['only_random'])]
+    rows.append([*cells, f'{row["p_value"]:.2g}'])
+  return rows
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+  """The rows as lines of text, each column as wide as its longest cell."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
 def listing(record: tables.Record) -> str:
   """A run's measures and checks as text, one per line.
 
   Args:
-    record: Of the run, with the values of `outcomes.summarise`.
+    record: Of the run, with the values of `outcomes.summarise` and, if they
+      were measured, those of `ladder.summarise`.
   """
   attack = record['perturbed_attack']
   lines = [
@@ -236,8 +326,10 @@ def listing(record: tables.Record) -> str:
     cell = statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])
     lines.append(f'  {text.format_map(record):32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
-  for eps, accuracy in record.get('accuracy_by_eps', {}).items():
-    lines.append(f'  Algorithm 2 with eps={eps:15} {100 * accuracy:.1f}')
+  if 'ladder' in record:
+    lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record), '']
+  if 'sweep' in record:
+    lines += ['', *_columns(_sweep_rows(record)), '']
   checks = record['gates'] | {'converged': record['converged']}
   lines += [f'  {n}: {"yes" if p else "NO"}' for n, p in checks.items()]
   return '\n'.join(lines)

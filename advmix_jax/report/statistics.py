@@ -5,7 +5,10 @@ record. For several seeds, it shows their mean and the 95% t-interval over seeds
 (Student's t with n - 1 degrees of freedom), which includes how much training
 varies with the seed.
 
-Contents: wilson_interval, mean_interval, percent.
+McNemar's exact test compares two classifiers, or two attacks, on the same
+examples.
+
+Contents: wilson_interval, mean_interval, mcnemar, percent.
 """
 
 from __future__ import annotations
@@ -72,6 +75,29 @@ def mean_interval(
   t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
   half = float(t * scipy.stats.sem(values))
   return mean, mean - half, mean + half
+
+
+def mcnemar(
+  only_first: int, only_second: int, *, alternative: str = 'two-sided'
+) -> float:
+  """p-value of McNemar's exact test, for two outcomes of the same examples.
+
+  Without a difference, each example that only one of the two breaks is broken
+  by either with probability 1/2.
+
+  Args:
+    only_first: Number of examples that only the first breaks.
+    only_second: Number of examples that only the second breaks.
+    alternative: 'two-sided'; 'greater': the first breaks more.
+
+  Returns:
+    p in [0, 1]; 1 if both break the same examples.
+  """
+  total = only_first + only_second
+  if total == 0:
+    return 1.0
+  found = scipy.stats.binomtest(only_first, total, alternative=alternative)
+  return float(found.pvalue)
 
 
 def percent(value: float, low: float, high: float) -> str:

@@ -17,6 +17,9 @@ Record = Mapping[str, Any]  # The content of a run's results.json.
 _NAMES = {
   'nominal': 'Nominal',
   'mixup': 'mixup',
+  'cutout': 'Cutout',
+  'cutmix': 'CutMix',
+  'irm': 'IRM',
   'adversarial_training': 'Adversarial training',
   'randmix': 'RandMix',
   'advmix': 'AdvMix',
@@ -40,9 +43,11 @@ def _cell(records: Sequence[Record], column: str) -> str:
 
 
 def _attack_name(attack: Record) -> str:
-  """'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03)'."""
-  fields = ', '.join(f'{k}={attack[k]:g}' for k in ('N_r', 'K', 'alpha', 'eps'))
-  return f'Algorithm 2 ({fields})'
+  """'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03)', and a unit but w."""
+  fields = [f'{k}={attack[k]:g}' for k in ('N_r', 'K', 'alpha', 'eps')]
+  if attack.get('unit', 'w') != 'w':  # Records of 0.1.0 have no unit.
+    fields.append(f'unit={attack["unit"]}')
+  return f'Algorithm 2 ({", ".join(fields)})'
 
 
 def table_rows(records: Sequence[Record]) -> list[list[str]]:

@@ -3,8 +3,8 @@
   run_folder.claim_workdir(config, workdir)    # writes WORKDIR/config.json
   config = run_folder.load_workdir(workdir)    # reads it
 
-Contents: plain, flat, run_name, check_workdir, claim_workdir, load_workdir,
-commit.
+Contents: plain, flat, digest, run_name, check_workdir, claim_workdir,
+load_workdir, commit.
 """
 
 from __future__ import annotations
@@ -37,11 +37,16 @@ def flat(config: dict[str, Any], prefix: str = '') -> dict[str, Any]:
   return fields
 
 
+def digest(config: dict[str, Any]) -> str:
+  """Eight hexadecimal digits that differ between configs of plain values."""
+  text = json.dumps(config, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def run_name(config: ml_collections.ConfigDict) -> str:
   """A readable folder name for the run, different for each config."""
-  text = json.dumps(plain(config), sort_keys=True)
-  digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-  return f'{config.data.name}-{config.method}-seed{config.seed}-{digest}'
+  name = f'{config.data.name}-{config.method}-seed{config.seed}'
+  return f'{name}-{digest(plain(config))}'
 
 
 def _read(workdir: pathlib.Path) -> dict[str, Any]:

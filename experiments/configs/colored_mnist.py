@@ -4,9 +4,13 @@
   python experiments/train.py --config=configs/colored_mnist.py:ideal
   python experiments/train.py --config=configs/colored_mnist.py \
     --config.method=nominal --config.seed=1
+  python experiments/train.py --config=configs/colored_mnist.py \
+    --config.method=irm --config.environment=color
 
 The variant 'ideal' swaps StyleGAN for an exact generator of coloured digits
-(Section 3), and lets attacks reach every legible colour (eps = 1). Every field
+(Section 3), and lets attacks reach every legible colour (eps = 1). With
+`--config.generator.colors=colored_mnist` it draws the ten mean colours, each as
+often; RandMix with it trains on exact recolourings, the ceiling. Every field
 can be overridden on the command line; `training.default_config` lists them, and
 for each section the function that explains its fields. The paper gives N_r,
 eps, Adam's learning rate and the epochs; the rest is this project's choice.

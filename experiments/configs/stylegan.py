@@ -13,8 +13,9 @@ their labels alone:
   removes what the coarse latents could say about colour.
 - The layers after it have no instance norm (`fine_norm`), so that thin and
   broad strokes can have one brightness.
-- It is conditional on the class, and style mixing is within a class: fine
-  latents have to suit all shapes of their class.
+- It is conditional on the class, and most fakes take their fine latents from
+  another z of their class (style mixing at the split): they have to suit all
+  shapes of their class.
 
 There is no progressive growing (32x32 is small). docs/generator.md has every
 try.
@@ -37,11 +38,12 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.split_fmaps = 1
   config.network.fine_norm = False
   config.gan = gan.default_config()
-  config.gan.kimg = 300.0
+  config.gan.kimg = 240.0
   config.gan.decay_kimg = 100.0
   config.gan.r1_gamma = 0.2
   config.gan.clip = True
   config.gan.style_mixing = 0.9
+  config.gan.mixing_cut = 'split'
   config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_kimg = 2.0  # Metrics.
   config.sample_kimg = 10.0  # Style-mixing grids in WORKDIR/samples.

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from helpers.toy_methods import (
   always_right,
   linear_logits_fn,
@@ -11,6 +12,7 @@ from helpers.toy_methods import (
 )
 
 from advmix_jax import attacks
+from advmix_jax.attacks.algorithm2 import SEARCHES
 from advmix_jax.generators import ideal, mixing
 
 
@@ -84,3 +86,109 @@ def test_a_misclassified_image_is_kept_as_it_is():
   assert kept_clean.all() and result.success.all()
   np.testing.assert_array_equal(result.x, batch.latents[:, generator.split :])
   np.testing.assert_array_equal(result.first_success, 0)
+
+
+def attacked(logits_fn, batch, **options):
+  """Algorithm 2 on the six digits."""
+  generator, params, *_ = setting()
+  return attacks.algorithm2(
+    jax.random.key(0),
+    logits_fn,
+    batch,
+    generator,
+    params,
+    attack=make_config(**options).attack,
+  )
+
+
+def test_as_printed_it_returns_x_where_nothing_is_misclassified():
+  batch = setting()[2]
+  logits_fn = always_right(batch)
+  result, kept_clean = attacked(logits_fn, batch, keep='misclassified')
+  assert kept_clean.all() and not result.success.any()
+  z_perp = batch.latents[:, setting()[0].split :]
+  np.testing.assert_array_equal(result.x, z_perp)
+  _, kept_clean = attacked(logits_fn, batch)
+  assert not kept_clean.all()
+
+
+def test_without_the_fallback_a_mix_is_returned_always():
+  batch = setting()[2]
+  logits = -jax.nn.one_hot(batch.label, 10)  # Always wrong, also on x.
+  result, kept_clean = attacked(
+    lambda image: logits[: len(image)], batch, clean_fallback=False
+  )
+  assert not kept_clean.any() and result.success.all()
+  np.testing.assert_array_equal(result.first_success[:, 0], 1)
+
+
+def test_a_radius_in_units_of_w_std_is_a_radius_in_w():
+  """One number per coordinate, which a generator of equal spreads shows."""
+  generator, params, batch, *_ = setting()
+  std = np.asarray(attacks.w_std(generator, params))
+  scale = np.float32(std.mean())
+  generator = generator._replace(
+    map=lambda p, z: setting()[0].map(p, z) * (scale / std)
+  )
+  batch, results = predicted(batch), []
+  for unit, factor in (('w_std', 1.0), ('w', float(scale))):
+    attack = make_config(unit=unit, alpha=0.1 * factor, eps=0.3 * factor).attack
+    results.append(
+      attacks.algorithm2(
+        jax.random.key(0),
+        linear_logits_fn(),
+        batch,
+        generator,
+        params,
+        attack=attack,
+      )
+    )
+  (a, clean_a), (b, clean_b) = results
+  np.testing.assert_array_equal(clean_a, clean_b)
+  np.testing.assert_array_equal(a.first_success, b.first_success)
+  np.testing.assert_allclose(a.x, b.x, atol=1e-5)  # Rounding of the products.
+
+
+def test_all_searches_and_losses_find_a_known_worst_colour():
+  """The loss grows with the red channel; the ball holds all colours."""
+  batch = setting()[2]
+  for direction in SEARCHES:
+    result, _ = attacked(
+      always_right(batch),
+      batch,
+      direction=direction,
+      loss='margin',
+      eps=1.0,
+      alpha=50.0 if direction == 'raw' else 0.5,
+      steps=10,
+    )
+    # More than 1 is painted as 1, so nothing is redder.
+    assert (result.x[:, 0, 0] > 0.95).all(), direction
+
+
+def test_the_cost_counts_images_and_passes():
+  """Of pgd_test.test_no_pass_is_wasted, a backward pass counted as two."""
+  attack = make_config(restarts=3, steps=4).attack
+  assert attacks.cost(attack) == (3 * 5, 3 * (5 + 2 * 4))
+  attack.gradient_at = 'start'
+  assert attacks.cost(attack) == (3 * 5, 3 * (5 + 2))
+  attack.direction, attack.test_start = 'corners', False
+  assert attacks.cost(attack) == (3 * 4, 3 * 5)
+
+
+@pytest.mark.parametrize(
+  'bad, message',
+  [
+    ({'eps': -1.0}, 'attack.eps is -1.0, expected >= 0'),
+    ({'unit': 'cm'}, "attack.unit is 'cm', expected one of"),
+    ({'loss': 'mse'}, "attack.loss is 'mse', expected one of"),
+    ({'direction': 'up'}, "attack.direction is 'up', expected one of"),
+    ({'keep': 'all'}, "attack.keep is 'all', expected one of"),
+    ({'unit': 'w_std', 'typical_set': True}, "expected 'w' with"),
+    ({'keep': 'misclassified', 'clean_fallback': False}, 'without the clean'),
+    ({'steps': 0, 'test_start': False}, 'expected steps >= 1'),
+  ],
+)
+def test_bad_options_are_named(bad, message):
+  with pytest.raises(ValueError, match=message):
+    attacks.attack_options(make_config(**bad).attack)

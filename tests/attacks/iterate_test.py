@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from advmix_jax.attacks import iterate
@@ -88,9 +89,57 @@ def test_a_step_is_projected(direction, move):
     return x + 100
 
   ascend = iterate.ascent_fn(0.5, 0.25, project, direction)
-  after = ascend(jnp.array([[1.0]]), jnp.array([[4.0]]), jnp.array([[3.0]]))
+  x, gradient, center = (jnp.array([[a]]) for a in (1.0, 4.0, 3.0))
+  moments = iterate.begin_moments(direction, x)
+  after, _ = ascend(x, gradient, center, moments, 0)
   np.testing.assert_allclose(after, [[1.0 + move + 100]])
   assert seen[0][1:] == (3.0, 0.25)
+
+
+def test_adam_is_optax_adam():
+  gradients = jax.random.normal(jax.random.key(0), (5, 3, 2))
+  oracle = optax.scale_by_adam()
+  x = expected = jnp.zeros((3, 2))
+  state, moments = oracle.init(x), iterate.begin_moments('adam', x)
+  ascend = iterate.ascent_fn(0.1, 9.0, lambda x, center, eps: x, 'adam')
+  for step, gradient in enumerate(gradients):
+    x, moments = ascend(x, gradient, 0 * x, moments, step)
+    move, state = oracle.update(gradient, state)
+    expected += 0.1 * move
+    # Other orders of float32 products: a few ulp.
+    np.testing.assert_allclose(x, expected, rtol=1e-5)
+
+
+def test_only_a_misclassified_iterate_replaces_the_clean_example():
+  options = {'keep': 'misclassified'}
+  kept = keep(nothing(3), [1.0] * 3, [2.0] * 3, [WRONG, RIGHT, RIGHT])
+  kept = keep(kept, [2.0] * 3, [9.0] * 3, [RIGHT, RIGHT, WRONG], **options)
+  kept = keep(kept, [3.0] * 3, [9.9] * 3, [WRONG, RIGHT, WRONG], **options)
+  np.testing.assert_array_equal(kept.x[:, 0], [1.0, 1.0, 2.0])
+  np.testing.assert_array_equal(kept.success, [True, False, True])
+
+
+def test_an_untested_start_leaves_no_trace():
+  before = nothing(2)
+  after = keep(before, [1.0] * 2, [2.0] * 2, [WRONG, RIGHT], test_start=False)
+  jax.tree.map(np.testing.assert_array_equal, before, after)
+  after = keep(
+    before, [1.0] * 2, [2.0] * 2, [WRONG, RIGHT], step=1, test_start=False
+  )
+  np.testing.assert_array_equal(after.success, [True, False])
+
+
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    (('best', True, 1, True), "keep is 'best', expected one of"),
+    (('misclassified', True, 1, False), 'without the clean example'),
+    (('highest_loss', False, 0, True), 'expected steps >= 1'),
+  ],
+)
+def test_records_that_return_nothing_are_refused(options, message):
+  with pytest.raises(ValueError, match=message):
+    iterate.check_record(*options)
 
 
 def test_keys_of_more_restarts_extend_those_of_fewer():

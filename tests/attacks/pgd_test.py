@@ -150,6 +150,27 @@ def test_a_wrong_clean_example_counts_as_broken(kind):
   )
 
 
+@both
+def test_as_printed_the_clean_example_returns_unless_one_is_misclassified(kind):
+  """Lines 1 and 9 with the 0-1 loss; x~(0) = 2 is not tested."""
+  clean = attacks.Initial(
+    x=jnp.full((3, 1), 7.0),
+    loss=jnp.zeros(3),
+    logits=jnp.tile(jnp.eye(2)[0], (3, 1)),
+  )
+  threshold = jnp.array([1.5, 3.5, 9.0])
+  loss = wrong_where(total, lambda x, threshold: x[:, 0] > threshold)
+  options = {'restarts': 1, 'steps': 2, 'alpha': 1.0, 'eps': 9.0}
+  options |= {'initial': clean, 'keep': 'misclassified', 'test_start': False}
+  start_fn = lambda rng: jnp.full((3, 1), 2.0)  # noqa: E731
+  result = run(kind, loss, start_fn, zeros(3), threshold, **options)
+  np.testing.assert_array_equal(result.x[:, 0], [3.0, 4.0, 7.0])
+  np.testing.assert_array_equal(result.first_success, [[1, 1], [1, 2], NEVER])
+  np.testing.assert_array_equal(
+    attacks.kept_initial(result, clean), [False, False, True]
+  )
+
+
 def test_larger_eps_never_helps_the_defender():
   """Two linear classes: broken if and only if eps * |w|_1 > margin."""
   w = jax.random.normal(jax.random.key(1), (4,))
@@ -207,6 +228,9 @@ def test_on_pixels_ball_and_box_both_hold(kind):
     ({'steps': -1}, 'steps is -1, expected'),
     ({'direction': 'up'}, "direction is 'up', expected one of"),
     ({'gradient_at': 'end'}, "gradient_at is 'end', expected one of"),
+    ({'keep': 'all'}, "keep is 'all', expected one of"),
+    ({'keep': 'misclassified'}, 'without the clean example'),
+    ({'steps': 0, 'test_start': False}, 'expected steps >= 1'),
   ],
 )
 def test_bad_options_are_named(kind, bad, message):
@@ -214,6 +238,16 @@ def test_bad_options_are_named(kind, bad, message):
   start_fn = lambda rng: jnp.zeros((1, 1))  # noqa: E731
   with pytest.raises(ValueError, match=message):
     run(kind, never_wrong(total), start_fn, zeros(1), **options)
+
+
+def test_the_clean_example_is_no_highest_loss():
+  clean = attacks.Initial(jnp.ones((1, 1)), jnp.zeros(1), jnp.eye(2)[:1])
+  with pytest.raises(ValueError, match='stop_early is False, expected True'):
+    run(
+      'pgd', never_wrong(total), lambda rng: jnp.zeros((1, 1)), zeros(1),
+      restarts=1, steps=1, alpha=1.0, eps=1.0, initial=clean,
+      keep='misclassified', stop_early=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize('gradient_at', iterate.GRADIENTS_AT)

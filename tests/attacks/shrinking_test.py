@@ -44,6 +44,23 @@ def test_the_shrinking_batch_equals_the_frozen_scan(gradient_at, extra):
   check_same(loss, start_fn, labels, data, **options)
 
 
+@pytest.mark.parametrize(
+  'changes',
+  [
+    {'keep': 'misclassified', 'test_start': False},
+    {'test_start': False, 'direction': 'adam'},
+    {'direction': 'adam', 'gradient_at': 'start'},
+  ],
+  ids=str,
+)
+def test_every_option_gives_the_same_in_both(changes):
+  loss, start_fn, labels, data = hard_problem(13)
+  x = jax.random.normal(jax.random.key(4), (13, 6))
+  options = {'restarts': 3, 'steps': 4, 'alpha': 0.1, 'eps': 0.3}
+  options['initial'] = attacks.Initial(x, *loss(x, labels, data))
+  check_same(loss, start_fn, labels, data, **options, **changes)
+
+
 @pytest.mark.parametrize('batch', [1, 64])
 def test_batches_of_any_size_shrink(batch):
   loss, start_fn, labels, data = hard_problem(batch)

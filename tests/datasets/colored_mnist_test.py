@@ -277,6 +277,27 @@ def test_the_test_split_is_unbiased_in_every_variant(name, variant):
   assert num_colors == {'colored_mnist': 10, 'rgb_mnist': 3}[name]
 
 
+def test_with_a_sigma_of_its_own_the_test_split_does_not_move():
+  sets = [
+    datasets.load(small_config(sigma=sigma, test_sigma=0.1), 'test').image
+    for sigma in (0.0, 0.1, 0.7)
+  ]
+  np.testing.assert_array_equal(sets[0], sets[2])
+  same = datasets.load(small_config(sigma=0.1), 'test').image  # None: sigma.
+  np.testing.assert_array_equal(sets[1], same)
+
+
+def test_digit_shares_skew_the_training_digits_alone():
+  shares = (0.45, 0.45, *[0.0125] * 8)
+  config = small_config(digit_shares=shares, num_train=80)
+  label = datasets.load(config, 'train').label
+  np.testing.assert_array_equal(np.bincount(label), [36, 36, *[1] * 8])
+  plain = small_config(num_train=80)
+  np.testing.assert_array_equal(
+    datasets.load(config, 'test').image, datasets.load(plain, 'test').image
+  )
+
+
 def test_rgb_variants_name_the_fraction_of_red():
   config = small_config(name='rgb_mnist', variant='more_biased')
   config.more_biased = 0.8
@@ -304,11 +325,18 @@ def test_rgb_variants_name_the_fraction_of_red():
     ({'num_train': 10_001}, 'limit is 10001, expected 0 .* to 10000'),
     ({'num_train': -1}, 'limit is -1, expected'),
     ({'variant': 'less_biased', 'less_biased': 1.5}, 'less_biased is 1.5'),
+    ({'test_sigma': -1.0}, 'sigma is -1.0'),
+    ({'digit_shares': (1.0,)}, 'digit_shares has 1 numbers, expected 10'),
+    (
+      {'digit_shares': (1.0, *[0] * 9), 'num_train': 2000},
+      '2000 images of class 0, expected at most 1001',
+    ),
   ],
 )
 def test_a_bad_field_is_named_in_one_line(fields, message):
+  split = 'test' if 'test_sigma' in fields else 'train'
   with pytest.raises(ValueError, match=message) as error:
-    datasets.load(small_config(**fields), 'train')
+    datasets.load(small_config(**fields), split)
   assert '\n' not in str(error.value)
 
 

@@ -1,6 +1,7 @@
 """Claims about advmix_jax/encoder/lookup.py."""
 
 import hashlib
+import shutil
 
 import ml_collections
 import numpy as np
@@ -87,6 +88,20 @@ def test_latents_are_made_once_and_kept_in_the_workdir(
   again = _load(_config(release), tmp_path)
   np.testing.assert_array_equal(first, again)
   assert len(calls) == 1 and calls[0].parent == tmp_path / 'latents'
+
+
+def test_latents_beside_the_generator_are_found(release, tmp_path):
+  path = shutil.copy(release, tmp_path / 'generator.npz')
+  data, config = _dataset(), _config(path)
+  latents_file.save(
+    tmp_path / 'latents_train.npz',
+    _latents(),
+    images=data.image,
+    metadata=pipeline.provenance(config),
+  )
+  got = _load(config, tmp_path / 'run')
+  # 8-bit numbers: half a step of the widest dimension.
+  np.testing.assert_allclose(got, _latents(), atol=6 / 255)
 
 
 @pytest.mark.parametrize(

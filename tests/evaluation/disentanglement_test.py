@@ -2,6 +2,8 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import pytest
 
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
@@ -47,7 +49,41 @@ def test_an_exact_generator_keeps_shape_and_takes_the_donors_colour():
   # colour differs by the share of half-covered pixels, below 0.15 for most.
   assert record['label_follows'][0] == 1.0
   assert record['style_follows'][0] > 0.9
+  # Nothing is unsure here, so the condition changes little.
+  sure, (low, high) = record['label_follows_if_confident']
+  assert sure == 1.0 and low < 1 and high == 1
+  assert record['confident'][0] > 0.95 and record['mixes_confident'][0] > 0.95
+  assert record['style_distance'] < 0.15
   assert min(record['labels']) > 0 and min(record['styles']) > 0
+
+
+def test_shares_are_those_of_labels_and_drawn_colours():
+  data = _dataset(300, False)
+  found = disentanglement.shares(_judge(), COLORS, data.image)
+  labels = np.bincount(data.label, minlength=10) / 300
+  styles = np.bincount(data.groups['color'], minlength=10) / 300
+  # The judge was trained on these digits; thin ink may look like another mean.
+  np.testing.assert_allclose(found['labels'], labels, atol=0.01)
+  np.testing.assert_allclose(found['styles'], styles, atol=0.02)
+
+
+def test_the_largest_deviation_is_signed():
+  found = disentanglement.largest_deviation([0.2, 0.5, 0.3], [0.3, 0.3, 0.4])
+  assert found == {'index': 1, 'deviation': 0.2}
+  found = disentanglement.largest_deviation([0.7, 0.3], [0.69, 0.31])
+  assert found['deviation'] == pytest.approx(0.01)
+  found = disentanglement.largest_deviation([0.0, 0.6, 0.4], [0.3, 0.4, 0.3])
+  assert found == {'index': 0, 'deviation': -0.3}
+
+
+def test_draws_are_the_same_in_any_number():
+  generator = ideal.make_generator(_bank(), colors=colored_mnist.COLOR_MEANS)
+  params, rng = generator.init(None), jax.random.key(0)
+  many = disentanglement.draw(rng, generator, params, 25, batch_size=10)
+  few = disentanglement.draw(rng, generator, params, 12, batch_size=10)
+  assert many.shape == (25, 32, 32, 3)
+  np.testing.assert_array_equal(few, many[:12])
+  assert len({image.tobytes() for image in many}) > 20  # Of 200 in 10 colours.
 
 
 def test_a_generator_that_ignores_fine_latents_shows_one_colour():

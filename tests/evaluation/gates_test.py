@@ -1,9 +1,13 @@
 """Claims about gates: a sound evaluation passes, three unsound ones fail."""
 
+import json
+
 import jax
+import numpy as np
+import pytest
 from helpers import toy_subject as toy
 
-from advmix_jax.evaluation import gates
+from advmix_jax.evaluation import gates, ladder
 from advmix_jax.evaluation import run as evaluation
 
 
@@ -12,9 +16,11 @@ def test_gates_pass_on_an_honest_subject():
   measured = evaluation.measure(
     toy.SUBJECT, batch, attack=toy.attack_config(), **toy.SIZE
   )
-  assert all(
-    gates.check(toy.SUBJECT, batch.image, measured, **toy.SIZE).values()
-  )
+  found = gates.check(toy.SUBJECT, batch.image, measured, **toy.SIZE)
+  results = gates.summarise(found)
+  assert results['valid'] and results['failed_gates'] == []
+  assert all(results['gates'].values())
+  assert json.loads(json.dumps(results)) == results
 
 
 def test_gates_see_masked_gradients():
@@ -26,8 +32,11 @@ def test_gates_see_masked_gradients():
   attack = toy.attack_config(steps=20, restarts=1)
   measured = evaluation.measure(subject, batch, attack=attack, **toy.SIZE)
   passed = gates.check(subject, batch.image, measured, **toy.SIZE)
-  assert not passed['gradients_alive']
-  assert not passed['random_below_gradient']
+  assert not passed['gradients_alive'].passed
+  assert not passed['random_below_gradient'].passed
+  results = gates.summarise(passed)
+  assert results['valid'] is False
+  assert results['failed_gates'] == ['random_below_gradient', 'gradients_alive']
 
 
 def test_gates_see_logits_that_depend_on_the_batch():
@@ -41,4 +50,18 @@ def test_gates_see_logits_that_depend_on_the_batch():
     subject, batch, attack=toy.attack_config(), **toy.SIZE
   )
   passed = gates.check(subject, batch.image, measured, **toy.SIZE)
-  assert not passed['logits_ignore_batch']
+  assert not passed['logits_ignore_batch'].passed
+
+
+@pytest.mark.parametrize('more, passed', [(6, True), (7, False)])
+def test_a_paired_gate_fails_beyond_chance_alone(more, passed):
+  """Broken by the other attack alone: p = 2^-6 = 0.016, 2^-7 = 0.008."""
+  wrong = np.arange(50) < more
+  right = {'clean': ~wrong | True, 'algorithm_2': ~wrong | True}
+  rungs = [
+    ladder.Rung(name, row, 1, 1)
+    for name, row in (right | {'corners': ~wrong}).items()
+  ]
+  gate = gates.check_ladder(rungs)['corners_below_gradient']
+  assert gate.passed is passed
+  assert gate.value == pytest.approx(2.0**-more)

@@ -119,3 +119,21 @@ def test_a_judge_learns_and_a_resumed_one_ends_with_the_same_bits(tmp_path):
     train('killed')
   resumed = train('killed')
   jax.tree.map(np.testing.assert_array_equal, resumed.params, whole.params)
+
+
+def test_features_see_the_view_and_lead_to_the_names():
+  trained = _shipped()
+  digits = load_digits('embedded', 'test', limit=7)
+  red, blue = (
+    colored_mnist.paint(
+      digits.image, np.tile(colored_mnist.RGB_MEANS[c], (7, 1))
+    )
+    for c in (0, 2)
+  )
+  # Batches of 3: the last one is padded.
+  found = judge.features(trained, red, batch_size=3)
+  np.testing.assert_array_equal(found, judge.features(trained, blue))
+  read_out = trained.params['vgg/logits']
+  names = (found @ read_out['w'] + read_out['b']).argmax(-1)
+  np.testing.assert_array_equal(names, judge.name(trained, red)[0])
+  assert judge.num_classes(trained) == 10

@@ -73,6 +73,39 @@ def test_random_mixes_are_draw_zero():
   np.testing.assert_allclose(mixes[:, 1, 0], toy.draws(rng, [0])[0], rtol=1e-6)
 
 
+def test_draws_go_on_where_they_stopped():
+  batch, rng = toy.batch(), jax.random.key(3)
+  whole = measures.random_failures(toy.SUBJECT, rng, batch, num_draws=9)
+  few = measures.random_failures(toy.SUBJECT, rng, batch, num_draws=4)
+  rest = measures.random_failures(
+    toy.SUBJECT, rng, batch, num_draws=9, first_draw=4, skip=few >= 0
+  )
+  np.testing.assert_array_equal(np.where(few >= 0, few, rest), whole)
+  assert (rest[few >= 0] == -1).all() and (rest >= 4).any()
+
+
+def test_a_mix_is_the_draw_that_is_asked_for():
+  batch, rng = toy.batch(), jax.random.key(5)
+  index, draw = np.array([2, 7]), np.array([3, 0])
+  mixes = measures.random_mixes(
+    toy.SUBJECT, rng, batch.latents[index], draw=draw, index=index
+  )
+  expected = toy.draws(rng, range(4))[draw, index]
+  np.testing.assert_allclose(mixes[:, 1, 0], expected, rtol=1e-6)
+
+
+def test_attacking_some_examples_is_part_of_attacking_all():
+  batch, rng = toy.batch(), jax.random.key(1)
+  options = {'attack': toy.attack_config(), **toy.SIZE}
+  whole = measures.attack_examples(toy.SUBJECT, rng, batch, **options)
+  index = np.array([3, 4, 11])
+  some = measures.attack_examples(
+    toy.SUBJECT, rng, batch, index=index, **options
+  )
+  np.testing.assert_array_equal(some.first_success, whole.first_success[index])
+  np.testing.assert_allclose(some.z_perp, whole.z_perp[index], rtol=1e-6)
+
+
 @pytest.mark.parametrize('batch_size', [5, 16])
 def test_algorithm2_reaches_the_corner_of_every_ball(batch_size):
   batch, rng = toy.batch(), jax.random.key(1)

@@ -42,6 +42,23 @@ def test_csv_byte_for_byte():
   assert outcomes.csv_text(fixed_outcomes()) == CSV
 
 
+def test_further_columns_come_last():
+  added = {'margin': np.array([True, False, True, False])}
+  lines = outcomes.csv_text(fixed_outcomes(), added).splitlines()
+  for line, old, cell in zip(
+    lines, CSV.splitlines(), ['margin', '1', '0', '1', '0'], strict=True
+  ):
+    assert line == f'{old},{cell}'
+
+
+def test_discordant_counts_what_only_one_attack_breaks():
+  first, second = np.array([[1, 0, 0, 1, 0], [0, 1, 1, 1, 0]], bool)
+  among = np.array([1, 1, 1, 1, 1], bool)
+  assert outcomes.discordant(first, second, among=among) == (2, 1)
+  among[1] = False
+  assert outcomes.discordant(first, second, among=among) == (1, 1)
+
+
 def test_summary_of_fixed_outcomes():
   clean = np.array([False, True, True, True, True])
   attack = toy.attack_config(restarts=2, steps=1)
@@ -79,6 +96,8 @@ def test_random_draws_are_as_many_as_images_that_the_attack_sees():
   # N_r starts, each with K steps after it.
   attack = toy.attack_config(restarts=3, steps=4)
   assert outcomes.num_random_draws(attack) == 3 + 3 * 4
+  attack.test_start = False
+  assert outcomes.num_random_draws(attack) == 3 * 4
 
 
 @pytest.mark.parametrize('late', [2, 3])

@@ -6,7 +6,7 @@ import pytest
 from helpers import toy_subject as toy
 
 from advmix_jax import types
-from advmix_jax.evaluation import outcomes
+from advmix_jax.evaluation import ladder, outcomes
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import pages, statistics
 
@@ -82,6 +82,47 @@ def test_evaluate_run_writes_what_it_saw(toy_run, tmp_path):
   assert 'Worst of 9 random mixes' in pages.listing(record)
 
 
+def test_a_ladder_adds_to_what_was_written(toy_run, tmp_path, monkeypatch):
+  """With known rungs: those of a real ladder are in ladder_test.py."""
+  names = ('clean', 'worst_random', 'equal_compute', 'algorithm_2', 'corners')
+  right = np.arange(10) > 2
+
+  def climb(*_, **__):
+    rungs = [ladder.Rung(name, right, 9, 9) for name in names]
+    return rungs, {'restarts': right, 'steps': right}
+
+  arguments = (toy_run, tmp_path, toy.SUBJECT.params)
+  options = {'num_examples': 10, 'attack': toy.attack_config()}
+  plain = evaluation.evaluate_run(*arguments, **options)
+  old = (tmp_path / 'per_example.csv').read_text().splitlines()
+  monkeypatch.setattr(ladder, 'climb', climb)
+  results = evaluation.evaluate_run(*arguments, **options, with_ladder=True)
+  new = (tmp_path / 'per_example.csv').read_text().splitlines()
+  assert set(results) - set(plain) == {'ladder', 'doubled', 'gradient'}
+  for name in set(plain) - {'converged', 'gates', 'gate_values'}:
+    assert results[name] == plain[name]
+  assert results['valid'] and 'corners_below_gradient' in results['gates']
+  for line, before in zip(new, old, strict=True):
+    assert line.startswith(before)
+  assert new[0].endswith(',equal_compute,corners')
+  assert 'Ladder of attacks' in (tmp_path / 'report.html').read_text()
+
+
+def test_pictures_show_what_was_right_before_and_wrong_after():
+  batch = toy.batch()
+  batch = batch._replace(label=np.where(np.arange(toy.NUM) < 2, 0, 1))
+  measured = evaluation.measure(
+    toy.SUBJECT, batch, attack=toy.attack_config(), **toy.SIZE
+  )
+  index = evaluation._shown(measured)
+  right = measured.clean == measured.label
+  assert (right & measured.attacked.success)[index].all() and len(index) > 0
+  never = measured.attacked._replace(success=np.zeros(toy.NUM, bool))
+  np.testing.assert_array_equal(
+    evaluation._shown(measured._replace(attacked=never)), np.arange(10)
+  )
+
+
 def test_evaluate_run_refuses_a_negative_number(toy_run, tmp_path):
   with pytest.raises(ValueError, match='num_examples is -1'):
     evaluation.evaluate_run(
@@ -89,15 +130,3 @@ def test_evaluate_run_refuses_a_negative_number(toy_run, tmp_path):
       num_examples=-1,
       attack=toy.attack_config(),
     )
-
-
-def test_a_larger_ball_never_helps_the_defender(toy_run, tmp_path):
-  accuracies = evaluation.eps_sweep(
-    *(toy_run, tmp_path, toy.SUBJECT.params),
-    num_examples=0,
-    attack=toy.attack_config(),
-    factors=(0.0, 1.0, 100.0),
-  )
-  values = list(accuracies.values())
-  assert values == sorted(values, reverse=True)
-  assert list(accuracies) == ['0', '0.5', '50'] and values[-1] == 0

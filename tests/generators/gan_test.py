@@ -91,6 +91,19 @@ def test_growing_a_level_leaves_finer_layers_alone():
   )
 
 
+def test_a_cut_at_the_split_swaps_all_fine_latents_and_nothing_else():
+  w, other = jnp.zeros((9, 8, 1)), jnp.ones((9, 8, 1))
+  mixed = gan.mix_styles(jax.random.key(0), w, other, 1.0, cut=6)
+  np.testing.assert_array_equal(mixed[:, :6], 0)
+  np.testing.assert_array_equal(mixed[:, 6:], 1)
+
+
+def test_an_unknown_cut_is_refused():
+  config = tiny_gan.config(1.0, mixing_cut='middle')
+  with pytest.raises(ValueError, match="mixing_cut is 'middle', expected one"):
+    gan.make_step(config.network, config.gan)
+
+
 @pytest.mark.parametrize('classes', [0, 3])
 def test_labels_of_real_images_count_where_the_network_has_classes(classes):
   config = tiny_gan.config(1.0)

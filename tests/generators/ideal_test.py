@@ -243,3 +243,25 @@ def test_the_grid_returns_the_colour_that_fools(world):
   np.testing.assert_array_equal(
     grid[index][exact.success], exact.x[:, 0][exact.success]
   )
+
+
+def test_shares_say_how_often_each_colour_is_drawn(world):
+  shares = [0.7, 0.0, 0.3]
+  generator = ideal.make_generator(
+    world[4], colors=np.eye(3), color_shares=shares
+  )
+  drawn = generator.map(generator.init(RNG), jax.random.normal(RNG, (5000, 5)))
+  found = np.asarray(drawn[:, -1]).mean(0)
+  # Colours are the axes, so the mean colour is the shares; 5 sigma.
+  np.testing.assert_allclose(found, shares, atol=5 * (0.21 / 5000) ** 0.5)
+  assert found[1] == 0
+
+
+@pytest.mark.parametrize(
+  'shares', [(0.5, 0.5), (0.5, 0.4, 0.2), (-0.5, 1.0, 0.5)]
+)
+def test_shares_that_fit_no_colours_are_refused(shares):
+  with pytest.raises(ValueError, match='expected .. or 3 numbers >= 0'):
+    ideal.default_generator('rgb_mnist', shares)
+  with pytest.raises(ValueError, match='expected .. or 0 numbers'):
+    ideal.default_generator('legible', shares)

@@ -1,16 +1,18 @@
 """Claims about generators.load."""
 
 import jax
-import ml_collections
 import numpy as np
 import pytest
 
 from advmix_jax import generators
+from advmix_jax.datasets import colored_mnist
 from advmix_jax.generators import ideal, stylegan
 
 
 def _config(**fields):
-  return ml_collections.ConfigDict({'name': 'stylegan', 'path': ''} | fields)
+  config = generators.default_config()
+  config.update(fields)
+  return config
 
 
 @pytest.fixture(scope='module')
@@ -41,6 +43,18 @@ def test_a_stylegan_is_clipped_to_the_range_of_images(release):
 def test_the_ideal_one_is_the_same_object_at_every_call():
   first, again = (generators.load(_config(name='ideal')) for _ in range(2))
   assert first is again and first is ideal.default_generator()
+
+
+def test_the_ideal_one_draws_the_colours_that_the_config_names():
+  config = _config(name='ideal', colors='colored_mnist')
+  generator, params = generators.load(config)
+  drawn = generator.map(params, jax.random.normal(jax.random.key(0), (500, 5)))
+  means = colored_mnist.COLOR_MEANS
+  which = np.abs(np.asarray(drawn[:, -1])[:, None] - means).max(-1) == 0
+  assert (which.sum(1) == 1).all() and which.any(0).all()
+  config.colors = 'pastel'
+  with pytest.raises(ValueError, match="colors is 'pastel', expected one of"):
+    generators.load(config)
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -29,6 +29,7 @@ def config(**fields):
   small.update_from_flattened_dict(
     {
       'method': 'nominal',
+      'environment': 'color',  # IRM needs one; the others ignore it.
       'data.num_train': 24,
       'data.num_test': 8,
       'classifier.name': 'linear',
@@ -37,6 +38,7 @@ def config(**fields):
       'attack.restarts': 2,
       'attack.steps': 1,
       'pixel_attack.steps': 2,
+      'irm.anneal_steps': 1,
       'log_every': 2,
     }
   )
@@ -71,7 +73,9 @@ def step_fn(config):
   data = dataset()
   latents = lookup.load_latents(config, data, generator, params, '/nowhere')
   image = datasets.to_float(data.image[:8])
-  batch = types.Batch(image, data.label[:8], latents[:8])
+  batch = types.Batch(
+    image, data.label[:8], latents[:8], data.groups['color'][:8]
+  )
   state = training.create_train_state(config, classifier, image[:1])
   step = training.make_train_step(config, classifier, method)
   return step, state, batch, params

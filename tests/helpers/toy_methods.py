@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import classifiers, datasets, methods, types
+from advmix_jax import attacks, classifiers, datasets, methods, types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import NUM_CLASSES, load_digits
 from advmix_jax.generators import ideal
@@ -21,20 +21,17 @@ def make_config(*, size=SIZE, **attack):
   config = ml_collections.ConfigDict(
     {
       'mixup': {'alpha': 0.5},
+      'cutout': {'side': 16, 'value': 0.0},
+      'cutmix': {'alpha': 1.0},
+      'irm': {'weight': 10.0, 'anneal_steps': 1},
+      'environment': 'color',
       'optimizer': {'batch_size': size},
       'mixing': {'clean_fraction': 0.0},
       'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4},
-      'attack': {
-        'restarts': 3,
-        'steps': 2,
-        'alpha': 0.2,
-        'eps': 0.4,
-        'direction': 'sign',
-        'gradient_at': 'current',
-        'typical_set': False,
-      },
+      'attack': attacks.default_config(),
     }
   )
+  config.attack.update(restarts=3, steps=2, alpha=0.2, eps=0.4)
   config.attack.update(attack)
   return config
 

@@ -10,10 +10,9 @@ Contents: generator, logits, SUBJECT, attack_config, batch, draws.
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 
-from advmix_jax import types
+from advmix_jax import attacks, types
 from advmix_jax.evaluation import measures
 
 NUM = 23  # No multiple of any batch size below.
@@ -54,16 +53,10 @@ SUBJECT = measures.Subject(logits, jnp.float32(1), generator(), {})
 
 
 def attack_config(**changes):
-  attack = {
-    'restarts': 3,
-    'steps': 2,
-    'alpha': 0.25,
-    'eps': 0.5,
-    'direction': 'sign',
-    'gradient_at': 'current',
-    'typical_set': False,
-  }
-  return ml_collections.ConfigDict(attack | changes)
+  attack = attacks.default_config()
+  attack.update({'restarts': 3, 'steps': 2, 'alpha': 0.25, 'eps': 0.5})
+  attack.update(changes)
+  return attack
 
 
 def batch():

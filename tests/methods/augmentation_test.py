@@ -33,9 +33,9 @@ def test_mixup_mixes_images_and_targets_by_the_same_weight():
 
 def test_mixup_partners_are_examples_and_not_padding_rows():
   rng = jax.random.key(0)
-  found = np.asarray(augmentation._partners(rng, 6, 8))
+  found = np.asarray(augmentation.partners(rng, 6, 8))
   assert sorted(found[:6]) == list(range(6)) and list(found[6:]) == [6, 7]
-  few = np.asarray(augmentation._partners(rng, 10, 8))
+  few = np.asarray(augmentation.partners(rng, 10, 8))
   assert sorted(few) == list(range(8))
 
 

@@ -8,7 +8,7 @@ from processes import programs
 
 SMALL = (
   '--config.data.num_train=64',
-  '--config.data.num_test=20',
+  '--config.data.num_test=60',
   '--config.optimizer.batch_size=16',
   '--config.optimizer.epochs=1',
   '--config.classifier.name=linear',
@@ -104,6 +104,30 @@ def test_the_same_command_from_experiments_finds_the_finished_run(finished):
   assert process.returncode == 0, process.stderr
   assert process.stdout.splitlines()[-1].startswith('advmix: clean')
   assert (workdir / 'results.json').read_bytes() == before
+
+
+def test_a_failed_gate_is_exit_code_3_and_marks_the_results(finished):
+  """In a ball of radius 0, one start is far weaker than 31 random mixes."""
+  workdir, _ = finished
+  attack = ['--restarts=1', '--steps=30', '--alpha=0', '--eps=0']
+  process = programs.run_script(
+    'evaluate.py',
+    f'--workdir={workdir}',
+    '--num_examples=0',
+    '--noladder',
+    *attack,
+  )
+  assert process.returncode == 3, process.stderr
+  last = process.stdout.splitlines()[-1]
+  assert last == 'not valid, gates failed: random_below_gradient'
+  (path,) = workdir.glob('evaluations/*/results.json')
+  results = json.loads(path.read_text())
+  assert results['valid'] is False
+  assert results['failed_gates'] == ['random_below_gradient']
+  gate = results['gate_values']['random_below_gradient']
+  assert (
+    gate['value'] < gate['limit'] == 0.01 and 'McNemar' in gate['tolerance']
+  )
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def _close(found, expected, *, most=1e-5, rate=0.0):
   ('method', 'clean'),
   [
     *(('nominal', 0.0), ('mixup', 0.0), ('adversarial_training', 0.0)),
+    *(('cutout', 0.0), ('cutmix', 0.0), ('irm', 0.0)),
     *(('randmix', 0.0), ('randmix', 0.4), ('advmix', 0.0), ('advmix', 0.4)),
   ],
 )

@@ -9,6 +9,7 @@ from processes import programs
   [
     ('evaluate.py', '--workdir is missing'),
     ('evaluate.py --workdir=nowhere', 'nowhere: no run here'),
+    ('measure_generator.py --generator=no.npz', 'no.npz: no such file'),
     ('demo.py --methods=nominal,foo', "method is 'foo'"),
     ('demo.py --seeds=0,x', "--seeds has 'x'"),
   ],

@@ -41,6 +41,34 @@ images; first line: on all
   converged: yes"""
 
 
+LADDER = {
+  'ladder': [
+    {
+      'name': name,
+      'accuracy': 0.5,
+      'ci95': [0.25, 0.75],
+      'images': 6,
+      'passes': 14,
+      'audited_accuracy': 0.625,
+      'audited_ci95': [0.5, 0.75],
+    }
+    for name in ('clean', 'equal_compute')
+  ],
+  'doubled': {'restarts': 0.4375, 'steps': 0.5},
+  'converged': False,
+  'gradient': {'only_gradient': 7, 'only_random': 0, 'p_value': 2.0**-6},
+}
+LADDER_LISTING = """\
+Attack                       Accuracy           Audited            Images  \
+Passes
+These images                 50.0 [25.0, 75.0]  62.5 [50.0, 75.0]  6       14
+Worst random, equal compute  50.0 [25.0, 75.0]  62.5 [50.0, 75.0]  6       14
+Algorithm 2: NOT CONVERGED; 43.8% with twice the restarts, 50.0% with twice \
+the steps.
+At equal compute, 7 images are broken by Algorithm 2 only and 0 by random \
+mixes only (McNemar's exact test, p = 0.016)."""
+
+
 def pictures():
   kinds = ('image', 'reconstruction', 'random_mix', 'adversarial')
   sure, fooled = np.eye(10)[[7, 2]], np.eye(10)[[7, 3]]
@@ -55,6 +83,28 @@ def pictures():
 
 def test_listing_byte_for_byte():
   assert pages.listing(RECORD) == LISTING
+
+
+def test_listing_and_page_show_a_ladder():
+  record = RECORD | LADDER
+  assert LADDER_LISTING in pages.listing(record)
+  page = pages.comparison([record], [pictures()])
+  assert '<h2>Ladder of attacks: AdvMix, seed 1</h2>' in page
+  assert '<td>62.5 [50.0, 75.0]</td>' in page and 'NOT CONVERGED' in page
+  alone = [
+    {k: v for k, v in rung.items() if 'audited' not in k}
+    for rung in LADDER['ladder']
+  ]
+  rows = pages.ladder_rows(record | {'ladder': alone})
+  assert rows[0] == ['Attack', 'Accuracy', 'Images', 'Passes']
+
+
+def test_listing_shows_a_sweep():
+  row = {'eps': 0.5, 'K': 2, 'accuracy': 0.5, 'ci95': [0.25, 0.75]}
+  row |= {'random_accuracy': 0.75, 'only_gradient': 9, 'only_random': 1}
+  text = pages.listing(RECORD | {'sweep': [row | {'p_value': 0.03}]})
+  (line,) = [line for line in text.splitlines() if line.startswith('0.5 ')]
+  assert ' '.join(line.split()) == '0.5 2 50.0 [25.0, 75.0] 75.0 9 1 0.03'
 
 
 def test_page_names_every_run_and_loads_nothing():

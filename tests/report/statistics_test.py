@@ -95,3 +95,16 @@ def test_percent_stays_within_what_is_possible():
   assert statistics.percent(0.931, 0.92, 0.941) == '93.1 [92.0, 94.1]'
   assert statistics.percent(0.99, 0.9, 1.08) == '99.0 [90.0, 100.0]'
   assert statistics.percent(0.01, -0.2, 0.5) == '1.0 [0.0, 50.0]'
+
+
+def test_mcnemar_is_the_sign_test_of_what_only_one_breaks():
+  assert statistics.mcnemar(0, 0) == 1
+  assert statistics.mcnemar(5, 5) == 1
+  # All of n on one side: 2^-n, twice that with two sides.
+  greater = statistics.mcnemar(7, 0, alternative='greater')
+  assert greater == pytest.approx(2.0**-7)
+  assert statistics.mcnemar(7, 0) == pytest.approx(2.0**-6)
+  assert statistics.mcnemar(0, 7) == statistics.mcnemar(7, 0)
+  # (1 + 5) / 2^5: one or none of five.
+  found = statistics.mcnemar(4, 1, alternative='greater')
+  assert found == pytest.approx(6 / 32)

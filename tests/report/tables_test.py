@@ -68,3 +68,12 @@ def test_table_refuses_what_is_not_comparable():
     tables.markdown_table(ONE_SEED + [record('advmix', 1, 0.9, 0.8)])
   with pytest.raises(ValueError, match='no records'):
     tables.markdown_table([])
+
+
+def test_a_unit_other_than_w_is_named():
+  for unit, name in (('w', ''), ('w_std', ', unit=w_std')):
+    attack = dict(ATTACK, unit=unit)
+    rows = tables.table_rows([dict(ONE_SEED[0], perturbed_attack=attack)])
+    assert (
+      rows[0][2] == f'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03{name})'
+    )

@@ -1,0 +1,83 @@
+"""Files of records: one JSON line per run, which nothing rewrites.
+
+  records.add('results/quick.jsonl', record)  # unless its key is there
+  found = records.read('results/quick.jsonl')  # {key: record}, oldest first
+
+A record of experiments/reproduce.py has key, kind, scale, cells (the [item,
+row, column] that it serves), seed, config, commit, command, seconds, cores and
+results.
+
+Contents: Record, read, add, relabel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import filelock
+
+from advmix_jax.runtime import files
+
+Record = Mapping[str, Any]
+
+
+def read(path: str | os.PathLike) -> dict[str, Record]:
+  """The records of a file by their keys, oldest first; {} without a file.
+
+  Raises:
+    ValueError: A line is no record.
+  """
+  path = pathlib.Path(path)
+  if not path.exists():
+    return {}
+  found = {}
+  for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+      record = json.loads(line)
+      found[record['key']] = record
+    except (ValueError, KeyError, TypeError) as error:
+      raise ValueError(
+        f'{path}, line {number}: no record of a run ({error!r})'
+      ) from error
+  return found
+
+
+def add(path: str | os.PathLike, record: Record) -> None:
+  """Appends a record, unless the file has one of that key."""
+
+  def change(found):
+    return found if record['key'] in found else found | {record['key']: record}
+
+  _rewrite(path, change)
+
+
+def relabel(
+  path: str | os.PathLike, cells: Mapping[str, Sequence[Sequence[str]]]
+) -> None:
+  """Adds cells to records that serve more than they say, {key: cells}."""
+
+  def change(found):
+    for key, wanted in cells.items():
+      old = [list(cell) for cell in found[key]['cells']]
+      new = [list(cell) for cell in wanted if list(cell) not in old]
+      if new:
+        found[key] = dict(found[key], cells=old + new)
+    return found
+
+  _rewrite(path, change)
+
+
+def _rewrite(path, change):
+  """Reads, changes and writes a file of records, one process at a time."""
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with filelock.FileLock(path.with_suffix('.lock')):
+    old = read(path)
+    new = change(dict(old))
+    if new != old:
+      text = ''.join(json.dumps(record) + '\n' for record in new.values())
+      files.write_text(path, text)

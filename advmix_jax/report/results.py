@@ -1,0 +1,303 @@
+"""The page of results: tables of the paper beside ours, from records alone.
+
+  layout = results.Layout('table_2', 'Table 2', rows=('RandMix',),
+                          columns=('99% red',),
+                          paper={('RandMix', '99% red'): 83.18})
+  text = results.page([{'full': layout}], {'full': records})
+
+A cell is the mean over seeds with Student's 95% t-interval, or with one seed
+the Wilson 95% interval over test images. All seeds of a cell have the same
+config: where records of several configs exist, the newest one's count.
+
+Contents: NOT_RUN, MEASURES, Layout, Cell, cell, curves, duration, table,
+generators, page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from advmix_jax.report import statistics
+from advmix_jax.report.records import Record
+
+NOT_RUN = 'not run'
+
+# What classifiers are measured by: title, and path in the results of a record.
+MEASURES = (
+  ('Accuracy on the unbiased test set', 'clean'),
+  ('The same digits in all mean colours, average', 'recolouring.recoloured'),
+  ('Right in every mean colour', 'recolouring.all_means'),
+  ('Right in every colour of a grid', 'recolouring.all_grid'),
+)
+
+
+class Layout(NamedTuple):
+  """An item of the page: a table, or a picture without rows."""
+
+  name: str  # As in the cells of records.
+  title: str
+  text: str = ''
+  rows: Sequence[str] = ()
+  columns: Sequence[str] = ()
+  paper: Mapping[tuple[str, str], float] = {}  # (row, column) -> percent
+  x: Sequence[float] = ()  # Of each column; () where there is no plot.
+  x_label: str = ''
+
+
+class Cell(NamedTuple):
+  """A mean over seeds, as fractions."""
+
+  mean: float
+  low: float
+  high: float
+  n: int  # Seeds.
+  seconds: float  # Of the classifiers' runs, all seeds together.
+
+
+def _serves(record: Record, item: str, row: str, column: str) -> bool:
+  return [item, row, column] in [list(cell) for cell in record['cells']]
+
+
+def _group(record: Record) -> str:
+  """The record's config without its seed."""
+  config = {k: v for k, v in record['config'].items() if k != 'seed'}
+  return json.dumps(config, sort_keys=True)
+
+
+def _value(record: Record, measure: str) -> tuple[float, Any] | None:
+  """(accuracy, Wilson's interval) of a measure; None if it wasn't taken."""
+  results = record['results']
+  *path, name = measure.split('.')
+  for part in path:
+    results = results.get(part) or {}
+  if f'{name}_accuracy' not in results:
+    return None
+  return results[f'{name}_accuracy'], results['ci95'][name]
+
+
+def cell(
+  records: Iterable[Record],
+  item: str,
+  row: str,
+  column: str,
+  measure: str = 'clean',
+) -> Cell | None:
+  """What the records say about one cell; None if they say nothing.
+
+  Args:
+    records: Oldest first.
+    item: The cell's item.
+    row: Its row.
+    column: Its column.
+    measure: Path of an accuracy in the results, without '_accuracy'.
+  """
+  found = [
+    record
+    for record in records
+    if record['kind'] == 'classifier'
+    and _serves(record, item, row, column)
+    and _value(record, measure) is not None
+  ]
+  if not found:
+    return None
+  newest = _group(found[-1])
+  by_seed = {r['seed']: r for r in found if _group(r) == newest}
+  values = [_value(record, measure) for record in by_seed.values()]
+  seconds = sum(record['seconds'] for record in by_seed.values())
+  if len(values) == 1:
+    ((mean, (low, high)),) = values
+  else:
+    mean, low, high = statistics.mean_interval([v for v, _ in values])
+  return Cell(mean, low, high, len(values), seconds)
+
+
+def curves(
+  layout: Layout, records: Sequence[Record], measure: str = 'clean'
+) -> dict[str, list[tuple[float, Cell]]]:
+  """{row: [(x, cell)]} of the cells that have been run."""
+  found = {}
+  for row in layout.rows:
+    points = [
+      (x, cell(records, layout.name, row, column, measure))
+      for x, column in zip(layout.x, layout.columns, strict=True)
+    ]
+    points = [(x, value) for x, value in points if value is not None]
+    if points:
+      found[row] = points
+  return found
+
+
+def duration(seconds: float) -> str:
+  """'12 s', '3.4 min' or '1.5 h'."""
+  if seconds < 60:
+    return f'{seconds:.0f} s'
+  if seconds < 3600:
+    return f'{seconds / 60:.1f} min'
+  return f'{seconds / 3600:.1f} h'
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+  """A table in GitHub's Markdown; the first row is the header."""
+  header, *body = rows
+  lines = [header, ['---'] * len(header), *body]
+  return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
+
+
+def _cell_text(found: Cell | None, paper: float | None) -> str:
+  said = [] if paper is None else [f'paper {paper:.2f}']
+  if found is None:
+    return '<br>'.join([NOT_RUN, *said])
+  shown = statistics.percent(found.mean, found.low, found.high)
+  said += [f'n = {found.n}', duration(found.seconds)]
+  return f'{shown}<br>{", ".join(said)}'
+
+
+def table(
+  layout: Layout, records: Sequence[Record], measure: str = 'clean'
+) -> str:
+  """One row per method, one column per setting, in Markdown.
+
+  Args:
+    layout: The item; cells without records show 'not run'.
+    records: Oldest first.
+    measure: As in `cell`; the paper's values belong to 'clean'.
+  """
+  rows = [['', *layout.columns]]
+  for row in layout.rows:
+    texts = [
+      _cell_text(
+        cell(records, layout.name, row, column, measure),
+        layout.paper.get((row, column)) if measure == 'clean' else None,
+      )
+      for column in layout.columns
+    ]
+    rows.append([row, *texts])
+  return _markdown(rows)
+
+
+def generators(layout: Layout, records: Iterable[Record]) -> str:
+  """What each generator separates, and which colours it draws; '' if unknown.
+
+  The shares are those of the mean colours that the samples are nearest to.
+  """
+  rows = []
+  for record in records:
+    if record['kind'] != 'measure':
+      continue
+    for item, name, column in record['cells']:
+      if item == layout.name:
+        rows.append([name, column, *_generator_texts(record['results'])])
+  if not rows:
+    return ''
+  rows.sort(key=lambda r: (r[0], list(layout.columns).index(r[1])))
+  header = [
+    'Generator',
+    'Trained on',
+    'Colour follows fine',
+    'Digit follows coarse',
+    'Colours drawn, %',
+  ]
+  return _markdown([header, *rows])
+
+
+def _generator_texts(results: Mapping[str, Any]) -> list[str]:
+  follows = [
+    statistics.percent(share, *interval)
+    for share, interval in (results['style_follows'], results['label_follows'])
+  ]
+  shares = ', '.join(f'{100 * share:.1f}' for share in results['styles'])
+  return [*follows, shares]
+
+
+def _costs(layout: Layout, records: Iterable[Record]) -> str:
+  """One line: the time by kind of run, the machine, and the commits."""
+  mine = [r for r in records if _mentions([r], layout.name)]
+  if not mine:
+    return ''
+  kinds = dict.fromkeys(record['kind'] for record in mine)
+  parts = [
+    f'{kind} {duration(sum(r["seconds"] for r in mine if r["kind"] == kind))}'
+    f' ({sum(r["kind"] == kind for r in mine)})'
+    for kind in kinds
+  ]
+  cores = ', '.join(sorted({str(r['cores']) for r in mine}))
+  commits = sorted({r['commit'][:10] + _dirty(r['commit']) for r in mine})
+  return (
+    f'Cost on {cores} cores, and number of runs: {", ".join(parts)}. '
+    f'Commit: {", ".join(commits)}.\n'
+  )
+
+
+def _dirty(commit: str) -> str:
+  return '-dirty' if commit.endswith('-dirty') else ''
+
+
+def _pictures(layout: Layout, records: Iterable[Record]) -> list[str]:
+  """Names of an item's pictures, of its newest record or its plot."""
+  names = [f'{layout.name}.png'] if layout.x else []
+  for record in records:
+    if record['kind'] == 'figure' and _serves(record, layout.name, '', ''):
+      names = [n for n in record['results']['pictures'] if n.endswith('.png')]
+  return names
+
+
+def _section(layout: Layout, scale: str, records: Sequence[Record]) -> str:
+  """One item at one scale."""
+  command = f'python experiments/reproduce.py --only={layout.name}'
+  parts = [f'`{command} --scale={scale}`\n']
+  if layout.rows:
+    for title, measure in MEASURES:
+      taken = any(
+        cell(records, layout.name, row, column, measure)
+        for row in layout.rows
+        for column in layout.columns
+      )
+      if measure == 'clean' or taken:
+        parts += [f'{title}, in %:\n', table(layout, records, measure)]
+    parts.append(generators(layout, records))
+  elif not _pictures(layout, records):
+    parts.append(f'{NOT_RUN}\n')
+  has_plot = not layout.x or curves(layout, records)
+  for name in _pictures(layout, records) if has_plot else ():
+    parts.append(f'![{layout.title}](figures/{scale}/{name})\n')
+  parts.append(_costs(layout, records))
+  return '\n'.join(part for part in parts if part)
+
+
+_HEAD = """# Results
+
+Made from the records in experiments/results/ by `python
+experiments/reproduce.py`; do not edit. A cell has the mean over seeds (runs of
+the classifier; generator, digits and their colours are the same) with its 95%
+t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
+over test images. n is the number of seeds, the time that of the classifiers'
+runs together. The record of every run has its command.
+"""
+
+
+def page(
+  layouts: Sequence[Mapping[str, Layout]],
+  records: Mapping[str, Sequence[Record]],
+) -> str:
+  """The whole page in Markdown.
+
+  Args:
+    layouts: The items in the page's order, {scale: layout} each.
+    records: {scale: records, oldest first}. An item has a section for each
+      scale with a record of it; without any, one for the last scale.
+  """
+  parts = [_HEAD]
+  for by_scale in layouts:
+    *_, layout = by_scale.values()
+    parts += [f'## {layout.title}\n', f'{layout.text}\n']
+    scales = [s for s in by_scale if _mentions(records[s], layout.name)]
+    for scale in scales or list(by_scale)[-1:]:
+      parts.append(f'### {layout.title.partition(":")[0]}, {scale} scale\n')
+      parts.append(_section(by_scale[scale], scale, records[scale]))
+  return '\n'.join(parts)
+
+
+def _mentions(records: Iterable[Record], item: str) -> bool:
+  return any(c[0] == item for record in records for c in record['cells'])

@@ -1,0 +1,75 @@
+"""How long runs take on two idle cores, in seconds: estimates for plans.
+
+WORKSPACE.md has the measurements behind them.
+
+Contents: MEASURE, FIGURE; generator, start, latents, classifier.
+"""
+
+import ml_collections
+
+MEASURE = 40.0
+FIGURE = 60.0
+
+_START = 10.0  # Python, JAX, and compiled programs that the cache holds.
+_COMPILE_GAN = 45.0
+_GAN_IMAGES = 440.0  # Images per second; 1 map at the split.
+_VGG_IMAGES = 190.0  # Images with gradient per second through VGG-16's blocks.
+_SAMPLE_STEP = 0.06  # Seconds of a step on samples, without VGG-16.
+_TEST = 5.0  # Test digits and recolourings.
+
+# Milliseconds per training image.
+_METHODS = {
+  'vgg': {
+    'randmix': 1.5,
+    'advmix': 6.5,
+    'adversarial_training': 6.5,
+    'irm': 1.5,
+  },
+  'linear': {
+    'randmix': 0.15,
+    'advmix': 1.2,
+    'adversarial_training': 0.2,
+    'irm': 0.1,
+  },
+}
+_OTHER_METHODS = {'vgg': 0.8, 'linear': 0.05}
+_DIGITS = {'embedded': 10_000}
+_MNIST = 60_000
+
+
+def _num_train(data: ml_collections.ConfigDict) -> int:
+  return data.num_train or _DIGITS.get(data.source, _MNIST)
+
+
+def _vgg_passes(encoder: ml_collections.ConfigDict) -> int:
+  """Images that VGG-16 sees per image and step of Algorithm 1."""
+  return 1 + (encoder.mixing_weight > 0)
+
+
+def generator(config: ml_collections.ConfigDict) -> float:
+  """Training a StyleGAN, configs/stylegan.py."""
+  return _COMPILE_GAN + 1000 * config.gan.kimg / _GAN_IMAGES
+
+
+def start(config: ml_collections.ConfigDict) -> float:
+  """Training the learned start, configs/encoder.py."""
+  training = config.inversion
+  images = 2 * training.batch_size * (1 + (training.mixing_weight > 0))
+  real = training.steps * images / _VGG_IMAGES
+  return 2 * _START + training.sample_steps * _SAMPLE_STEP + real
+
+
+def latents(config: ml_collections.ConfigDict) -> float:
+  """Encoding the training images of configs/colored_mnist.py."""
+  images = _num_train(config.data) * _vgg_passes(config.encoder)
+  return 2 * _START + images * config.encoder.steps / _VGG_IMAGES
+
+
+def classifier(config: ml_collections.ConfigDict) -> float:
+  """Training and testing one classifier, configs/colored_mnist.py."""
+  name = config.classifier.name
+  each = _METHODS[name].get(config.method, _OTHER_METHODS[name])
+  images = _num_train(config.data) * config.optimizer.epochs
+  if config.method == 'advmix':  # In proportion to the images it looks at.
+    each *= config.attack.restarts * (config.attack.steps + 1) / 10
+  return _START + _TEST + each * images / 1000

@@ -1,0 +1,212 @@
+"""Runs what is missing of the paper's tables and figures, and makes the page.
+
+  python experiments/reproduce.py --only=table_2 --scale=quick
+  python experiments/reproduce.py --scale=full --data_dir=mnist --jobs=2
+  python experiments/reproduce.py --list
+
+sweeps.py has every item. Each run is resumable, in a folder of runs/reproduce,
+and leaves one record in experiments/results/<scale>.jsonl. Then docs/results.md
+and the pictures in docs/figures are made from the records of both scales alone.
+The same call again goes on where the last one stopped.
+"""
+
+import pathlib
+
+from absl import flags
+
+try:
+  import plan
+  import schedule
+
+  from advmix_jax.report import curves, records, results
+  from advmix_jax.runtime import cli, files
+except ModuleNotFoundError as error:
+  raise SystemExit(
+    f'reproduce.py: error: {error}; run `make install` or `pip install -e .` '
+    "in the project's root, and use that Python."
+  ) from None
+
+ROOT = plan.HERE.parent
+
+ONLY = flags.DEFINE_list('only', [], 'Items; default: all.')
+SCALE = flags.DEFINE_enum('scale', 'quick', plan.SCALES, 'How much work.')
+JOBS = flags.DEFINE_integer('jobs', 1, 'Runs at a time.', lower_bound=1)
+SHARD = flags.DEFINE_string(
+  'shard', '1/1', 'i/n: the i-th of n parts of the runs, for n machines.'
+)
+LIST = flags.DEFINE_bool('list', False, 'Only list the runs and their cost.')
+RUN = flags.DEFINE_bool('run', True, 'False: only make the page.')
+DATA_DIR = flags.DEFINE_string(
+  'data_dir', '', 'Folder of the IDX files of MNIST, for the full scale.'
+)
+SWEEPS = flags.DEFINE_string(
+  'sweeps', str(plan.HERE / 'sweeps.py'), 'The file of the items.'
+)
+WORKDIR = flags.DEFINE_string(
+  'workdir', str(ROOT / 'runs' / 'reproduce'), "Folder of the runs' folders."
+)
+RECORDS = flags.DEFINE_string(
+  'records', str(plan.HERE / 'results'), 'Folder of the records.'
+)
+DOCS = flags.DEFINE_string(
+  'docs', str(ROOT / 'docs'), 'Folder of results.md and of the pictures.'
+)
+
+
+def _names(items):
+  """The items of `--only`.
+
+  Raises:
+    ValueError: one is unknown.
+  """
+  for name in ONLY.value:
+    if name not in items:
+      raise ValueError(f'--only has {name!r}, expected some of {tuple(items)}')
+  return ONLY.value or list(items)
+
+
+def _shard(runs):
+  """The keys of this shard; a generator and all that needs it stay together.
+
+  Raises:
+    ValueError: `--shard` isn't i/n with 1 <= i <= n.
+  """
+  part, _, count = SHARD.value.partition('/')
+  good = part.isdecimal() and count.isdecimal()
+  if not good or not 1 <= int(part) <= int(count):
+    raise ValueError(f'--shard is {SHARD.value!r}, expected i/n, 1 <= i <= n')
+  return [
+    key
+    for key in runs
+    if int(plan.first_need(runs, key), 16) % int(count) == int(part) - 1
+  ]
+
+
+def _list(work, keys, todo):
+  """Prints every run, whether it is done, and what it should cost."""
+  for key in keys:
+    run = work.runs[key]
+    state = 'missing' if key in todo else 'done   '
+    print(f'{key}  {state}  {results.duration(run.seconds):>8}  {run.name()}')
+  seconds = sum(work.runs[key].seconds for key in todo)
+  print(
+    f'{len(keys)} runs, {len(todo)} missing: about '
+    f'{results.duration(seconds)} on two idle cores'
+  )
+
+
+def _layout(name, item):
+  """What the page has to know about an item."""
+  columns = item.get('columns', {})
+  plotted = 'plot' in item
+  return results.Layout(
+    name=name,
+    title=item['title'],
+    text=item['text'],
+    rows=tuple(item.get('rows', ())),
+    columns=tuple(columns),
+    paper={
+      (row, column): value
+      for row, values in item.get('paper', {}).items()
+      for column, value in values.items()
+    },
+    x=tuple(c['x'] for c in columns.values()) if plotted else (),
+    x_label=item['plot']['x_label'] if plotted else '',
+  )
+
+
+def _of_scale(layout, item, scale):
+  """The layout with the rows and columns of one scale."""
+  part = item.get('scales', {}).get(scale, {})
+  keep = part.get('columns', layout.columns)
+  x = dict(zip(layout.columns, layout.x, strict=False))
+  return layout._replace(
+    rows=tuple(part.get('rows', layout.rows)),
+    columns=tuple(keep),
+    x=tuple(x[column] for column in keep) if x else (),
+  )
+
+
+def _write_page(items):
+  """Makes the page and its plots from the records."""
+  docs = pathlib.Path(DOCS.value)
+  found, layouts = {}, []
+  for scale in plan.SCALES:
+    path = pathlib.Path(RECORDS.value) / f'{scale}.jsonl'
+    found[scale] = list(records.read(path).values())
+  for name, item in items.items():
+    whole = _layout(name, item)
+    layouts.append({s: _of_scale(whole, item, s) for s in plan.SCALES})
+  for parts in layouts:
+    for scale, layout in parts.items():
+      _plot(layout, found[scale], docs / 'figures' / scale)
+  files.write_text(docs / 'results.md', results.page(layouts, found))
+
+
+def _plot(layout, found, folder):
+  """Writes <item>.png and .svg, where there is something to draw."""
+  drawn = results.curves(layout, found) if layout.x else {}
+  if not drawn:
+    return
+  pictures = curves.plot(
+    drawn, x_label=layout.x_label, y_label='accuracy on unbiased colours, %'
+  )
+  for data, kind in zip(pictures, ('png', 'svg'), strict=True):
+    files.write_bytes(folder / f'{layout.name}.{kind}', data)
+
+
+def _keep_pictures(work, keys):
+  """Copies what the runs of figures have drawn to the page's pictures."""
+  folder = pathlib.Path(DOCS.value) / 'figures' / work.scale
+  recorded = records.read(work.records)
+  for key in keys:
+    if work.runs[key].kind == 'figure' and work.done(key) and key in recorded:
+      for name in recorded[key]['results']['pictures']:
+        source = work.folder(key) / name
+        files.write_bytes(folder / name, source.read_bytes())
+
+
+def _check_data(work, todo):
+  """Raises ValueError where `--data_dir` is needed and missing."""
+  idx = [k for k in todo if work.runs[k].config.get('data.source') == 'idx']
+  if idx and not work.data_dir:
+    raise ValueError(
+      f"--data_dir is missing, expected the folder of MNIST's IDX files, which "
+      f'{len(idx)} of the runs read'
+    )
+
+
+def main(argv: list[str]) -> None:
+  """Lists, or runs what is missing and makes the page."""
+  del argv  # cli.run has refused any.
+  items = plan.load(SWEEPS.value).ITEMS
+  runs = plan.expand(items, _names(items), SCALE.value)
+  work = schedule.Work(
+    runs=runs,
+    root=pathlib.Path(WORKDIR.value).resolve(),
+    scale=SCALE.value,
+    records=pathlib.Path(RECORDS.value) / f'{SCALE.value}.jsonl',
+    data_dir=DATA_DIR.value,
+    jobs=JOBS.value,
+  )
+  keys = _shard(runs)
+  todo = schedule.missing(work, keys)
+  if LIST.value:
+    _list(work, plan.with_needs(runs, keys), todo)
+    return
+  failed = {}
+  if RUN.value:
+    _check_data(work, todo)
+    failed = schedule.run(work, todo, say=lambda s: print(s, flush=True))
+    known = [key for key in keys if key in records.read(work.records)]
+    records.relabel(work.records, {key: runs[key].cells for key in known})
+    _keep_pictures(work, keys)
+  _write_page(items)
+  print(f'{DOCS.value}/results.md')
+  if failed:
+    name, error = next((runs[k].name(), e) for k, e in failed.items())
+    raise ValueError(f'{len(failed)} runs failed; the first: {name}, {error}')
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,74 @@
+"""Trains a classifier and tests it on the clean test images, without attack.
+
+  python experiments/train_and_test.py --config=configs/colored_mnist.py \
+    --config.method=nominal --workdir=runs/nominal
+
+This is what the paper's tables need: no test image is encoded. With
+`--recolour`, the digits are also tested in every other colour. Writes
+WORKDIR/results.json; the same command again resumes, or reads it.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+
+from advmix_jax import classifiers, datasets, training
+from advmix_jax.evaluation import measures
+from advmix_jax.report import statistics
+from advmix_jax.runtime import cli, files, locks, run_folder
+
+CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
+WORKDIR = flags.DEFINE_string('workdir', '', "The run's folder.")
+RECOLOUR = flags.DEFINE_bool(
+  'recolour', False, 'Also test eval.num_examples digits in other colours.'
+)
+
+
+def _test(config, params, num_classes):
+  """Accuracy on the whole test set, with its Wilson interval."""
+  test = datasets.load(config.data, 'test')
+  classifier = classifiers.make_classifier(config.classifier, num_classes)
+  # No generator: nothing is mixed.
+  subject = measures.Subject(
+    classifier.apply, params, None, None, config.parallel
+  )
+  size = config.eval.batch_size
+  logits = measures.predict(subject, test.image, batch_size=size)
+  right = int((logits.argmax(-1) == test.label).sum())
+  total = len(test.label)
+  results = {
+    'num_test': total,
+    'clean_accuracy': right / total,
+    'ci95': {'clean': list(statistics.wilson_interval(right, total))},
+  }
+  if RECOLOUR.value:
+    from advmix_jax.evaluation import recolouring
+
+    results['recolouring'] = recolouring.for_run(
+      config, classifier.apply, params
+    )
+  return results
+
+
+def main(argv: list[str]) -> None:
+  """Trains, tests, and prints the accuracy."""
+  del argv  # cli.run has refused any.
+  if not WORKDIR.value:
+    raise ValueError("--workdir is missing, expected the run's folder")
+  config, workdir = CONFIG.value, pathlib.Path(WORKDIR.value)
+  run_folder.check_workdir(config, workdir)
+  path = workdir / 'results.json'
+  if not path.exists():
+    with locks.hold(workdir):
+      train = datasets.load(config.data, 'train')
+      params = training.train_classifier(config, workdir, train)
+      results = {'num_train': len(train.label), 'source': train.source}
+      results |= _test(config, params, train.num_classes)
+      files.write_json(path, results)
+  accuracy = json.loads(path.read_text())['clean_accuracy']
+  print(f'{config.method}: {100 * accuracy:.1f}% of the test images, {path}')
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,95 @@
+"""The measures of generators of coloured digits, and their real digits."""
+
+import numpy as np
+import pytest
+from helpers import tiny_gan
+
+from advmix_jax import datasets
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.evaluation import digit_generators, quality
+from advmix_jax.generators import ideal, stylegan
+
+
+def _data(**fields):
+  config = datasets.default_config()
+  config.update(fields)
+  return config
+
+
+def test_held_out_digits_are_none_that_the_generator_saw():
+  trained_on = _data(num_train=40)
+  images, held_out = digit_generators.real_images(
+    trained_on, _data(num_train=100), 60
+  )
+  assert held_out and images.shape == (60, 32, 32, 3)
+  rest = datasets.load(_data(num_train=100), 'train').image[40:]
+  as_set = lambda x: {image.tobytes() for image in x}  # noqa: E731
+  assert as_set(images) == as_set(rest)
+
+
+def test_too_few_new_digits_leave_those_of_the_training():
+  trained_on = _data(num_train=40)
+  images, held_out = digit_generators.real_images(
+    trained_on, _data(num_train=100), 61
+  )
+  assert not held_out and len(images) == 61
+  again, _ = digit_generators.real_images(trained_on, trained_on, 61)
+  assert len(again) == 40
+
+
+def test_an_exact_generator_is_on_the_floor():
+  data = _data(num_train=400, variant='unbiased')
+  bank = datasets.to_float(datasets.load(data, 'train').image)
+  generator = ideal.make_generator(bank, colors=colored_mnist.COLOR_MEANS)
+  record = digit_generators.measure(
+    generator, generator.init(None), data, num_mixes=100, num_real=200
+  )
+  ours, floor = record['quality']['generated'], record['quality']['floor']
+  # Digits of the bank against other digits: one distribution.
+  expected = quality.expected_coverage(20, 20)  # Subsets of 20.
+  assert ours['kid'][1][0] < floor['kid'][1][1]  # Intervals overlap.
+  for found in (ours, floor):
+    # Over 200 digits, the standard errors are about 0.04 and 0.01.
+    assert abs(found['density'][0] - 1) < 0.2
+    assert abs(found['coverage'][0] - expected) < 0.05
+    assert found['confident'][0] > 0.9
+  assert record['quality']['held_out']  # 9,600 others are embedded.
+  assert record['label_follows'][0] == 1
+  for name, share in record['train'].items():
+    assert sum(share) == pytest.approx(1, abs=1e-3)
+    found = record['largest_deviation'][name]
+    difference = record[name][found['index']] - share[found['index']]
+    assert found['deviation'] == pytest.approx(difference, abs=1e-4)
+    # 200 samples of a tenth: 0.02 is a standard error; ten of them, and 400.
+    assert abs(found['deviation']) < 0.1
+
+
+def test_the_style_has_the_colours_of_the_data():
+  for name, means in (
+    ('colored_mnist', colored_mnist.COLOR_MEANS),
+    ('rgb_mnist', colored_mnist.RGB_MEANS),
+  ):
+    style = digit_generators.style_of(name)
+    data = datasets.load(_data(name=name, num_train=30), 'train')
+    shown = style.measure_fn(datasets.to_float(data.image))
+    distance = np.square(shown[:, None] - style.prototypes).sum(-1)
+    np.testing.assert_array_equal(style.prototypes, means)
+    # The ink is grey at its edge, which costs brightness, not the nearest mean.
+    right = distance.argmin(-1) == data.groups['color']
+    assert right.mean() > 0.9
+
+
+def test_a_generator_says_what_it_was_trained_on(tmp_path):
+  config = tiny_gan.config(1)
+  params = {'mapping': {'dlatent_avg': np.zeros(8)}}  # What load returns.
+  path = tmp_path / 'generator.npz'
+  stylegan.save(path, config.network, params, training=config.to_dict())
+  _, _, training = digit_generators.load(path)
+  assert training['data'] == config.data.to_dict()
+  config.data.name = 'faces'
+  stylegan.save(path, config.network, params, training=config.to_dict())
+  with pytest.raises(ValueError, match="trained on 'faces', expected one of"):
+    digit_generators.load(path)
+  stylegan.save(path, config.network, params)
+  with pytest.raises(ValueError, match='trained on None'):
+    digit_generators.load(path)

@@ -1,0 +1,111 @@
+"""experiments/reproduce.py, as typed, on a tiny table: run, resume, page.
+
+The generator is the one that ships; training one takes a minute to compile.
+"""
+
+import json
+import signal
+import time
+
+import pytest
+from helpers import paths
+from processes import programs
+
+from advmix_jax.report import records
+
+# The tiny table of helpers/tiny_sweep.py, with the shipped generator.
+SWEEP = """
+import copy
+from helpers import tiny_sweep
+ITEMS = copy.deepcopy(tiny_sweep.ITEMS)
+ITEMS['table_tiny']['scales']['quick'] = {'seeds': (0,), 'shipped': ('0',)}
+"""
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('reproduce')
+  (folder / 'sweep.py').write_text(SWEEP)
+  return folder
+
+
+def arguments(folder, *more):
+  return [
+    paths.EXPERIMENTS / 'reproduce.py',
+    f'--sweeps={folder / "sweep.py"}',
+    f'--workdir={folder / "runs"}',
+    f'--records={folder / "records"}',
+    f'--docs={folder / "docs"}',
+    *more,
+  ]
+
+
+def reproduce(folder, *more):
+  path = str(paths.ROOT / 'tests')
+  return programs.run(*arguments(folder, *more), PYTHONPATH=_path(path))
+
+
+def _path(tests):
+  return f'{paths.ROOT}:{tests}'
+
+
+def test_a_killed_call_resumes_and_a_finished_one_runs_nothing(folder):
+  table = '--only=table_tiny'
+  path = str(paths.ROOT / 'tests')
+  process = programs.start(*arguments(folder, table), PYTHONPATH=_path(path))
+  while 'starts' not in process.stdout.readline():
+    time.sleep(0.1)
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  done = reproduce(folder, table)
+  assert done.returncode == 0, done.stderr
+  found = records.read(folder / 'records' / 'quick.jsonl')
+  methods = [record['config']['method'] for record in found.values()]
+  assert sorted(methods) == ['nominal', 'randmix']
+  for record in found.values():
+    assert record['seconds'] > 0 and record['commit'] and record['cores'] > 0
+    assert record['command'][0] == 'experiments/train_and_test.py'
+    assert record['results']['num_test'] == 20
+  again = reproduce(folder, table)
+  assert 'starts' not in again.stdout
+  page = (folder / 'docs' / 'results.md').read_text()
+  assert 'not run' not in page.partition('## Tiny figure')[0]
+  assert (folder / 'docs/figures/quick/table_tiny.svg').exists()
+  listed = reproduce(folder, table, '--list')
+  assert '2 runs, 0 missing' in listed.stdout
+
+
+def test_a_run_that_fails_is_named_and_the_page_says_not_run(folder):
+  result = reproduce(folder, '--only=figure_tiny')
+  assert result.returncode == 1
+  (line,) = result.stderr.splitlines()
+  assert '1 runs failed; the first: figure_tiny' in line
+  assert 'there is no experiments/figures/figure_tiny.py' in line
+  page = (folder / 'docs' / 'results.md').read_text()
+  assert 'not run' in page.partition('## Tiny figure')[2]
+
+
+@pytest.mark.parametrize(
+  ('flag', 'message'),
+  [
+    ('--only=table_3', "--only has 'table_3', expected some of ('table_tiny'"),
+    ('--shard=3/2', "--shard is '3/2', expected i/n"),
+    ('--sweeps=nowhere.py', 'nowhere.py'),
+  ],
+)
+def test_bad_input_is_one_line(flag, message, folder):
+  result = reproduce(folder, flag, '--list')
+  assert result.returncode == 1 and result.stderr.count('\n') == 1
+  assert message in result.stderr
+
+
+def test_the_committed_page_is_made_of_the_committed_records(tmp_path):
+  result = programs.run_script(
+    'reproduce.py', '--only=figure_2', '--norun', f'--docs={tmp_path}'
+  )
+  assert result.returncode == 0, result.stderr
+  made = (tmp_path / 'results.md').read_bytes()
+  assert made == (paths.ROOT / 'docs' / 'results.md').read_bytes()
+  for path in (paths.EXPERIMENTS / 'results').glob('*.jsonl'):
+    for line in path.read_text().splitlines():
+      assert json.loads(line)['results']

@@ -1,0 +1,161 @@
+"""Claims about experiments/plan.py and sweeps.py: which runs there are."""
+
+import copy
+import importlib
+
+import pytest
+from helpers import paths, tiny_sweep
+
+from advmix_jax import methods, training
+from advmix_jax.runtime import run_folder
+
+
+@pytest.fixture
+def plan(monkeypatch):
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  return importlib.import_module('plan')
+
+
+@pytest.fixture
+def sweeps(plan):
+  return plan.load(paths.EXPERIMENTS / 'sweeps.py')
+
+
+def tiny(plan, scale='quick', **fields):
+  """The runs of the tiny table, whose item has these fields more."""
+  item = copy.deepcopy(tiny_sweep.ITEMS['table_tiny'])
+  item['config'] |= fields
+  return plan.expand({'table_tiny': item}, ['table_tiny'], scale)
+
+
+def kinds(runs):
+  return [run.kind for run in runs.values()]
+
+
+def test_a_cell_has_its_stages_and_a_classifier_per_seed(plan):
+  runs = tiny(plan)
+  stages = ['generator', 'start', 'latents', 'measure']
+  assert kinds(runs) == ['classifier'] * 2 + stages + ['classifier'] * 2
+  by_kind = {run.kind: run for run in runs.values()}  # The last of each.
+  last = by_kind['classifier']
+  assert last.config['method'] == 'randmix' and last.seed == 1
+  assert last.needs == {k: by_kind[k].key for k in stages[:3]}
+  assert by_kind['latents'].needs.keys() == {'generator', 'start'}
+  assert not next(iter(runs.values())).needs  # Nominal needs none.
+  assert all(key == run.key for key, run in runs.items())
+
+
+def test_needs_come_first(plan):
+  runs = tiny(plan)
+  found = plan.with_needs(runs, reversed(list(runs)))
+  assert sorted(found) == sorted(runs)
+  for key in found:
+    needs = runs[key].needs.values()
+    assert all(found.index(need) < found.index(key) for need in needs)
+
+
+def test_the_key_changes_with_any_field_but_paths_and_test_fields(plan):
+  same, other = tiny(plan), tiny(plan, **{'attack.eps': 0.5})
+  shared = set(same) & set(other)
+  assert {same[key].kind for key in shared} == {
+    'generator',
+    'start',
+    'latents',
+    'measure',
+  }
+  test_only = tiny(plan, **{'data.test_sigma': 0.0})
+  assert {same[k].kind for k in set(same) & set(test_only)} == {
+    same[k].kind for k in shared
+  }
+  config = next(iter(same.values())).config
+  assert not {'data.data_dir', 'generator.path', 'encoder.path'} & set(config)
+  complete = run_folder.flat(run_folder.plain(training.default_config()))
+  assert set(config) >= set(complete) - {
+    'data.data_dir',
+    'generator.path',
+    'encoder.path',
+  }
+
+
+def test_scales_share_runs_of_the_same_config(plan):
+  quick, full = tiny(plan), tiny(plan, 'full')
+  assert len(set(full) - set(quick)) == 2  # The third seed of two methods.
+  assert set(quick) - set(full) == {  # Without measure in the full scale.
+    key for key, run in quick.items() if run.kind == 'measure'
+  }
+
+
+def test_items_share_runs_and_say_so(plan):
+  item = tiny_sweep.ITEMS['table_tiny']
+  items = {'a': item, 'b': item}
+  runs = plan.expand(items, items, 'quick')
+  assert set(runs) == set(tiny(plan))
+  for run in runs.values():
+    assert [cell[0] for cell in run.cells] == ['a', 'b']
+
+
+def test_a_shipped_generator_needs_no_stages_but_is_in_the_key(
+  plan, monkeypatch
+):
+  item = copy.deepcopy(tiny_sweep.ITEMS['table_tiny'])
+  item['scales']['quick']['shipped'] = ('0',)
+  first = plan.expand({'a': item}, ['a'], 'quick')
+  assert sorted(set(kinds(first))) == ['classifier', 'measure']
+  monkeypatch.setattr(plan, '_shipped_hash', lambda: 'another')
+  second = plan.expand({'a': item}, ['a'], 'quick')
+  kept = [first[key].config['method'] for key in set(first) & set(second)]
+  assert kept == ['nominal', 'nominal']
+
+
+def test_a_shard_keeps_a_generator_and_what_needs_it_together(plan):
+  runs = tiny(plan)
+  for key, run in runs.items():
+    first = plan.first_need(runs, key)
+    wanted = run.needs.get('generator', key)
+    assert first == wanted
+
+
+@pytest.mark.parametrize(
+  ('field', 'value'), [('attack.esp', 0.1), ('attack.eps', 'big')]
+)
+def test_a_field_that_no_config_takes_is_named_with_its_cell(
+  field, value, plan
+):
+  with pytest.raises(ValueError, match=f'table_tiny . Nominal . 0.*{field}'):
+    tiny(plan, **{field: value})
+
+
+def test_estimates_grow_with_the_work(plan):
+  small, large = (
+    tiny(plan, **{'optimizer.epochs': epochs}) for epochs in (10, 1000)
+  )
+
+  def seconds(runs):
+    return sum(r.seconds for r in runs.values() if r.kind == 'classifier')
+
+  # Nominal: 0.05 ms for each of 16 images and 990 epochs more; RandMix: 0.15.
+  more = 2 * 990 * 16 * (0.05 + 0.15) / 1000
+  assert seconds(large) - seconds(small) == pytest.approx(more)
+
+
+def test_the_papers_values_belong_to_cells_that_exist(sweeps):
+  for item in sweeps.ITEMS.values():
+    for row, values in item.get('paper', {}).items():
+      assert row in item['rows'] and set(values) <= set(item['columns'])
+    for scale in item.get('scales', {}).values():
+      assert set(scale.get('rows', ())) <= set(item['rows'])
+      for name in ('columns', 'shipped'):
+        assert set(scale.get(name, ())) <= set(item['columns'])
+
+
+def test_every_item_can_be_planned_at_both_scales(plan, sweeps):
+  config = training.default_config()
+  others = ('keep' in config.attack, 'colors' in config.generator)
+  if not all(others) or 'irm' not in methods.METHODS:
+    pytest.skip('needs attack.keep, generator.colors and IRM')
+  for scale in plan.SCALES:
+    runs = plan.expand(sweeps.ITEMS, sweeps.ITEMS, scale)
+    served = {cell[0] for run in runs.values() for cell in run.cells}
+    assert served == set(sweeps.ITEMS)
+    methods_run = {run.config.get('method') for run in runs.values()} - {None}
+    assert methods_run <= set(methods.METHODS)

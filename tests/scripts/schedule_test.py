@@ -1,0 +1,122 @@
+"""Claims about experiments/schedule.py that need no process."""
+
+import importlib
+import os
+
+import pytest
+from helpers import paths, tiny_sweep
+
+from advmix_jax.report import records
+
+
+@pytest.fixture
+def work(monkeypatch, tmp_path):
+  """The tiny table's work, of which nothing is done."""
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  plan = importlib.import_module('plan')
+  schedule = importlib.import_module('schedule')
+  runs = plan.expand(tiny_sweep.ITEMS, ['table_tiny'], 'quick')
+  return schedule.Work(runs, tmp_path / 'runs', 'quick', tmp_path / 'r.jsonl')
+
+
+@pytest.fixture
+def schedule(work):
+  return importlib.import_module('schedule')
+
+
+def of_kind(work, kind):
+  return [run for run in work.runs.values() if run.kind == kind]
+
+
+def finish(work, run, *, recorded=True, output=True):
+  """Makes a run look done."""
+  if output:
+    work.folder(run.key).mkdir(parents=True, exist_ok=True)
+    (work.folder(run.key) / run.output).write_text('{}')
+  if recorded:
+    records.add(work.records, {'key': run.key, 'cells': []})
+
+
+def test_all_is_missing_at_first_and_needs_come_first(work, schedule):
+  assert schedule.missing(work, list(work.runs)) == list(work.runs)
+
+
+def test_a_fresh_clone_with_all_records_has_nothing_to_do(work, schedule):
+  for run in work.runs.values():
+    finish(work, run, output=False)
+  assert not schedule.missing(work, list(work.runs))
+
+
+def test_what_a_missing_run_needs_is_done_again_where_its_output_is_gone(
+  work, schedule
+):
+  *_, last = work.runs.values()
+  for run in work.runs.values():
+    if run is not last:
+      finish(work, run, output=run.kind != 'start')
+  (start,) = of_kind(work, 'start')
+  assert schedule.missing(work, list(work.runs)) == [start.key, last.key]
+
+
+def test_commands_name_the_files_that_runs_need(work, schedule):
+  (start,), (latents,) = of_kind(work, 'start'), of_kind(work, 'latents')
+  generator = work.folder(start.key) / 'generator.npz'
+  command = schedule.command(work, latents)
+  assert f'--config.generator.path={generator}' in command
+  assert f'--output={work.folder(latents.key) / "latents.npz"}' in command
+  nominal, *_, randmix = of_kind(work, 'classifier')
+  command = schedule.command(work, randmix)
+  path = work.folder(latents.key) / 'latents.npz'
+  assert f'--config.encoder.path={path}' in command
+  assert '--config.method=randmix' in command and '--config.seed=1' in command
+  assert not any('encoder.path' in w for w in schedule.command(work, nominal))
+
+
+def test_the_time_of_a_run_that_went_on_alone_is_counted(work, schedule):
+  run = of_kind(work, 'latents')[0]
+  finish(work, run, recorded=False)
+  folder = work.folder(run.key)
+  (folder / 'seconds.txt').write_text('10.0')
+  os.utime(folder / 'seconds.txt', (1000, 1000))
+  os.utime(folder / run.output, (1005, 1005))
+  assert schedule._seconds_until(folder, run.output) == 15
+  os.utime(folder / 'seconds.txt', (2000, 2000))  # Noted after its end.
+  assert schedule._seconds_until(folder, run.output) == 10
+
+
+def test_a_folder_has_one_process_at_a_time(work, schedule, tmp_path):
+  first = schedule._lock(tmp_path)
+  assert schedule._lock(tmp_path) is None
+  first.close()
+  schedule._lock(tmp_path).close()
+
+
+def test_a_failure_stops_only_the_runs_that_need_it(
+  work, schedule, monkeypatch
+):
+  def start(work, run, lock):
+    if run.kind == 'start':
+      raise RuntimeError('started a run whose need failed')
+    finish(work, run, recorded=False, output=run.kind != 'generator')
+    return run
+
+  monkeypatch.setattr(schedule, '_POLL', 0)
+  for name in ('_note', '_stop'):
+    monkeypatch.setattr(schedule, name, lambda *_: None)
+  # A run stands for its process here: done at once.
+  monkeypatch.setattr(schedule, '_ended_keys', list)
+  monkeypatch.setattr(
+    schedule,
+    '_finish',
+    lambda work, run: 'broken' if run.kind == 'generator' else '',
+  )
+  monkeypatch.setattr(schedule, '_start', start)
+  monkeypatch.setattr(schedule, '_took', lambda job: 1.0)
+  lines = []
+  failed = schedule.run(work, list(work.runs), say=lines.append)
+  kinds = [work.runs[key].kind for key in failed]
+  # Both seeds of RandMix; nominal needs no generator.
+  assert sorted(kinds) == sorted(
+    ['generator', 'start', 'latents', 'measure', 'classifier', 'classifier']
+  )
+  assert any('failed, broken' in line for line in lines)
