@@ -38,9 +38,9 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.split_fmaps = 1
   config.network.fine_norm = False
   config.gan = gan.default_config()
-  config.gan.kimg = 240.0
-  config.gan.decay_kimg = 100.0
-  config.gan.r1_gamma = 0.2
+  config.gan.kimg = 160.0
+  config.gan.decay_kimg = 60.0
+  config.gan.r1_gamma = 1.0
   config.gan.clip = True
   config.gan.style_mixing = 0.9
   config.gan.mixing_cut = 'split'
