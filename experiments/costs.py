@@ -14,7 +14,7 @@ _START = 10.0  # Python, JAX, and compiled programs that the cache holds.
 _COMPILE_GAN = 45.0
 _GAN_IMAGES = 300.0  # Images per second; 1 map at the split.
 _VGG_IMAGES = 190.0  # Images with gradient per second through VGG-16's blocks.
-_PIXEL_STEP = 0.12  # Seconds of a step on real images, without VGG-16.
+_PIXEL_STEP = 0.09  # Seconds of a step on real images, without VGG-16.
 _SAMPLE_STEP = 0.06  # Seconds of a step on samples, without VGG-16.
 _TEST = 5.0  # Test digits and recolourings.
 

@@ -35,7 +35,7 @@ _IDEAL_ATTACK = {'attack.eps': 1.0, 'attack.alpha': 0.25, 'attack.steps': 4}
 # Few images, and a learned start with few steps.
 _QUICK = {
   'generator': {'gan.kimg': 40.0, 'gan.decay_kimg': 15.0},
-  'start': {'sample_steps': 300, 'steps': 600},
+  'start': {'sample_steps': 300, 'steps': 300},
   'encoder': {'steps': 10},
   'measure': {'num_mixes': 500},
 }

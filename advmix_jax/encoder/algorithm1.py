@@ -76,7 +76,7 @@ def default_config() -> ml_collections.ConfigDict:
       'path': '',
       'features': '',
       'start': 'network',
-      'steps': 20,
+      'steps': 10,
       'learning_rate': 0.06,
       'final_rate': 0.1,
       'pixel_weight': 1.0,

@@ -138,7 +138,7 @@ def measure(
     whether the real digits are new to the generator.
   """
   trained_on = datasets.default_config()
-  trained_on.update(data)
+  trained_on.update(dict(data.items()))  # Values, in place of references.
   wanted = trained_on.copy_and_resolve_references()
   wanted.num_train = 0
   if source:

@@ -59,7 +59,8 @@ def _load(config, workdir, data=None):
 
 
 def test_the_ideal_encoder_is_exact():
-  config = ml_collections.ConfigDict({'generator': {'name': 'ideal'}})
+  config = ml_collections.ConfigDict({'generator': generators.default_config()})
+  config.generator.name = 'ideal'
   digits = load_digits('embedded', 'test', limit=4)
   data = colored_mnist.make(digits, sigma=0.0, seed=0, biased=False)
   generator, params = generators.load(config.generator)

@@ -1,5 +1,7 @@
 """The measures of generators of coloured digits, and their real digits."""
 
+import json
+
 import numpy as np
 import pytest
 from helpers import tiny_gan
@@ -85,7 +87,7 @@ def test_a_generator_says_what_it_was_trained_on(tmp_path):
   path = tmp_path / 'generator.npz'
   stylegan.save(path, config.network, params, training=config.to_dict())
   _, _, training = digit_generators.load(path)
-  assert training['data'] == config.data.to_dict()
+  assert training['data'] == json.loads(json.dumps(config.data.to_dict()))
   config.data.name = 'faces'
   stylegan.save(path, config.network, params, training=config.to_dict())
   with pytest.raises(ValueError, match="trained on 'faces', expected one of"):
