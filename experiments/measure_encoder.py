@@ -49,6 +49,7 @@ SETTINGS = {
     ('learned_beta0_20', 'network', 0.0, 20, {}),
     ('learned_beta0_50', 'network', 0.0, 50, {}),
     ('learned_beta0.02_20', 'network', 0.02, 20, {}),
+    ('learned_beta0.2_10', 'network', 0.2, 10, {}),
     ('learned_beta0.2_20', 'network', 0.2, 20, {}),
     ('learned_beta0_20_sum', 'network', 0.0, 20, {'distance': 'sum'}),
   )
