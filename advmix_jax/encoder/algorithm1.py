@@ -20,7 +20,7 @@ coarse latents with any fine latents still looks like x to the network, so that
 - The optimizer is Adam, and γ(k) falls from `learning_rate` along a cosine.
 - Of all iterates of an image, the one with the lowest loss is the result.
 - β is the paper's 1/5. With β = 0 the mixes don't go through the perceptual
-  network, which halves the time (docs/encoder.md compares the two).
+  network: one pass a step in place of two (docs/encoder.md compares them).
 
   w, errors = algorithm1.encode(images, generator=generator,
     generator_params=params, features_fn=perceptual.load(),
