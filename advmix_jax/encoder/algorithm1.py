@@ -19,8 +19,8 @@ coarse latents with any fine latents still looks like x to the network, so that
   layer and the size of the image. `distance='sum'` has the plain sums.
 - The optimizer is Adam, and γ(k) falls from `learning_rate` along a cosine.
 - Of all iterates of an image, the one with the lowest loss is the result.
-- β. The default is chosen on validation digits (docs/encoder.md); the paper has
-  1/5. With β = 0 the mixes are not even made, which saves half of the time.
+- β is the paper's 1/5. With β = 0 the mixes don't go through the perceptual
+  network: one pass a step in place of two (docs/encoder.md compares them).
 
   w, errors = algorithm1.encode(images, generator=generator,
     generator_params=params, features_fn=perceptual.load(),
