@@ -26,7 +26,7 @@ from absl import flags
 try:
   from advmix_jax import attacks, classifiers
   from advmix_jax.datasets import colored_mnist
-  from advmix_jax.evaluation import judge, recolouring, sweep
+  from advmix_jax.evaluation import digit_generators, judge, recolouring, sweep
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
   from advmix_jax.runtime import cli, files, run_folder
@@ -106,7 +106,7 @@ def _judge_fn(config):
   """The judge of coloured digits, as images -> classes; None for other data."""
   if config.data.name not in colored_mnist.NAMES:
     return None
-  found = judge.load(view_fn=colored_mnist.brightness)
+  found = digit_generators.load_judge()
   return lambda images: judge.name(found, images)[0]
 
 

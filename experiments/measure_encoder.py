@@ -27,7 +27,7 @@ from advmix_jax import types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import Digits, load_digits
 from advmix_jax.encoder import algorithm1, pipeline
-from advmix_jax.evaluation import disentanglement, encoded, judge
+from advmix_jax.evaluation import digit_generators, encoded
 from advmix_jax.runtime import cli, files
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
@@ -87,17 +87,12 @@ def _measure(config, colors):
     kind=setting.parallel,
   )
   seconds = time.time() - begin
-  style = disentanglement.Style(
-    measure_fn=colored_mnist.ink_color,
-    tolerance=0.15,
-    prototypes=colored_mnist.COLOR_MEANS,
-  )
   record = encoded.measure(
     jax.random.key(config.seed),
     setting.generator,
     setting.params,
-    judge.load(view_fn=colored_mnist.brightness),
-    style,
+    digit_generators.load_judge(),
+    digit_generators.style_of(config.data.name),
     dataset=dataset,
     latents=latents,
   )

@@ -27,7 +27,6 @@ from typing import Any
 from absl import flags
 
 from advmix_jax import datasets
-from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import digit_generators, judge
 from advmix_jax.runtime import cli, files, run_folder, shipped
 
@@ -77,8 +76,7 @@ def main(argv: list[str]) -> None:
     seed=SEED.value,
   )
   test = datasets.load(datasets.default_config(), 'test')
-  blind = judge.load(view_fn=colored_mnist.brightness)
-  record['judge_accuracy'] = judge.accuracy(blind, test)
+  record['judge_accuracy'] = judge.accuracy(digit_generators.load_judge(), test)
   record |= provenance(training)
   print(json.dumps(record, indent=2))
   if RECORD.value:

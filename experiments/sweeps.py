@@ -27,6 +27,14 @@ Contents: ITEMS, FROM_SCRATCH.
 
 # Without classes, style mixing is off the data where the colour is the label.
 _UNCONDITIONAL = {'network.label_size': 0, 'gan.style_mixing': 0.0}
+_UNCONDITIONAL_ROWS = {
+  f'{name}, unconditional StyleGAN': {
+    'config': {'method': method},
+    'generator': _UNCONDITIONAL,
+    'generator_name': 'StyleGAN, unconditional',
+  }
+  for name, method in (('RandMix', 'randmix'), ('AdvMix', 'advmix'))
+}
 _PRINTED = {'attack.keep': 'misclassified', 'attack.test_start': False}
 # Table 2; the paper has one reading of it, and we two.
 _PAPER_RANDMIX = {'unbiased': 88.55, '99% red': 83.18, '99.9% red': 53.56}
@@ -89,16 +97,7 @@ ITEMS = {
       'IRM': {'config': {'method': 'irm', 'environment': 'color'}},
       'RandMix': {'config': {'method': 'randmix'}},
       'AdvMix': {'config': {'method': 'advmix'}},
-      'RandMix, unconditional StyleGAN': {
-        'config': {'method': 'randmix'},
-        'generator': _UNCONDITIONAL,
-        'generator_name': 'StyleGAN, unconditional',
-      },
-      'AdvMix, unconditional StyleGAN': {
-        'config': {'method': 'advmix'},
-        'generator': _UNCONDITIONAL,
-        'generator_name': 'StyleGAN, unconditional',
-      },
+      **_UNCONDITIONAL_ROWS,
       'Ceiling: nominal, unbiased colours': {
         'config': {'method': 'nominal', 'data.variant': 'unbiased'},
       },
@@ -175,16 +174,7 @@ ITEMS = {
       'AdvMix, Algorithm 2 as printed': {
         'config': {'method': 'advmix'} | _PRINTED,
       },
-      'RandMix, unconditional StyleGAN': {
-        'config': {'method': 'randmix'},
-        'generator': _UNCONDITIONAL,
-        'generator_name': 'StyleGAN, unconditional',
-      },
-      'AdvMix, unconditional StyleGAN': {
-        'config': {'method': 'advmix'},
-        'generator': _UNCONDITIONAL,
-        'generator_name': 'StyleGAN, unconditional',
-      },
+      **_UNCONDITIONAL_ROWS,
       'RandMix, ideal generator': {
         'config': {'method': 'randmix', 'generator.name': 'ideal'},
       },

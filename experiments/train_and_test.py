@@ -14,7 +14,7 @@ import pathlib
 from absl import flags
 
 from advmix_jax import classifiers, datasets, training
-from advmix_jax.evaluation import measures
+from advmix_jax.evaluation import measures, recolouring
 from advmix_jax.report import statistics
 from advmix_jax.runtime import cli, files, locks, run_folder
 
@@ -35,16 +35,13 @@ def _test(config, params, num_classes):
   )
   size = config.eval.batch_size
   logits = measures.predict(subject, test.image, batch_size=size)
-  right = int((logits.argmax(-1) == test.label).sum())
-  total = len(test.label)
+  accuracy, interval = statistics.share(logits.argmax(-1) == test.label)
   results = {
-    'num_test': total,
-    'clean_accuracy': right / total,
-    'ci95': {'clean': list(statistics.wilson_interval(right, total))},
+    'num_test': len(test.label),
+    'clean_accuracy': accuracy,
+    'ci95': {'clean': interval},
   }
   if RECOLOUR.value:
-    from advmix_jax.evaluation import recolouring
-
     results['recolouring'] = recolouring.for_run(
       config, classifier.apply, params
     )

@@ -6,12 +6,19 @@
 Table 1 trains generators on digits that are skewed this way. The paper doesn't
 give its shares.
 
-Contents: counts, choose.
+Contents: are_shares, counts, choose.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+
+
+def are_shares(shares: Sequence[float], size: int) -> bool:
+  """Whether these are `size` numbers >= 0 that sum to 1, within 1e-6."""
+  found = np.asarray(shares, np.float64)
+  whole = found.shape == (size,) and abs(found.sum() - 1) <= 1e-6
+  return bool(whole and (found >= 0).all())
 
 
 def counts(shares: Sequence[float], total: int) -> np.ndarray:
@@ -23,13 +30,12 @@ def counts(shares: Sequence[float], total: int) -> np.ndarray:
   Raises:
     ValueError: `shares` are not numbers >= 0 that sum to 1.
   """
-  exact = np.asarray(shares, np.float64)
-  if exact.ndim != 1 or not (exact >= 0).all() or abs(exact.sum() - 1) > 1e-6:
+  if not are_shares(shares, len(shares)):
     raise ValueError(
       f'shares are {tuple(shares)}, expected numbers >= 0 that sum to 1'
     )
   # Without the rounding, 0.29 * 100 would be 28.999... and lose its image.
-  exact = np.round(exact * total, 6)
+  exact = np.round(np.asarray(shares, np.float64) * total, 6)
   found = np.floor(exact).astype(np.int64)
   left = total - found.sum()
   found[np.argsort(found - exact, kind='stable')[:left]] += 1

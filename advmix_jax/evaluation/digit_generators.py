@@ -8,7 +8,7 @@ ink. Real digits are training digits, never test digits: those that the
 generator was not trained on, or, where there are too few of them, all digits
 of the source, also those that it was trained on.
 
-Contents: load, style_of, real_images, measure.
+Contents: load, load_judge, style_of, real_images, measure.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ def _ideal():
   means = colored_mnist.mean_colors(data.name)
   generator = ideal.make_generator(bank, colors=means)
   return generator, generator.init(None), {'data': data.to_dict()}
+
+
+def load_judge() -> judges.Judge:
+  """The judge that ships, which sees digits without their colour."""
+  return judges.load(view_fn=colored_mnist.brightness)
 
 
 def style_of(name: str) -> disentanglement.Style:
@@ -144,7 +149,7 @@ def measure(
   if source:
     wanted.update(source=source, data_dir=data_dir)
   real, held_out = real_images(trained_on, wanted, 2 * num_real, seed=seed)
-  judge = judges.load(view_fn=colored_mnist.brightness)
+  judge = load_judge()
   style = style_of(trained_on.name)
   first, second = jax.random.split(jax.random.key(seed))
   record = disentanglement.measure(

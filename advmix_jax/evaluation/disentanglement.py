@@ -22,11 +22,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from advmix_jax import datasets, types
 from advmix_jax.evaluation import judge as judges
+from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
 
 _CONFIDENT = 0.9  # Probability above which a judge is called confident.
@@ -85,11 +85,11 @@ def measure(
   given, taken = style.measure_fn(donors), style.measure_fn(mixes)
   distance = np.abs(taken - given).max(-1)
   return {
-    'style_follows': _share(distance <= style.tolerance),
-    'label_follows': _share(follows),
-    'label_follows_if_confident': _share(follows[sure[:num_mixes]]),
-    'confident': _share(sure),
-    'mixes_confident': _share(mixes_confidence > _CONFIDENT),
+    'style_follows': statistics.share(distance <= style.tolerance),
+    'label_follows': statistics.share(follows),
+    'label_follows_if_confident': statistics.share(follows[sure[:num_mixes]]),
+    'confident': statistics.share(sure),
+    'mixes_confident': statistics.share(mixes_confidence > _CONFIDENT),
     'style_distance': float(np.median(distance)),
     **_shares(names, judges.num_classes(judge), style, samples),
     'num_mixes': num_mixes,
@@ -129,7 +129,7 @@ def confident(
   Returns:
     (share, [low, high]) with Wilson's 95% interval.
   """
-  return _share(judges.name(judge, images)[1] > _CONFIDENT)
+  return statistics.share(judges.name(judge, images)[1] > _CONFIDENT)
 
 
 def largest_deviation(
@@ -172,15 +172,10 @@ def _triples(rng, generator, params, num_mixes, batch_size):
   for start in range(0, num_mixes, batch_size):
     w = _latents(rng, generator, params, start, 2 * batch_size)
     own, other = w[:batch_size], w[batch_size:]
-    mix = jnp.concatenate([own[:, :split], other[:, split:]], axis=1)
+    mix = mixing.merge_latents(own[:, :split], other[:, split:])
     yield tuple(
       np.clip(decode(params, latents), 0, 1) for latents in (own, other, mix)
     )
-
-
-def _share(hits):
-  low, high = statistics.wilson_interval(int(hits.sum()), len(hits))
-  return float(hits.mean()) if len(hits) else None, [low, high]
 
 
 def _shares(names, num_classes, style, images):

@@ -58,30 +58,29 @@ def measure(
     raise ValueError(
       f'{len(latents)} latents of {count} images, expected as many and >= 2'
     )
-  image, decode = (
-    datasets.to_float(dataset.image),
-    jax.jit(generator.synthesize),
-  )
+  image = datasets.to_float(dataset.image)
+  decode = jax.jit(generator.synthesize)
 
   def clipped(w):
     return np.clip(decode(params, w), 0, 1)
 
   def names(images):
-    return _share(judges.name(judge, images)[0] == dataset.label)
+    return statistics.share(judges.name(judge, images)[0] == dataset.label)
 
   def mixed(others, donors):
     w = mixing.merge_latents(latents[:, :split], others[:, split:])
-    follows = _follows(style, clipped(w), donors)
-    return {'style_follows': follows, 'names_label': names(clipped(w))}
+    images = clipped(w)
+    follows = _follows(style, images, donors)
+    return {'style_follows': follows, 'names_label': names(images)}
 
   sample_rng, order_rng = jax.random.split(rng)
   samples = generator.map(params, mixing.random_z(generator, sample_rng, count))
-  donor = _donors(order_rng, count)
+  donor, reconstructed = _donors(order_rng, count), clipped(latents)
   return {
     'num_images': count,
-    'squared_error': _errors(clipped(latents), image),
+    'squared_error': _errors(reconstructed, image),
     'images': {'names_label': names(image)},
-    'reconstructions': {'names_label': names(clipped(latents))},
+    'reconstructions': {'names_label': names(reconstructed)},
     'sample_mixes': mixed(samples, clipped(samples)),
     'image_mixes': mixed(latents[donor], image[donor]),
   }
@@ -89,7 +88,7 @@ def measure(
 
 def _follows(style, images, donors):
   distance = np.abs(style.measure_fn(images) - style.measure_fn(donors))
-  return _share(distance.max(-1) <= style.tolerance)
+  return statistics.share(distance.max(-1) <= style.tolerance)
 
 
 def _errors(found, images):
@@ -103,8 +102,3 @@ def _donors(rng, count):
   donor = np.empty(count, int)
   donor[order] = np.roll(order, 1)
   return donor
-
-
-def _share(hits):
-  low, high = statistics.wilson_interval(int(hits.sum()), len(hits))
-  return float(hits.mean()), [low, high]

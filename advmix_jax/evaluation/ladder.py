@@ -128,7 +128,7 @@ def climb(
     variant.update(changes)
     attacked = measures.attack_examples(
       subject,
-      _keys(seed)[1],
+      measures.keys(seed)[1],
       batch,
       attack=variant,
       batch_size=batch_size,
@@ -136,11 +136,6 @@ def climb(
     )
     rungs.append(_attack_rung(setting, name, variant, attacked))
   return [*rungs, _worst(rungs)], _doubled(setting)
-
-
-def _keys(seed):
-  """Keys of the random mixes and of the attack, as in `run.measure`."""
-  return jax.random.split(jax.random.key(seed))
 
 
 def _variants(attack):
@@ -160,7 +155,7 @@ def _variants(attack):
 def _random_rungs(setting):
   """The rungs without a search: clean, reconstruction and random mixes."""
   subject, batch, measured = setting.subject, setting.batch, setting.outcomes
-  rng, size = _keys(setting.seed)[0], setting.batch_size
+  rng, size = measures.keys(setting.seed)[0], setting.batch_size
   few, many = attacks.cost(setting.attack)
   first = measured.first_random
   more = measures.random_failures(
@@ -267,7 +262,7 @@ def _doubled(setting):
   So only the images that Algorithm 2 did not break run again: with N_r further
   restarts, or with 2 K steps.
   """
-  attack, rng = setting.attack, _keys(setting.seed)[1]
+  attack, rng = setting.attack, measures.keys(setting.seed)[1]
   steps = attack.copy_and_resolve_references()
   steps.steps = 2 * attack.steps
   runs = {
@@ -311,7 +306,7 @@ def summarise(
   """
   right = {rung.name: rung.right for rung in rungs}
   searched = right['algorithm_2']
-  low, high = _interval(searched)
+  _, (low, high) = statistics.share(searched)
   moved = [searched.mean() - rest.mean() for rest in doubled.values()]
   only_gradient, only_random = outcomes.discordant(
     searched, right['equal_compute'], among=right['clean']
@@ -328,25 +323,20 @@ def summarise(
   }
 
 
-def _interval(right):
-  return list(statistics.wilson_interval(int(right.sum()), len(right)))
-
-
 def _row(rung):
   """A rung as JSON values."""
+  accuracy, interval = statistics.share(rung.right)
   row = {
     'name': rung.name,
-    'accuracy': float(rung.right.mean()),
-    'ci95': _interval(rung.right),
+    'accuracy': accuracy,
+    'ci95': interval,
     'images': rung.images,
     'passes': rung.passes,
   }
   if rung.audited is None:
     return row
-  return row | {
-    'audited_accuracy': float(rung.audited.mean()),
-    'audited_ci95': _interval(rung.audited),
-  }
+  accuracy, interval = statistics.share(rung.audited)
+  return row | {'audited_accuracy': accuracy, 'audited_ci95': interval}
 
 
 def columns(rungs: Sequence[Rung]) -> dict[str, np.ndarray]:

@@ -13,8 +13,8 @@ classifiers are tested on the same mixes, with any batch size.
 where batch is a types.Batch of NumPy arrays: N images, labels and latents.
 Images are uint8, or floats in [0, 1].
 
-Contents: Subject, Attacked, predict, decode, random_mixes, random_failures,
-attack_examples, adversarial_images.
+Contents: Subject, Attacked, keys, predict, decode, random_mixes,
+random_failures, attack_examples, adversarial_images.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ class Attacked(NamedTuple):
   first_success: np.ndarray  # [N, 2] int32 (restart, step), as AttackResult
   kept_clean: np.ndarray  # [N] bool, the clean image x is the worst found
   steepest: np.ndarray  # [N] float32, max |gradient| at a random start
+
+
+def keys(seed: int) -> tuple[jax.Array, jax.Array]:
+  """The keys of the random mixes and of the attack, for a seed.
+
+  All evaluations of a seed use them, so that they meet the same draws.
+  """
+  rng_random, rng_attack = jax.random.split(jax.random.key(seed))
+  return rng_random, rng_attack
 
 
 def _chunks(

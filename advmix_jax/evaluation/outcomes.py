@@ -95,10 +95,7 @@ def summarise(
   results: dict[str, Any] = {}
   intervals = {}
   for name, good in {'clean': clean, **correct(outcomes)}.items():
-    results[f'{name}_accuracy'] = float(np.mean(good))
-    intervals[name] = list(
-      statistics.wilson_interval(int(good.sum()), len(good))
-    )
+    results[f'{name}_accuracy'], intervals[name] = statistics.share(good)
   budget = np.asarray(
     attacks.accuracy_by_budget(
       outcomes.attacked.first_success,

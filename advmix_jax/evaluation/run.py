@@ -44,6 +44,7 @@ from advmix_jax.evaluation.measures import (
   adversarial_images,
   attack_examples,
   decode,
+  keys,
   predict,
   random_failures,
   random_mixes,
@@ -92,7 +93,7 @@ def measure(
     seed: Of all draws; with the same seed, classifiers get the same draws.
     batch_size: Examples in one compiled call.
   """
-  rng_random, rng_attack = jax.random.split(jax.random.key(seed))
+  rng_random, rng_attack = keys(seed)
   attacked = attack_examples(
     subject, rng_attack, batch, attack=attack, batch_size=batch_size
   )
@@ -274,8 +275,7 @@ def _pictures(subject, batch, outcomes, seed):
   n = len(index)
   batch = datasets.take(batch, index)
   attacked = jax.tree.map(lambda a: a[index], outcomes.attacked)
-  rng = jax.random.split(jax.random.key(seed))[0]
-  mixes = random_mixes(subject, rng, batch.latents, index=index)
+  mixes = random_mixes(subject, keys(seed)[0], batch.latents, index=index)
   shown = {
     'image': batch.image,
     'reconstruction': decode(subject, batch.latents, batch_size=n),

@@ -17,7 +17,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
 
@@ -79,7 +78,7 @@ def sweep(
     only_gradient and only_random, how many of the images that are right when
     clean only one of the two breaks; p_value, of McNemar's exact test.
   """
-  rng_random, rng_attack = jax.random.split(jax.random.key(seed))
+  rng_random, rng_attack = measures.keys(seed)
   most = max(attacks.cost(attack).passes for attack in attacks_to_run)
   size = {'batch_size': batch_size}
   first = measures.random_failures(
@@ -100,13 +99,13 @@ def sweep(
 def _row(attack, searched, drawn, clean):
   """What `sweep` returns of one attack."""
   only = outcomes.discordant(searched, drawn, among=clean)
-  low, high = statistics.wilson_interval(int(searched.sum()), len(searched))
+  accuracy, interval = statistics.share(searched)
   return {
     'eps': float(attack.eps),
     'alpha': float(attack.alpha),
     'K': int(attack.steps),
-    'accuracy': float(np.mean(searched)),
-    'ci95': [low, high],
+    'accuracy': accuracy,
+    'ci95': interval,
     'random_accuracy': float(np.mean(drawn)),
     'only_gradient': only[0],
     'only_random': only[1],

@@ -38,7 +38,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import norm
 
-from advmix_jax.datasets import colored_mnist, pixels
+from advmix_jax.datasets import class_shares, colored_mnist, pixels
 from advmix_jax.datasets.digits import load_digits
 from advmix_jax.types import Generator, Params
 
@@ -219,11 +219,7 @@ def color_grid(size: int) -> jax.Array:
 
 
 def _check_shares(shares, num_colors):
-  if not shares:
-    return
-  if (
-    len(shares) != num_colors or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6
-  ):
+  if shares and not class_shares.are_shares(shares, num_colors):
     raise ValueError(
       f'color_shares are {tuple(shares)}, expected () or {num_colors} numbers'
       ' >= 0 with sum 1, one for each mean colour'

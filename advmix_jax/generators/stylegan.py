@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from advmix_jax import ops, types
+from advmix_jax.datasets import class_shares
 from advmix_jax.generators.stylegan_modules import (
   Discriminator,
   Mapping,
@@ -115,9 +116,7 @@ def _check(config):
 
 
 def _check_frequencies(shares, classes):
-  if not shares:
-    return
-  if len(shares) != classes or min(shares) < 0 or abs(sum(shares) - 1) > 1e-3:
+  if shares and not class_shares.are_shares(shares, classes):
     raise ValueError(
       f'label_frequencies must be {classes} shares >= 0 that sum to 1, or (), '
       f'got {tuple(shares)}'

@@ -1,6 +1,6 @@
 """mixup: augmentation that needs neither a generator nor the classifier.
 
-Contents: default_config, mixup, partners.
+Contents: default_config, mixup, draw_pairs, partners.
 """
 
 import jax
@@ -47,10 +47,7 @@ def mixup(
     rng_weight, rng_partner = jax.random.split(rng)
     clean = clean_examples(batch, num_classes)
     size = batch.label.shape[0]
-    weight = parallel.rows(
-      lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
-    )
-    partner = parallel.rows(lambda n: partners(rng_partner, total, n), size)
+    weight, partner = draw_pairs(rng_weight, rng_partner, alpha, size, total)
 
     def mix(x):
       l = weight.reshape((size,) + (1,) * (x.ndim - 1))
@@ -59,6 +56,33 @@ def mixup(
     return types.Examples(mix(clean.image), mix(clean.target))
 
   return types.Method(examples_fn)
+
+
+def draw_pairs(
+  rng_weight: jax.Array,
+  rng_partner: jax.Array,
+  alpha: float,
+  size: int,
+  total: int,
+) -> tuple[jax.Array, jax.Array]:
+  """Draws what mixup and CutMix pair the rows of a batch with.
+
+  Args:
+    rng_weight: Key of the weights.
+    rng_partner: Key of the permutation.
+    alpha: Of Beta(alpha, alpha).
+    size: B, rows of this device.
+    total: Number of examples in the whole batch, without padding rows.
+
+  Returns:
+    Weights l ~ Beta(alpha, alpha) [B], and partners [B] int32: a random
+    permutation of the whole batch, in which padding rows stay in place.
+  """
+  weight = parallel.rows(
+    lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
+  )
+  partner = parallel.rows(lambda n: partners(rng_partner, total, n), size)
+  return weight, partner
 
 
 def partners(rng: jax.Array, total: int, n: int) -> jax.Array:

@@ -94,15 +94,12 @@ def cutmix(
     rng_weight, rng_partner, rng_box = jax.random.split(rng, 3)
     clean = clean_examples(batch, num_classes)
     size, height, width, _ = batch.image.shape
-    weight = parallel.rows(
-      lambda n: jax.random.beta(rng_weight, alpha, alpha, (n,)), size
+    weight, partner = augmentation.draw_pairs(
+      rng_weight, rng_partner, alpha, size, total
     )
     extent = jnp.array([height, width])
     sides = (jnp.sqrt(1 - weight)[:, None] * extent).astype(jnp.int32)
     pasted = _boxes(rng_box, sides, height, width)
-    partner = parallel.rows(
-      lambda n: augmentation.partners(rng_partner, total, n), size
-    )
     image = jnp.where(
       pasted, parallel.gather(clean.image)[partner], clean.image
     )

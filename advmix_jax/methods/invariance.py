@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import ml_collections
 
 from advmix_jax import types
-from advmix_jax.methods.nominal import clean_examples
+from advmix_jax.methods.nominal import nominal
 from advmix_jax.runtime import parallel
 
 
@@ -60,7 +60,6 @@ def irm(
     ValueError: No config.environment, a negative weight or anneal_steps; when
       the penalty is computed: the examples have no environment.
   """
-  del generator
   weight, anneal_steps = config.irm.weight, config.irm.anneal_steps
   for name, value in config.irm.items():
     if value < 0:
@@ -71,15 +70,6 @@ def irm(
       "'color': the method 'irm' needs environments"
     )
   size = config.optimizer.batch_size
-
-  def examples_fn(
-    rng: jax.Array,
-    logits_fn: types.LogitsFn,
-    batch: types.Batch,
-    generator_params: types.Params,
-  ) -> types.Examples:
-    del rng, logits_fn, generator_params
-    return clean_examples(batch, num_classes)
 
   def penalty_fn(
     logits_fn: types.LogitsFn, examples: types.Examples
@@ -92,7 +82,7 @@ def irm(
     return _mean_square(slope, examples.environment, size)
 
   return types.Method(
-    examples_fn,
+    nominal(config, num_classes, generator).examples_fn,
     penalty_fn,
     lambda step: jnp.where(step < anneal_steps, 1.0, weight),
   )

@@ -8,7 +8,7 @@ varies with the seed.
 McNemar's exact test compares two classifiers, or two attacks, on the same
 examples.
 
-Contents: wilson_interval, mean_interval, mcnemar, percent.
+Contents: wilson_interval, share, mean_interval, mcnemar, percent.
 """
 
 from __future__ import annotations
@@ -46,6 +46,19 @@ def wilson_interval(
     confidence, 'wilson'
   )
   return float(found.low), float(found.high)
+
+
+def share(hits: np.ndarray) -> tuple[float | None, list[float]]:
+  """The share of hits with its Wilson 95% interval, as JSON values.
+
+  Args:
+    hits: [N] bool.
+
+  Returns:
+    (share, [low, high]); the share of no trials is None.
+  """
+  interval = list(wilson_interval(int(hits.sum()), len(hits)))
+  return float(hits.mean()) if len(hits) else None, interval
 
 
 def mean_interval(

@@ -60,3 +60,18 @@ def test_without_a_total_the_rarest_class_decides():
 def test_bad_shares_are_named(shares, total, message):
   with pytest.raises(ValueError, match=message):
     class_shares.choose(LABELS, shares, total=total, seed=0)
+
+
+@pytest.mark.parametrize(
+  ('shares', 'size', 'good'),
+  [
+    ((0.2, 0.8), 2, True),
+    ((0.2, 0.8), 3, False),
+    ((0.2, 0.7), 2, False),
+    ((-0.2, 1.2), 2, False),
+    ((float('nan'), 1.0), 2, False),
+    (((0.2, 0.8),), 1, False),
+  ],
+)
+def test_shares_are_numbers_from_0_on_that_sum_to_1(shares, size, good):
+  assert class_shares.are_shares(shares, size) is good
