@@ -150,6 +150,9 @@ def _start(work: Work, run: Run, lock) -> _Process:
   """Starts the process of a run, which inherits the lock."""
   folder = work.folder(run.key)
   _prepare(work, run)
+  # Before the process: its time is known even if this call is killed at once.
+  earlier = _seconds(folder)
+  files.write_text(folder / _SECONDS, f'{earlier:.1f}')
   path = [str(HERE.parent), os.environ.get('PYTHONPATH', '')]
   env = {'PYTHONPATH': os.pathsep.join(filter(None, path))}
   with open(folder / 'log.txt', 'ab') as log, contextlib.ExitStack() as stack:
@@ -165,7 +168,6 @@ def _start(work: Work, run: Run, lock) -> _Process:
       pass_fds=[lock.fileno()],
       env=os.environ | env,
     )
-  earlier = _seconds(folder)
   return _Process(run, folder, process, time.monotonic(), earlier, log_from)
 
 

@@ -84,6 +84,25 @@ def test_the_time_of_a_run_that_went_on_alone_is_counted(work, schedule):
   assert schedule._seconds_until(folder, run.output) == 10
 
 
+def test_a_run_has_a_time_before_its_process_begins(
+  work, schedule, monkeypatch
+):
+  run = of_kind(work, 'generator')[0]
+  folder = work.folder(run.key)
+
+  def killed(*_, **__):  # The call may end here, and the process go on alone.
+    assert (folder / 'seconds.txt').read_text() == '7.0'
+    raise InterruptedError
+
+  monkeypatch.setattr(schedule.subprocess, 'Popen', killed)
+  folder.mkdir(parents=True)
+  (folder / 'seconds.txt').write_text('7.0')
+  os.utime(folder / 'seconds.txt', (1000, 1000))
+  with schedule._lock(folder) as lock, pytest.raises(InterruptedError):
+    schedule._start(work, run, lock)
+  assert (folder / 'seconds.txt').stat().st_mtime > 1000
+
+
 def test_a_folder_has_one_process_at_a_time(work, schedule, tmp_path):
   first = schedule._lock(tmp_path)
   assert schedule._lock(tmp_path) is None
