@@ -29,10 +29,12 @@ import ml_collections
 
 from advmix_jax import ops, types
 from advmix_jax.datasets import class_shares
+from advmix_jax.generators import initial
 from advmix_jax.generators.stylegan_modules import (
   Discriminator,
   Mapping,
   Synthesis,
+  make_parameters,
   num_layers,
 )
 from advmix_jax.runtime import files
@@ -132,22 +134,14 @@ def _level(config, level, blend):
 
 
 def _generator_functions(config):
-  """The Haiku functions of a generator; `init` makes every parameter."""
+  """The Haiku functions of a generator, (mapping, synthesis, coarse, fine)."""
 
   def build():
     mapping, synthesis = Mapping(config), Synthesis(config)
+    functions = mapping, synthesis, synthesis.coarse, synthesis.fine
+    return mapping, functions
 
-    def touch(z, labels):
-      w = mapping(z, labels)
-      x = None
-      for i in range(num_layers(config)):
-        x = synthesis.layers(x, w[:, i : i + 1], i)
-        if i % 2:
-          synthesis.to_rgb(x, num_layers(config) // 2 - 1 - i // 2)
-
-    return touch, (mapping, synthesis, synthesis.coarse, synthesis.fine)
-
-  return hk.multi_transform(build)
+  return hk.multi_transform(build).apply
 
 
 def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
@@ -175,12 +169,13 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
 @functools.lru_cache(maxsize=8)
 def _make_generator(config):
   """One set of functions per config, so that jit compiles them only once."""
-  functions = _generator_functions(config)
-  mapping, synthesis, coarse, fine = functions.apply
+  mapping, synthesis, coarse, fine = _generator_functions(config)
 
   def init(rng):
     labels = jnp.zeros((1, config.label_size)) if config.label_size else None
-    return functions.init(rng, jnp.ones((1, config.latent_size)), labels)
+    z = jnp.zeros((1, config.latent_size))
+    touch = functools.partial(make_parameters, config)
+    return initial.draw(touch, rng, z, labels)
 
   def to_latents(
     params: types.Params, z: jax.Array, labels: jax.Array | None = None
@@ -289,7 +284,7 @@ def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   shape = (1, config.resolution, config.resolution, config.num_channels)
   transformed = hk.without_apply_rng(hk.transform(score))
   return DiscriminatorFns(
-    init=lambda rng: hk.transform(touch).init(rng, jnp.zeros(shape)),
+    init=lambda rng: initial.draw(touch, rng, jnp.zeros(shape)),
     apply=transformed.apply,
   )
 

@@ -5,7 +5,7 @@ official network. The names of modules and parameters are part of the file
 format; a golden test checks them.
 
 Contents: FUSED_FROM, num_layers, layer_name, Dense, Mapping, StyleLayer,
-Synthesis, Discriminator.
+Synthesis, make_parameters, Discriminator.
 """
 
 import haiku as hk
@@ -230,6 +230,25 @@ class Synthesis(hk.Module):
       image = self.to_rgb(x, level)
       image = image + (coarse - image) * blend
     return ops.upscale2d(image, 2**level) if level else image
+
+
+def make_parameters(
+  config: ml_collections.ConfigDict, z: jax.Array, labels: jax.Array | None
+) -> None:
+  """Calls each part of a generator once, the images of all sizes too.
+
+  Args:
+    config: of the network.
+    z: [B, Z].
+    labels: [B, classes]; None without classes.
+  """
+  mapping, synthesis = Mapping(config), Synthesis(config)
+  w = mapping(z, labels)
+  x = None
+  for i in range(num_layers(config)):
+    x = synthesis.layers(x, w[:, i : i + 1], i)
+    if i % 2:
+      synthesis.to_rgb(x, num_layers(config) // 2 - 1 - i // 2)
 
 
 class _Rgb(hk.Module):
