@@ -1,7 +1,14 @@
-"""How XLA compiles tests: at level 1, which takes a quarter less time.
+"""How XLA compiles tests: in less than half of the time.
 
-Programs that tests start are compiled as those of users are. Level 0 is not an
-option: with it, some numbers of Algorithm 1 are wrong.
+The first flag costs tests a quarter less, the second one another 40%: XLA
+prepares fewer loops by LLVM's optimiser. Level 0 is not an option where numbers
+count: with it, some of Algorithm 1 are wrong. Programs that tests start are
+compiled as those of users are, but for those that are only compared with
+themselves.
+
+Contents: FAST, FASTEST.
 """
 
-FAST = '--xla_backend_optimization_level=1'
+_NO_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
+FAST = f'--xla_backend_optimization_level=1 {_NO_EMITTERS}'
+FASTEST = f'--xla_backend_optimization_level=0 {_NO_EMITTERS}'

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from helpers import paths
+from helpers import compiling, paths
 from processes import programs
 
 from advmix_jax.runtime import files
@@ -34,7 +34,7 @@ def _start(workdir, kind, *options, **env):
     *(paths.EXPERIMENTS / 'train.py', *_RUN),
     *(f'--workdir={workdir}', f'--config.parallel={kind}', *options),
     # Runs are compared with each other: they may be slow, and compile fast.
-    **{'XLA_FLAGS': '--xla_backend_optimization_level=0'} | env,
+    **{'XLA_FLAGS': compiling.FASTEST} | env,
   )
 
 

@@ -6,6 +6,7 @@ Here the quick ones; `make soak` runs them all.
 import os
 import pathlib
 
+from helpers import compiling
 from processes import programs
 
 
@@ -14,7 +15,7 @@ def test_on_one_two_and_eight_devices():
   flags = os.environ.get('XLA_FLAGS', '')
   flags += ' --xla_force_host_platform_device_count=8'
   # Devices are compared with each other: compiled fast is good enough.
-  flags += ' --xla_backend_optimization_level=0'
+  flags += f' {compiling.FASTEST}'
   done = programs.run(
     *('-m', 'pytest', '-q', '-x', cases),
     *('-k', 'advmix-0.4 and 6- or outcomes or goes_on'),

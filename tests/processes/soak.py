@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 
-from helpers import paths
+from helpers import compiling, paths
 from processes import programs
 
 _TRAIN = (
@@ -93,7 +93,7 @@ def _start(name, folder, cache):
   return programs.start(
     *(paths.EXPERIMENTS / script, *options),
     # Runs are compared with each other: they may be slow, and compile fast.
-    XLA_FLAGS='--xla_backend_optimization_level=0',
+    XLA_FLAGS=compiling.FASTEST,
     JAX_COMPILATION_CACHE_DIR=str(cache),
     JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS='0',
   )
