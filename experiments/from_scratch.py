@@ -24,7 +24,7 @@ try:
   import plan
 
   from advmix_jax.report.results import duration
-  from advmix_jax.runtime import cli, locks
+  from advmix_jax.runtime import cli, locks, preemption
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'from_scratch.py: error: {error}; run `make install` or `pip install -e '
@@ -99,7 +99,9 @@ def _run(command: list[str], log: pathlib.Path) -> None:
       )
     ) as process,
   ):
-    code = process.wait()
+    while (code := process.poll()) is None:
+      preemption.check()
+      time.sleep(0.2)
   if code:
     lines = log.read_text(errors='replace').strip().splitlines()
     raise ValueError(

@@ -28,7 +28,7 @@ from plan import HERE, Run, with_needs
 
 from advmix_jax.report import records
 from advmix_jax.report.results import duration
-from advmix_jax.runtime import files, run_folder
+from advmix_jax.runtime import files, preemption, run_folder
 
 _PRINTED = 'printed.txt'
 _SECONDS = 'seconds.txt'
@@ -358,6 +358,7 @@ def run(work: Work, keys: list[str], say=print) -> dict[str, str]:
   try:
     while pending or jobs:
       _begin(progress, pending, jobs, failed)
+      preemption.check()
       time.sleep(_POLL)
       if time.monotonic() > noted + _NOTE:
         noted = time.monotonic()

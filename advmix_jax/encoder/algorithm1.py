@@ -49,7 +49,7 @@ import optax
 from advmix_jax import datasets, types
 from advmix_jax.encoder import shards
 from advmix_jax.generators import mixing
-from advmix_jax.runtime import metrics, parallel
+from advmix_jax.runtime import metrics, parallel, preemption
 
 FeaturesFn = Callable[[jax.Array], list[jax.Array]]
 StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
@@ -271,6 +271,7 @@ def _run(
     description='Algorithm 1', total=len(images), unit='img'
   ) as bar:
     for first in range(0, len(images), batch):
+      preemption.check()
       x = datasets.to_float(images[first : first + batch])
       parts = keep.load(first, x) if keep else None
       if parts is None:

@@ -30,7 +30,7 @@ import numpy as np
 import optax
 
 from advmix_jax import classifiers, datasets, types
-from advmix_jax.runtime import files, loop, shipped
+from advmix_jax.runtime import files, loop, preemption, shipped
 
 SHIPPED = shipped.DATA / 'judge.npz'
 _KIND = 'judge'
@@ -76,6 +76,7 @@ def _in_batches(fn, judge, images, batch_size):
   """fn(params, images, view_fn) [N, ...] of uint8 or float images."""
   parts = []
   for start in range(0, len(images), batch_size):
+    preemption.check()
     chunk = datasets.to_float(images[start : start + batch_size])
     full = np.resize(chunk, (batch_size, *chunk.shape[1:]))
     part = fn(judge.params, full, judge.view_fn)

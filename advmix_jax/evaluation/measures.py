@@ -30,7 +30,7 @@ import numpy as np
 
 from advmix_jax import attacks, datasets, types
 from advmix_jax.generators import mixing
-from advmix_jax.runtime import metrics, parallel
+from advmix_jax.runtime import metrics, parallel, preemption
 
 
 class Subject(NamedTuple):
@@ -67,6 +67,7 @@ def _chunks(
 ) -> Iterator[tuple[np.ndarray, int]]:
   """Yields (indices padded to batch_size by repeats, how many are real)."""
   for start in range(0, len(index), batch_size):
+    preemption.check()
     part = index[start : start + batch_size]
     yield np.resize(part, batch_size), len(part)
 

@@ -55,6 +55,8 @@ def default_config() -> ml_collections.ConfigDict:
     network. mapping_lrmul: learning-rate multiplier of the mapping.
     label_size: classes of a conditional network, 0 = none. split: S, the number
     of coarse layers. mbstd_group_size: the discriminator's stddev groups.
+    mbstd_by_class: a group is the samples of one class, where labels are known;
+    so the discriminator sees whether a class is drawn in too few ways.
     split_fmaps: channels of layer S, the first one with a fine style, 0 = as
     fmaps says. Few of them (1) make a narrow gate: all that the coarse latents
     tell the fine layers passes through so many normalised maps.
@@ -82,6 +84,7 @@ def default_config() -> ml_collections.ConfigDict:
       'split_fmaps': 0,
       'fine_norm': True,
       'mbstd_group_size': 4,
+      'mbstd_by_class': False,
       'lod': 0.0,
     }
   )

@@ -330,7 +330,10 @@ class Discriminator(hk.Module):
       x = self._block(x, lod)
       if lod == level and not (isinstance(blend, float) and blend == 0.0):
         x = x + (self._from_rgb(image, level + 1) - x) * blend
-    x = norms.minibatch_stddev(x, c.mbstd_group_size, size)
+    if c.mbstd_by_class and labels is not None:
+      x = norms.class_stddev(x, labels, size)
+    else:
+      x = norms.minibatch_stddev(x, c.mbstd_group_size, size)
     x = _Conv(c.fmaps[0], name='b4_conv')(x)
     x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
     dense = Dense(c.dense_fmaps or c.fmaps[0], name='b4_dense0')

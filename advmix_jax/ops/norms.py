@@ -4,7 +4,8 @@ Images are NHWC. XLA's sums over the pixels of an image are slow on the CPU, so
 this module computes them as matrix products, in gradients too.
 
 Contents: EPSILON, pixel_sum, spread, add_bias, pixel_norm, adain and its slow
-twin adain_reference, instance_norm, modulate, minibatch_stddev.
+twin adain_reference, instance_norm, modulate, minibatch_stddev,
+class_stddev.
 """
 
 import functools
@@ -170,4 +171,33 @@ def minibatch_stddev(
   y = jnp.sqrt(jnp.square(y).mean(0) + EPSILON).mean((1, 2, 3))
   y = parallel.rows(lambda n: jnp.resize(y, n), len(local))
   y = jnp.broadcast_to(y[:, None, None, None], (len(local), h, w, 1))
+  return jnp.concatenate([local, y], axis=-1)
+
+
+def class_stddev(
+  x: jax.Array, labels: jax.Array, size: int | None = None
+) -> jax.Array:
+  """Appends a channel: the mean standard deviation over a sample's own class.
+
+  As `minibatch_stddev` with one group for each class of the batch; a class with
+  a single sample has no deviation. In a group of several classes, most of the
+  deviation is between them, and a generator that draws each class in one way
+  is hard to tell.
+
+  Args:
+    x: [B, H, W, C].
+    labels: [B, classes], one-hot.
+    size: samples of all devices, without padding rows; None: no row is padding.
+
+  Returns:
+    [B, H, W, C + 1].
+  """
+  local, own = x, labels
+  x, labels = parallel.gather(x)[:size], parallel.gather(labels)[:size]
+  shares = labels / jnp.maximum(labels.sum(0), 1)
+  mean = jnp.einsum('nk,nhwc->khwc', shares, x)
+  y = jnp.square(x - jnp.einsum('nk,khwc->nhwc', labels, mean))
+  y = jnp.einsum('nk,nhwc->khwc', shares, y)
+  y = own @ jnp.sqrt(y + EPSILON).mean((1, 2, 3))
+  y = jnp.broadcast_to(y[:, None, None, None], (*local.shape[:3], 1))
   return jnp.concatenate([local, y], axis=-1)

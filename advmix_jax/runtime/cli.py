@@ -12,8 +12,8 @@
 - `--help` lists the fields of the config.
 - Bad input (ValueError, OSError, a config field or flag that doesn't exist)
   ends the program with one line on stderr and exit code 1.
-- On SIGTERM, a loop that can save writes a checkpoint; then the program ends
-  with exit code 143.
+- On SIGTERM or Ctrl-C, a loop that can save writes a checkpoint; then the
+  program ends with exit code 143 or 130.
 
 Contents: define_config, find_config, check_fields, run.
 """
@@ -199,6 +199,9 @@ def run(main: Callable[..., Any]) -> NoReturn:
       return main(argv)
     except _ERRORS as error:
       _fail(error)
+    except SystemExit as error:
+      preemption.leave(error.code)
+      raise
 
   folder = pathlib.Path(sys.argv[0]).resolve().parent
   if 'config' in flags.FLAGS:

@@ -1,6 +1,9 @@
-"""SIGTERM, which a cluster sends to stop a job: save, then exit with 143.
+"""SIGTERM and Ctrl-C: stop at the next safe point, with 143 or 130.
 
   preemption.install()          # in scripts, cli.run calls this
+  for batch in batches:
+    preemption.check()          # a safe point: nothing of JAX is under way
+    ...
   with preemption.saving():     # a loop that can save its state
     for step in ...:
       state = train_step(state)
@@ -8,20 +11,24 @@
         save(state)
         preemption.stop()
 
-Outside `saving` there is nothing to save, and SIGTERM ends the program at once.
-Inside, the loop saves and stops. If this takes longer than SECONDS, for example
-during a compilation, a thread ends the program; the last checkpoint on disk
-stays valid. Several processes stop at the same step, even if only one of them
-received SIGTERM: every few steps they exchange whether they did.
+A cluster sends SIGTERM to stop a job, and a terminal SIGINT on Ctrl-C. The
+handler only notes the signal: an exception in the middle of a call of JAX,
+whose threads go on, would crash the process. A loop that can save does so, then
+stops. What takes longer than SECONDS, for example a compilation, is ended by a
+thread; a second Ctrl-C does this at once. What is on disk stays valid. Several
+processes stop at the same step, even if only one of them received the signal:
+every few steps they exchange whether they did.
 
-Contents: EXIT_CODE, SECONDS, install, saving, asked, stop.
+Contents: EXIT_CODE, SECONDS, install, saving, check, asked, stop, leave.
 """
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -32,15 +39,23 @@ from advmix_jax.runtime import hosts
 EXIT_CODE = 128 + signal.SIGTERM  # 143, what a shell shows for SIGTERM.
 SECONDS = 8.0
 
-_asked = threading.Event()
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_CLEAN_UP = 30.0  # After the safe point: to end other processes, for example.
+_received: list[int] = []  # Numbers of signals, in their order.
 _can_save = threading.Event()
+_safe = threading.Event()  # A safe point was reached.
 
 
 def install() -> None:
-  """Handles SIGTERM from now on; call it in the main thread."""
+  """Handles both signals from now on; call it in the main thread.
+
+  A shell's background job ignores SIGINT, and goes on doing so.
+  """
   read, write = os.pipe()
   os.set_blocking(write, False)
-  signal.signal(signal.SIGTERM, _handle)
+  for number in _SIGNALS:
+    if signal.getsignal(number) != signal.SIG_IGN:
+      signal.signal(number, _handle)
   # Python runs _handle only between bytecodes; a compilation can delay that by
   # half a minute. The signal's byte arrives in this pipe at once.
   signal.set_wakeup_fd(write, warn_on_full_buffer=False)
@@ -48,29 +63,75 @@ def install() -> None:
 
 
 def _handle(number: int, frame: Any) -> None:
-  del number, frame
-  _asked.set()
-  if not _can_save.is_set():
-    _exit('stopped')
+  del frame
+  _received.append(number)
+
+
+def _next(read: int, seconds: float | None) -> int | None:
+  """The next of the two signals; None if none comes within `seconds`."""
+  end = None if seconds is None else time.monotonic() + seconds
+  while True:
+    left = None if end is None else max(0.0, end - time.monotonic())
+    if not select.select([read], [], [], left)[0]:
+      return None
+    number = os.read(read, 1)[0]
+    if number in _SIGNALS:
+      return number
+
+
+def _another(read: int, seconds: float) -> bool:
+  """Waits for a second Ctrl-C; whether it came within `seconds`."""
+  end = time.monotonic() + seconds
+  while (left := end - time.monotonic()) > 0:
+    if _next(read, left) == signal.SIGINT:
+      return True
+  return False
 
 
 def _watch(read: int) -> None:
-  """Ends the program SECONDS after a SIGTERM."""
-  while signal.SIGTERM not in os.read(read, 1):
-    pass
-  threading.Event().wait(SECONDS)
-  print('SIGTERM: out of time; the last checkpoint is kept', file=sys.stderr)
-  os._exit(EXIT_CODE)
+  """Ends the program SECONDS after the first signal, or at a second Ctrl-C."""
+  first = _next(read, None)
+  again = _another(read, SECONDS)
+  if _safe.is_set() and not again:
+    _another(read, _CLEAN_UP)
+  name = signal.Signals(first).name
+  _flush()
+  os.write(2, f'\n{name}: out of time; what is on disk is kept\n'.encode())
+  os._exit(128 + first)
+
+
+def _flush() -> None:
+  """Flushes stdout; gives up after a second if nobody reads it."""
+  thread = threading.Thread(target=sys.stdout.flush, daemon=True)
+  thread.start()
+  thread.join(1.0)
 
 
 def _exit(note: str) -> NoReturn:
-  print(f'SIGTERM: {note}', file=sys.stderr, flush=True)
-  raise SystemExit(EXIT_CODE)
+  _safe.set()
+  number = _received[0] if _received else signal.SIGTERM
+  name = signal.Signals(number).name
+  print(f'{name}: {note}', file=sys.stderr, flush=True)
+  raise SystemExit(128 + number)
+
+
+def leave(code: int) -> None:
+  """Ends the program without Python's clean-up if `code` is of a signal.
+
+  At that time, threads of JAX may still compute, and a clean-up under them
+  crashes. Files are closed already.
+
+  Args:
+    code: of the SystemExit that `check` or `stop` raised, or any other.
+  """
+  if code in [128 + number for number in _SIGNALS]:
+    _flush()
+    os._exit(code)
 
 
 @contextlib.contextmanager
 def saving() -> Iterator[None]:
-  """While this is open, SIGTERM waits until the caller checks `asked`."""
+  """While this is open, `check` does nothing: the loop will look at `asked`."""
   _can_save.set()
   try:
     yield
@@ -78,8 +139,18 @@ def saving() -> Iterator[None]:
     _can_save.clear()
 
 
+def check() -> None:
+  """Stops the program here if it was asked to and has nothing to save.
+
+  Raises:
+    SystemExit: with 143 or 130.
+  """
+  if _received and not _can_save.is_set():
+    _exit('stopped; finished parts are kept')
+
+
 def asked(step: int, *, every: int = 1) -> bool:
-  """Whether any process received SIGTERM; if so, save and call `stop`.
+  """Whether any process received a signal; if so, save and call `stop`.
 
   Args:
     step: Number of the step; the same in all processes.
@@ -88,9 +159,9 @@ def asked(step: int, *, every: int = 1) -> bool:
   """
   if jax.process_count() > 1 and step % every:
     return False
-  return hosts.any_of(_asked.is_set())
+  return hosts.any_of(bool(_received))
 
 
 def stop() -> NoReturn:
-  """Prints that a checkpoint was saved, and exits with EXIT_CODE."""
+  """Prints that a checkpoint was saved, and exits with 143 or 130."""
   _exit('saved a checkpoint; the same command goes on from it')

@@ -37,6 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.label_size = NUM_CLASSES  # 0: not conditional.
   config.network.split_fmaps = 1
   config.network.fine_norm = False
+  config.network.mbstd_by_class = True
   config.gan = gan.default_config()
   config.gan.kimg = 160.0
   config.gan.decay_kimg = 60.0

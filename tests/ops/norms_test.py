@@ -96,3 +96,26 @@ def test_minibatch_stddev_groups_are_strided():
 def test_minibatch_stddev_refuses_a_batch_that_does_not_divide():
   with pytest.raises(ValueError, match='batch of 6'):
     norms.minibatch_stddev(jnp.zeros((6, 4, 4, 1)))
+
+
+def test_class_stddev_is_minibatch_stddev_of_each_class():
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(9, 4, 4, 3)).astype('float32')
+  classes = np.array([1, 0, 1, 3, 0, 1, 0, 1, 4])  # 3, 4, 0, 1, and 1 samples.
+  y = norms.class_stddev(jnp.asarray(x), jax.nn.one_hot(classes, 5))
+  np.testing.assert_array_equal(y[..., :3], x)
+  for k in range(5):
+    own = jnp.asarray(x[classes == k])
+    if len(own):
+      slow = norms.minibatch_stddev(own, len(own))[..., 3]
+      np.testing.assert_allclose(y[classes == k][..., 3], slow, atol=1e-6)
+
+
+def test_class_stddev_does_not_count_padding_rows():
+  rng = np.random.default_rng(1)
+  x = jnp.asarray(rng.normal(size=(6, 4, 4, 2)), 'float32')
+  labels = jax.nn.one_hot(jnp.asarray([0, 1, 0, 1, 0, 1]), 2)
+  whole = norms.class_stddev(x, labels, size=4)
+  np.testing.assert_allclose(
+    whole[:4], norms.class_stddev(x[:4], labels[:4]), atol=1e-6
+  )

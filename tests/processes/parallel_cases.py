@@ -80,14 +80,16 @@ def test_two_steps_of_a_classifier(method, clean, size, use):
     _close(record, results[1, 'pmap'][1], most=1e-4)
 
 
+@pytest.mark.parametrize('by_class', [False, True])
 @pytest.mark.parametrize('size', [16, 12])
-def test_two_steps_of_a_gan(size, use):
-  """R1, style mixing, clip, classes, noise, stddev groups.
+def test_two_steps_of_a_gan(size, by_class, use):
+  """R1, style mixing, clip, classes, noise, stddev groups of both kinds.
 
   Of a batch of 16, and of 12, which 8 devices have to fill up.
   """
   config = tiny_gan.config(1)
   config.network.update(resolution=8, fmaps=(8, 4), split=2, label_size=3)
+  config.network.mbstd_by_class = by_class
   config.gan.update(batch_size=size, style_mixing=0.5, clip=True)
   images = jax.random.uniform(jax.random.key(1), (size, 8, 8, 3))
   batch = types.Batch(images, jnp.arange(size) % 3)
