@@ -86,7 +86,8 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
 
   Each newer, corrupt checkpoint is reported in one line and moved to
   WORKDIR/checkpoints_corrupt. So nothing is lost, and training can write that
-  step again.
+  step again. A checkpoint without its sums counts as corrupt: a kill came
+  before they were written, or somebody changed it.
 
   Args:
     manager: From `make_manager`.
@@ -96,22 +97,41 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
     ValueError: There are checkpoints, but none fits `template`.
   """
   broken: list[tuple[int, str]] = []
+  fits = True  # Whether all of them may be of this run.
   for step in sorted(manager.all_steps(), reverse=True):
     try:
       state = _restore_step(manager, step, template)
     except Exception as e:  # Orbax raises many types for a corrupt file.
       broken.append((step, files.first_line(e)))
+      fits = fits and isinstance(e, _NoSumsError)
       continue
     for bad, reason in broken:
-      _set_aside(manager, bad, reason, fallback=step)
+      _set_aside(manager, bad, reason, f'continuing from step {step}')
     return step, state
-  if broken:
+  if not fits:
     raise ValueError(
       f'{manager.directory}: no checkpoint fits this run: steps '
       f'{[s for s, _ in broken]} are corrupt or of another model '
       f'({broken[0][1]}).'
     )
+  for bad, reason in broken:
+    _set_aside(manager, bad, reason, 'starting from the beginning')
   return None
+
+
+class _NoSumsError(ValueError):
+  """Nothing says which bytes a checkpoint should have."""
+
+
+def _read_sums(folder: pathlib.Path) -> dict[str, str]:
+  """{file: SHA-256} of a checkpoint; _NoSumsError if there are none."""
+  try:
+    sums = json.loads((folder / _SUMS).read_text(encoding='utf-8'))
+  except (OSError, ValueError):
+    sums = None
+  if not sums or not isinstance(sums, dict):
+    raise _NoSumsError(f'{_SUMS} is missing, empty or unreadable')
+  return sums
 
 
 def _restore_step(manager: Any, step: int, template: Any) -> Any:
@@ -119,11 +139,10 @@ def _restore_step(manager: Any, step: int, template: Any) -> Any:
   import orbax.checkpoint as ocp
 
   folder = pathlib.Path(manager.directory) / str(step)
-  if (folder / _SUMS).exists():
-    sums, found = json.loads((folder / _SUMS).read_text()), _hashes(folder)
-    for name, value in sums.items():
-      if found.get(name) != value:
-        raise ValueError(f'{name} is missing or was changed')
+  sums, found = _read_sums(folder), _hashes(folder)
+  for name in sorted(set(sums) | set(found)):
+    if found.get(name) != sums.get(name):
+      raise ValueError(f'{name} is missing, was added or was changed')
   abstract = jax.tree.map(
     ocp.utils.to_shape_dtype_struct, jax.device_get(template)
   )
@@ -149,7 +168,7 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
   }
 
 
-def _set_aside(manager: Any, step: int, reason: str, *, fallback: int) -> None:
+def _set_aside(manager: Any, step: int, reason: str, then: str) -> None:
   """Moves a corrupt checkpoint to another folder and logs a warning."""
   source = pathlib.Path(manager.directory) / str(step)
   target = source.parent.parent / 'checkpoints_corrupt' / str(step)
@@ -162,9 +181,9 @@ def _set_aside(manager: Any, step: int, reason: str, *, fallback: int) -> None:
   hosts.barrier(f'{source} is gone')
   manager.reload()
   logging.warning(
-    'checkpoint %d is corrupt (%s): moved to %s, continuing from step %d',
+    'checkpoint %d is corrupt (%s): moved to %s, %s',
     step,
     reason,
     target,
-    fallback,
+    then,
   )

@@ -69,6 +69,26 @@ def test_a_corrupt_newest_checkpoint_costs_one_interval(
   assert checkpoints.restore(manager, _state())[0] == 2
 
 
+@pytest.mark.parametrize('text', [None, '', '{}', '[]', '{"a": 1'])
+def test_a_checkpoint_without_sums_is_not_trusted(tmp_path, caplog, text):
+  manager = _saved(tmp_path)
+  for step, left in ((2, 1), (1, None)):
+    sums = tmp_path / 'checkpoints' / str(step) / 'sha256.json'
+    sums.unlink() if text is None else sums.write_text(text)
+    with caplog.at_level(logging.WARNING):
+      restored = checkpoints.restore(manager, _state())
+    assert (restored and restored[0]) == left
+    assert (tmp_path / 'checkpoints_corrupt' / str(step)).is_dir()
+  assert 'sha256.json is missing, empty or unreadable' in caplog.text
+  assert 'starting from the beginning' in caplog.text
+
+
+def test_a_file_that_was_added_makes_a_checkpoint_corrupt(tmp_path):
+  manager = _saved(tmp_path)
+  (tmp_path / 'checkpoints' / '2' / 'more').write_text('x')
+  assert checkpoints.restore(manager, _state())[0] == 1
+
+
 def test_a_checkpoint_of_another_model_is_refused_and_kept(tmp_path, capfd):
   manager = _saved(tmp_path)
   with pytest.raises(ValueError, match=r'\[2, 1\].*another model.*shape'):
