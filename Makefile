@@ -4,7 +4,7 @@
 # make results  the README's table: three methods, three seeds
 # make reproduce  the paper's tables and figures, small: an hour; docs/results.md
 # make from-scratch  all from digits and VGG-16 alone: 45 minutes
-# make soak     all tests of devices; kills each command fifty times
+# make soak     all tests of devices; stops each command fifty times
 # make lint     ruff's checks and its formatter's
 # make install  .venv alone, for the commands in README.md
 # make clean    removes .venv and caches, and leaves runs/

@@ -40,11 +40,13 @@ _PRINTED = {'attack.keep': 'misclassified', 'attack.test_start': False}
 _PAPER_RANDMIX = {'unbiased': 88.55, '99% red': 83.18, '99.9% red': 53.56}
 _PAPER_ADVMIX = {'unbiased': 85.07, '99% red': 85.02, '99.9% red': 85.00}
 _IDEAL_ATTACK = {'attack.eps': 1.0, 'attack.alpha': 0.25, 'attack.steps': 4}
+# Algorithm 1 without VGG-16: the pixel term alone, 15 times faster.
+_PIXELS = {'steps': 50, 'perceptual_weight': 0.0, 'mixing_weight': 0.0}
 # Few images, and a learned start with few steps.
 _QUICK = {
-  'generator': {'gan.kimg': 40.0, 'gan.decay_kimg': 15.0},
+  'generator': {'gan.kimg': 80.0, 'gan.decay_kimg': 35.0},
   'start': {'sample_steps': 300, 'steps': 300},
-  'encoder': {'steps': 10},
+  'encoder': _PIXELS,
   'measure': {'num_mixes': 500},
 }
 # As the generator that ships is trained: configs/stylegan.py as it is.
