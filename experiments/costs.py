@@ -67,8 +67,9 @@ def start(config: ml_collections.ConfigDict) -> float:
 
 def latents(config: ml_collections.ConfigDict) -> float:
   """Encoding the training images of configs/colored_mnist.py."""
-  steps = _num_train(config.data) * config.encoder.steps
-  return 2 * _START + steps * _encoding(config.encoder)
+  images, encoder = _num_train(config.data), config.encoder
+  pixels = images * encoder.start_steps / _DECODED_IMAGES
+  return 2 * _START + pixels + images * encoder.steps * _encoding(encoder)
 
 
 def classifier(config: ml_collections.ConfigDict) -> float:

@@ -37,21 +37,28 @@ COLORS = flags.DEFINE_list('colors', 'unbiased,biased', 'Which colours.')
 ABLATION = flags.DEFINE_list('ablation', '', "Names of settings, or 'all'.")
 OUTPUT = flags.DEFINE_string('output', '', 'A file of records to extend.')
 
-# Changes of config.encoder: start, β, steps.
+# Changes of config.encoder: start, steps on pixels, β, steps.
 SETTINGS = {
-  name: {'start': start, 'mixing_weight': beta, 'steps': steps} | more
-  for name, start, beta, steps, more in (
-    ('average_beta0_100', 'average', 0.0, 100, {}),
-    ('average_beta0.2_100', 'average', 0.2, 100, {}),
-    ('learned_0', 'network', 0.0, 0, {}),
-    ('learned_beta0_5', 'network', 0.0, 5, {}),
-    ('learned_beta0_10', 'network', 0.0, 10, {}),
-    ('learned_beta0_20', 'network', 0.0, 20, {}),
-    ('learned_beta0_50', 'network', 0.0, 50, {}),
-    ('learned_beta0.02_20', 'network', 0.02, 20, {}),
-    ('learned_beta0.2_10', 'network', 0.2, 10, {}),
-    ('learned_beta0.2_20', 'network', 0.2, 20, {}),
-    ('learned_beta0_20_sum', 'network', 0.0, 20, {'distance': 'sum'}),
+  name: {
+    'start': start,
+    'start_steps': pixels,
+    'mixing_weight': beta,
+    'steps': steps,
+  }
+  | more
+  for name, start, pixels, beta, steps, more in (
+    ('average_beta0_100', 'average', 0, 0.0, 100, {}),
+    ('average_beta0.2_100', 'average', 0, 0.2, 100, {}),
+    ('learned_0', 'network', 0, 0.0, 0, {}),
+    ('learned_beta0_10', 'network', 0, 0.0, 10, {}),
+    ('learned_beta0.2_10', 'network', 0, 0.2, 10, {}),
+    ('learned_beta0.2_20', 'network', 0, 0.2, 20, {}),
+    ('pixels_0', 'network', 50, 0.0, 0, {}),
+    ('pixels_beta0_10', 'network', 50, 0.0, 10, {}),
+    ('pixels_beta0.2_5', 'network', 50, 0.2, 5, {}),
+    ('pixels_beta0.2_10', 'network', 50, 0.2, 10, {}),
+    ('pixels_beta0.2_20', 'network', 50, 0.2, 20, {}),
+    ('pixels_beta0.2_10_sum', 'network', 50, 0.2, 10, {'distance': 'sum'}),
   )
 }
 

@@ -13,11 +13,12 @@ save_npz, load_npz, first_line.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
 import pathlib
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -36,23 +37,56 @@ def write_atomically(
 ) -> None:
   """Calls `write(file)` on a temporary file, then renames it to `path`.
 
-  With several processes, only the first one writes; the others do nothing.
+  What fails leaves nothing behind, no new folder either; what a killed process
+  left is removed. Permissions are those of any new file. With several
+  processes, only the first one writes; the others do nothing.
+
+  Raises:
+    ValueError: `path` is a folder, a device or anything else but a file.
   """
   if not hosts.is_first():
     return
   path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  handle, temporary = tempfile.mkstemp(
-    dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
-  )
+  if path.exists() and not path.is_file():
+    raise ValueError(f'{path}: exists and is not a regular file')
+  folders = [f for f in path.parents if not f.exists()]  # The deepest first.
+  temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
   try:
-    with os.fdopen(handle, 'wb') as f:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
+    with open(temporary, 'xb') as f:
       write(f)
-    os.chmod(temporary, 0o644)  # mkstemp made it private.
     os.replace(temporary, path)
   except BaseException:
-    pathlib.Path(temporary).unlink(missing_ok=True)
+    temporary.unlink(missing_ok=True)
+    for folder in folders:
+      with contextlib.suppress(OSError):  # Others have put files there.
+        folder.rmdir()
     raise
+
+
+def _remove_leftovers(path: pathlib.Path) -> None:
+  """Removes temporary files for `path` of processes that are no more.
+
+  Also one of this process, whose number an earlier one may have had.
+  """
+  for file in path.parent.glob(f'.{glob.escape(path.name)}.*.tmp'):
+    number = file.name.split('.')[-2]
+    if number.isdecimal() and not _is_another_process(int(number)):
+      file.unlink(missing_ok=True)
+
+
+def _is_another_process(number: int) -> bool:
+  """Whether another process with that number runs on this machine."""
+  if number == os.getpid():
+    return False
+  try:
+    os.kill(number, 0)
+  except (ProcessLookupError, OverflowError):
+    return False
+  except PermissionError:  # It is another user's.
+    return True
+  return True
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:

@@ -16,6 +16,8 @@ their labels alone:
 - It is conditional on the class, and most fakes take their fine latents from
   another z of their class (style mixing at the split): they have to suit all
   shapes of their class.
+- The discriminator sees how much the samples of a class differ
+  (`mbstd_by_class`): otherwise each class is drawn in few ways.
 
 There is no progressive growing (32x32 is small). docs/generator.md has every
 try.
@@ -39,8 +41,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.fine_norm = False
   config.network.mbstd_by_class = True
   config.gan = gan.default_config()
-  config.gan.kimg = 160.0
-  config.gan.decay_kimg = 60.0
+  config.gan.kimg = 240.0
+  config.gan.decay_kimg = 100.0
   config.gan.r1_gamma = 1.0
   config.gan.clip = True
   config.gan.style_mixing = 0.9

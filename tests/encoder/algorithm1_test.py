@@ -60,6 +60,7 @@ def _features(images):
 def _config(**changes):
   config = algorithm1.default_config()
   config.update(batch_size=8, learning_rate=0.1, steps=150, average_draws=50)
+  config.start_steps = 0
   config.update(changes)
   return config
 
@@ -145,6 +146,25 @@ def test_terms_of_weight_0_do_not_run_the_perceptual_network():
   assert run(mixing_weight=0.2)[0] == 3
   assert run(mixing_weight=0.0) == (2, 0)
   assert run(mixing_weight=0.0, perceptual_weight=0.0) == (0, 0)
+
+
+def test_steps_on_pixels_improve_the_start_and_see_no_activations():
+  images, nothing = _targets(5), {'perceptual_weight': 0, 'mixing_weight': 0}
+  start = _config(steps=0, start_steps=100)
+  w, errors = _encode(images, start)
+  # As Algorithm 1 with the pixel term alone, in a plain sum.
+  pixels = _config(steps=100, distance='sum', **nothing)
+  expected, _ = _encode(images, pixels)
+  np.testing.assert_allclose(w, expected, atol=1e-3)  # Adam rescales rounding.
+  before = _encode(images, _config(steps=0))[1]
+  assert (errors < 0.2 * before).all()
+
+
+def test_steps_on_pixels_come_before_the_others():
+  images = _targets(4)
+  curve = _encode(images, _config(steps=3, start_steps=100), curve=True)
+  whole = _encode(images, _config(steps=0, start_steps=100))[1]
+  np.testing.assert_allclose(curve[0], whole.mean(), rtol=1e-4)
 
 
 def test_no_steps_return_the_start_and_its_error():
@@ -237,6 +257,7 @@ def test_a_good_start_needs_fewer_steps():
     ('distance', 'ear', "encoder.distance is 'ear', expected one of"),
     ('batch_size', 0, 'encoder.batch_size is 0, expected >= 1'),
     ('steps', -1, 'encoder.steps is -1, expected >= 0'),
+    ('start_steps', -1, 'encoder.start_steps is -1, expected >= 0'),
   ],
 )
 def test_bad_options_are_refused(field, value, message):

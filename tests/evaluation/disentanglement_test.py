@@ -113,10 +113,10 @@ def test_the_generator_that_ships_separates_shape_and_colour():
   record = disentanglement.measure(
     jax.random.key(1), generator, params, _judge(), COLORS, num_mixes=500
   )
-  # docs/generator.md has 98.0 and 98.7% on 2,000 mixes; here the share that 500
+  # docs/generator.md has 97.5 and 97.8% on 2,000 mixes; here the share that 500
   # mixes fall short of in one case of a hundred.
-  assert record['style_follows'][0] >= 0.965
-  assert record['label_follows'][0] >= 0.975
+  assert record['style_follows'][0] >= 0.955
+  assert record['label_follows'][0] >= 0.96
   # 9 to 11% there; four standard errors of 500 draws are 0.05.
   for shares in (record['labels'], record['styles']):
     assert min(shares) >= 0.03 and max(shares) <= 0.18

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import pathlib
+import subprocess
+import sys
 
 import chex
 import jax
@@ -54,6 +57,51 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     files.write_atomically(path, broken)
   assert path.read_bytes() == before
   assert os.listdir(tmp_path) == ['a.npz']
+
+
+def test_a_failed_write_leaves_no_new_folder(tmp_path):
+  def broken(file):
+    raise RuntimeError('disk full')
+
+  with pytest.raises(RuntimeError):
+    files.write_atomically(tmp_path / 'a' / 'b' / 'c.npz', broken)
+  assert os.listdir(tmp_path) == []
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+  process = subprocess.Popen([sys.executable, '-c', ''])
+  process.wait()  # Its number is free now.
+  names = [f'.a.npz.{number}.tmp' for number in (process.pid, os.getpid())]
+  others = [f'.b.npz.{process.pid}.tmp', f'.a.npz.{os.getppid()}.tmp']
+  for name in (*names, *others):
+    (tmp_path / name).write_text('half')
+  files.write_bytes(tmp_path / 'a.npz', b'whole')
+  assert sorted(os.listdir(tmp_path)) == sorted(['a.npz', *others])
+
+
+def test_files_have_the_permissions_of_any_new_file(tmp_path):
+  before = os.umask(0o027)
+  try:
+    files.write_text(tmp_path / 'a.txt', 'text')
+  finally:
+    os.umask(before)
+  assert (tmp_path / 'a.txt').stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize('kind', ['folder', 'fifo', 'device', 'link'])
+def test_only_regular_files_are_replaced(tmp_path, kind):
+  path = tmp_path / 'a'
+  if kind == 'folder':
+    path.mkdir()
+  elif kind == 'fifo':
+    os.mkfifo(path)
+  elif kind == 'device':
+    path = pathlib.Path(os.devnull)
+  else:
+    path.symlink_to(os.devnull)
+  with pytest.raises(ValueError, match='exists and is not a regular file'):
+    files.write_text(path, 'text')
+  assert path.exists() and not path.is_file()
 
 
 def test_clashing_paths_and_objects_are_refused(tmp_path):
