@@ -114,9 +114,12 @@ def _run(name, folder, cache):
 
 
 def _stop(name, folder, cache, seconds, number=signal.SIGKILL):
-  """Runs a command, sends it a signal after `seconds`; whether it had ended.
+  """Runs a command, and sends it a signal after `seconds`.
 
   Without `seconds` it may take all the time it needs.
+
+  Returns:
+    Whether it ended its work, and whether the signal met it.
   """
   process, stopped = _start(name, folder, cache), False
   try:
@@ -128,12 +131,12 @@ def _stop(name, folder, cache, seconds, number=signal.SIGKILL):
   code = process.returncode
   # While Python imports, no handler stands, and Ctrl-C prints a traceback.
   if stopped and code == -number:
-    return False
+    return False, True
   # 3: a gate failed, as it may where a classifier is hardly trained.
   codes = (0, 3, 128 + number) if stopped else (0, 3)
   if code not in codes or 'Traceback' in error:
     raise AssertionError(f'{name}: {number!r}, {code}, {error[-2000:]}')
-  return code in (0, 3)
+  return code in (0, 3), stopped
 
 
 def _last_words(name, process, number):
@@ -205,8 +208,11 @@ def soak(name, kills, folder, *, seed=0):
       killed, runs = place(f'killed{runs}'), runs + 1
     limit = rng.uniform(0.3, 0.9) * seconds if met < kills else None
     number = _SIGNALS[met % len(_SIGNALS)]
-    ended = _stop(name, killed, cache, limit, number)
-    met += not ended
+    began = time.monotonic()
+    ended, stopped = _stop(name, killed, cache, limit, number)
+    met += stopped
+    if not stopped and limit:  # On a machine that is less busy by now.
+      seconds = min(seconds, time.monotonic() - began)
     if ended:
       _compare(name, whole, killed)
   return f'{name}: {kills} signals to {runs} runs, which take {seconds:.0f} s'
