@@ -103,7 +103,8 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
       state = _restore_step(manager, step, template)
     except Exception as e:  # Orbax raises many types for a corrupt file.
       broken.append((step, files.first_line(e)))
-      fits = fits and isinstance(e, _NoSumsError)
+      folder = pathlib.Path(manager.directory) / str(step)
+      fits = fits and not _read_sums(folder)
       continue
     for bad, reason in broken:
       _set_aside(manager, bad, reason, f'continuing from step {step}')
@@ -119,19 +120,13 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
   return None
 
 
-class _NoSumsError(ValueError):
-  """Nothing says which bytes a checkpoint should have."""
-
-
 def _read_sums(folder: pathlib.Path) -> dict[str, str]:
-  """{file: SHA-256} of a checkpoint; _NoSumsError if there are none."""
+  """{file: SHA-256} of a checkpoint; {} if nothing says so."""
   try:
     sums = json.loads((folder / _SUMS).read_text(encoding='utf-8'))
   except (OSError, ValueError):
-    sums = None
-  if not sums or not isinstance(sums, dict):
-    raise _NoSumsError(f'{_SUMS} is missing, empty or unreadable')
-  return sums
+    return {}
+  return sums if isinstance(sums, dict) else {}
 
 
 def _restore_step(manager: Any, step: int, template: Any) -> Any:
@@ -140,6 +135,8 @@ def _restore_step(manager: Any, step: int, template: Any) -> Any:
 
   folder = pathlib.Path(manager.directory) / str(step)
   sums, found = _read_sums(folder), _hashes(folder)
+  if not sums:
+    raise ValueError(f'{_SUMS} is missing, empty or unreadable')
   for name in sorted(set(sums) | set(found)):
     if found.get(name) != sums.get(name):
       raise ValueError(f'{name} is missing, was added or was changed')

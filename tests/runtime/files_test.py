@@ -4,8 +4,6 @@ import hashlib
 import json
 import os
 import pathlib
-import subprocess
-import sys
 
 import chex
 import jax
@@ -69,10 +67,9 @@ def test_a_failed_write_leaves_no_new_folder(tmp_path):
 
 
 def test_what_killed_processes_left_is_removed(tmp_path):
-  process = subprocess.Popen([sys.executable, '-c', ''])
-  process.wait()  # Its number is free now.
-  names = [f'.a.npz.{number}.tmp' for number in (process.pid, os.getpid())]
-  others = [f'.b.npz.{process.pid}.tmp', f'.a.npz.{os.getppid()}.tmp']
+  gone = 2**30  # No process has such a number.
+  names = [f'.a.npz.{number}.tmp' for number in (gone, os.getpid())]
+  others = [f'.b.npz.{gone}.tmp', f'.a.npz.{os.getppid()}.tmp']
   for name in (*names, *others):
     (tmp_path / name).write_text('half')
   files.write_bytes(tmp_path / 'a.npz', b'whole')
