@@ -17,7 +17,6 @@ import fcntl
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -119,8 +118,7 @@ def _prepare(work: Work, run: Run) -> None:
   if run.kind == 'start':
     source = work.folder(run.needs['generator']) / 'generator.npz'
     copy = work.folder(run.key) / 'generator.npz'
-    shutil.copyfile(source, copy.with_suffix('.tmp'))
-    os.replace(copy.with_suffix('.tmp'), copy)
+    files.write_bytes(copy, source.read_bytes())
 
 
 class _Process(NamedTuple):

@@ -43,6 +43,5 @@ def pytest_configure(config):
 @pytest.fixture
 def compile_fast(monkeypatch):
   """For steps that are compared with each other: they may be slow."""
-  options = {'xla_backend_optimization_level': 0}
-  fast = functools.partial(jax.jit, compiler_options=options)
+  fast = functools.partial(jax.jit, compiler_options=compiling.LEVEL_0)
   monkeypatch.setattr(jax, 'jit', fast)

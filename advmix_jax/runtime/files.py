@@ -85,7 +85,7 @@ def _is_another_process(number: int) -> bool:
   except (ProcessLookupError, OverflowError):
     return False
   except PermissionError:  # It is another user's.
-    return True
+    pass
   return True
 
 

@@ -19,7 +19,7 @@ thread; a second Ctrl-C does this at once. What is on disk stays valid. Several
 processes stop at the same step, even if only one of them received the signal:
 every few steps they exchange whether they did.
 
-Contents: EXIT_CODE, SECONDS, install, saving, check, asked, stop, leave.
+Contents: SECONDS, install, saving, check, asked, stop, leave.
 """
 
 import contextlib
@@ -29,14 +29,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
 import jax
 
 from advmix_jax.runtime import hosts
 
-EXIT_CODE = 128 + signal.SIGTERM  # 143, what a shell shows for SIGTERM.
 SECONDS = 8.0
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -67,37 +66,35 @@ def _handle(number: int, frame: Any) -> None:
   _received.append(number)
 
 
-def _next(read: int, seconds: float | None) -> int | None:
-  """The next of the two signals; None if none comes within `seconds`."""
+def _next(
+  read: int, numbers: Collection[int], seconds: float | None = None
+) -> int | None:
+  """The next signal of these; None if none comes within `seconds`."""
   end = None if seconds is None else time.monotonic() + seconds
   while True:
     left = None if end is None else max(0.0, end - time.monotonic())
     if not select.select([read], [], [], left)[0]:
       return None
     number = os.read(read, 1)[0]
-    if number in _SIGNALS:
+    if number in numbers:
       return number
-
-
-def _another(read: int, seconds: float) -> bool:
-  """Waits for a second Ctrl-C; whether it came within `seconds`."""
-  end = time.monotonic() + seconds
-  while (left := end - time.monotonic()) > 0:
-    if _next(read, left) == signal.SIGINT:
-      return True
-  return False
 
 
 def _watch(read: int) -> None:
   """Ends the program SECONDS after the first signal, or at a second Ctrl-C."""
-  first = _next(read, None)
-  again = _another(read, SECONDS)
+  number = _next(read, _SIGNALS)
+  again = _next(read, [signal.SIGINT], SECONDS)
   if _safe.is_set() and not again:
-    _another(read, _CLEAN_UP)
-  name = signal.Signals(first).name
+    _next(read, [signal.SIGINT], _CLEAN_UP)
+  name = signal.Signals(number).name
   _flush()
   os.write(2, f'\n{name}: out of time; what is on disk is kept\n'.encode())
-  os._exit(128 + first)
+  os._exit(_code(number))
+
+
+def _code(number: int) -> int:
+  """The exit code that a shell shows for a signal: 143 or 130."""
+  return 128 + number
 
 
 def _flush() -> None:
@@ -112,7 +109,7 @@ def _exit(note: str) -> NoReturn:
   number = _received[0] if _received else signal.SIGTERM
   name = signal.Signals(number).name
   print(f'{name}: {note}', file=sys.stderr, flush=True)
-  raise SystemExit(128 + number)
+  raise SystemExit(_code(number))
 
 
 def leave(code: int) -> None:
@@ -124,7 +121,7 @@ def leave(code: int) -> None:
   Args:
     code: of the SystemExit that `check` or `stop` raised, or any other.
   """
-  if code in [128 + number for number in _SIGNALS]:
+  if code in [_code(number) for number in _SIGNALS]:
     _flush()
     os._exit(code)
 

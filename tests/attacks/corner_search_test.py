@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from helpers import compiling
 from helpers.attack_problems import (
-  FAST_COMPILE,
   NEVER,
   RNG,
   counted,
@@ -25,7 +25,7 @@ def run(loss_fn, start_fn, labels, data=None, **options):
     loss = lambda x: loss_fn(x, labels, data)  # noqa: E731
     return attacks.corner_search(loss, rng, start_fn, labels, **options)
 
-  attack = jax.jit(attack, compiler_options=FAST_COMPILE)
+  attack = jax.jit(attack, compiler_options=compiling.LEVEL_0)
   return jax.tree.map(np.asarray, attack(RNG))
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from advmix_jax import attacks
+from helpers import compiling
 
 RNG = jax.random.key(0)
 NEVER = np.array([-1, -1])  # The record of an example that nothing broke.
-FAST_COMPILE = {'xla_backend_optimization_level': 0}  # Toys: compiling is all.
 
 both = pytest.mark.parametrize('kind', ['pgd', 'shrinking_pgd'])
 
@@ -25,7 +25,7 @@ def run(kind, loss_fn, start_fn, labels, data=None, **options):
       loss_fn, rng, start_fn, labels, data, min_size=4, **options
     )
 
-  attack = jax.jit(attack, compiler_options=FAST_COMPILE)
+  attack = jax.jit(attack, compiler_options=compiling.LEVEL_0)
   return jax.tree.map(np.asarray, attack(RNG))
 
 
