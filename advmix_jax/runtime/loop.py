@@ -10,14 +10,17 @@ a run that was killed and resumed gives the same bits as an uninterrupted run.
 
 The loop restores the newest checkpoint, shows progress, writes the means of the
 records to metrics.jsonl and TensorBoard, checks that the means are finite and
-saves checkpoints. On SIGTERM it saves one more checkpoint and exits.
+saves checkpoints. On SIGTERM it saves one more checkpoint and exits, and keeps
+the records since the last line: the next run writes the line of all steps.
 
 Contents: Record, StepFn, Plan, run, seconds_so_far.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -25,9 +28,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from advmix_jax.runtime import checkpoints, metrics, preemption
+from advmix_jax.runtime import checkpoints, files, metrics, preemption
 
 Record = dict[str, jax.Array]  # {name: scalar}
+_UNFINISHED = 'unfinished_line.json'  # Records of a stop between two lines.
 StepFn = Callable[[int, Any], tuple[Any, Record]]
 
 
@@ -73,12 +77,12 @@ def run(
   """
   manager = checkpoints.make_manager(workdir)
   first, state = checkpoints.restore(manager, state) or (0, state)
-  metrics.truncate(workdir, first)
   before = seconds_so_far(workdir, plan.name) - time.monotonic()
-  pending: list[Record] = []
+  pending = _read_unfinished(workdir, first)
+  metrics.truncate(workdir, first - bool(pending))
   with (
     metrics.writer(workdir) as write,
-    _bar(plan, first) as bar,
+    _bar(plan, first - len(pending)) as bar,
     preemption.saving(),
   ):
     for step in range(first, plan.steps):
@@ -86,19 +90,49 @@ def run(
       pending.append(record)
       done = step + 1
       stop_now = preemption.asked(done, every=plan.log_every)
-      save_now = stop_now or done == plan.steps or not done % plan.save_every
-      if save_now or done % plan.log_every == 0:
+      save_now = done == plan.steps or not done % plan.save_every
+      log_now = save_now or not done % plan.log_every
+      if stop_now and not log_now:
+        _save_unfinished(workdir, done, pending)
+      if stop_now or log_now:
         means = _finite_means(pending, done, plan, manager)
         write(done, _named(plan, means, before + time.monotonic()))
         _show(bar, plan, len(pending), means)
         pending = []
       if after_fn is not None:
         after_fn(done, state)
-      if save_now:
+      if stop_now or save_now:
         checkpoints.save(manager, done, state)
       if stop_now:
         preemption.stop()
   return state
+
+
+def _save_unfinished(
+  workdir: str | os.PathLike, step: int, records: list[Record]
+) -> None:
+  """Keeps the records since the last line, in their bits."""
+  arrays = [{k: np.asarray(v) for k, v in r.items()} for r in records]
+  kept = [
+    {k: [v.dtype.name, v.item()] for k, v in record.items()}
+    for record in arrays
+  ]
+  path = pathlib.Path(workdir) / _UNFINISHED
+  files.write_json(path, {'step': step, 'records': kept})
+
+
+def _read_unfinished(workdir: str | os.PathLike, step: int) -> list[Record]:
+  """What `_save_unfinished` kept at that step; [] if nothing."""
+  path = pathlib.Path(workdir) / _UNFINISHED
+  if not path.is_file():
+    return []
+  found = json.loads(path.read_text(encoding='utf-8'))
+  if found['step'] != step:
+    return []
+  return [
+    {k: np.asarray(value, dtype) for k, (dtype, value) in record.items()}
+    for record in found['records']
+  ]
 
 
 def _bar(plan: Plan, first: int) -> Any:

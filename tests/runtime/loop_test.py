@@ -98,6 +98,21 @@ def test_sigterm_saves_the_step_and_exits_with_143(tmp_path, monkeypatch):
   assert _run(tmp_path) == sum(range(7))
 
 
+@pytest.mark.parametrize('stops', [[1], [4], [5], [2, 5], [3], [1, 2, 3, 4, 5]])
+def test_sigterm_leaves_no_line_more_and_none_less(
+  tmp_path, monkeypatch, stops
+):
+  _run(tmp_path / 'whole')
+  for stop in stops:
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+      patch.setattr(
+        preemption, 'asked', lambda step, every, stop=stop: step == stop
+      )
+      _run(tmp_path / 'stopped')
+  _run(tmp_path / 'stopped')
+  assert _records(tmp_path / 'stopped') == _records(tmp_path / 'whole')
+
+
 def test_a_metric_that_is_not_finite_names_itself_steps_and_checkpoint(
   tmp_path,
 ):
