@@ -204,14 +204,15 @@ def soak(name, kills, folder, *, seed=0):
   seconds = _run(name, place('timed'), cache)  # Finds its programs compiled.
   runs, met, ended = 0, 0, True
   while met < kills or not ended:
-    if ended:
+    fresh = ended
+    if fresh:
       killed, runs = place(f'killed{runs}'), runs + 1
     limit = rng.uniform(0.3, 0.9) * seconds if met < kills else None
     number = _SIGNALS[met % len(_SIGNALS)]
     began = time.monotonic()
     ended, stopped = _stop(name, killed, cache, limit, number)
     met += stopped
-    if not stopped and limit:  # On a machine that is less busy by now.
+    if fresh and not stopped:  # On a machine that is less busy by now.
       seconds = min(seconds, time.monotonic() - began)
     if ended:
       _compare(name, whole, killed)
