@@ -12,7 +12,7 @@ to_uint8.
 
 import ml_collections
 
-from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets import celeba, colored_mnist, folder
 from advmix_jax.datasets.batches import (
   endless_batch,
   epoch_batches,
@@ -20,7 +20,6 @@ from advmix_jax.datasets.batches import (
   shuffled,
   take,
 )
-from advmix_jax.datasets.colored_mnist import default_config
 from advmix_jax.datasets.pixels import to_float, to_uint8
 from advmix_jax.datasets.repaint import (
   REPAINTABLE,
@@ -30,7 +29,12 @@ from advmix_jax.datasets.repaint import (
 from advmix_jax.types import Dataset
 
 # Which file makes the data set of a name.
-_MODULES = {'colored_mnist': colored_mnist, 'rgb_mnist': colored_mnist}
+_MODULES = {
+  'colored_mnist': colored_mnist,
+  'rgb_mnist': colored_mnist,
+  'celeba': celeba,
+  'folder': folder,
+}
 NAMES = tuple(_MODULES)
 
 __all__ = [
@@ -59,13 +63,25 @@ def _module(name: str):
   return _MODULES[name]
 
 
+def default_config(name: str = 'colored_mnist') -> ml_collections.ConfigDict:
+  """The fields of a data set and their defaults (`config.data`).
+
+  Args:
+    name: one of NAMES.
+
+  Raises:
+    ValueError: unknown name.
+  """
+  return _module(name).default_config()
+
+
 def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   """Returns the training or test set that `config.data` describes.
 
   Args:
     config: `name`, one of NAMES, and the fields of that data set's
       `default_config`.
-    split: 'train' or 'test'.
+    split: 'train' or 'test'; CelebA and folders may have 'valid', too.
 
   Raises:
     ValueError: unknown name or split, or a bad option.

@@ -1,0 +1,267 @@
+"""Many image files, decoded and resized once, then read from a cache.
+
+  with image_files.open_images('img_align_celeba.zip') as images:
+    faces = image_files.load(images, names, size=64, box_fn=framing.in_frame)
+
+The result is a read-only array on disk (a memory map): a data set may be larger
+than the memory. The cache is keyed by the files (names, sizes, times), the box
+and the size, so changed files are read again. Decoding runs in threads, because
+Pillow decodes outside Python's lock; processes were no faster.
+
+Contents: Images, open_images, load, decode, whole_square.
+"""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import io
+import os
+import pathlib
+import struct
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from advmix_jax.datasets import pixels
+from advmix_jax.ops import area
+from advmix_jax.runtime import files, hosts, metrics, preemption
+
+MAX_BYTES = 2**26  # Of one image file.
+MAX_PIXELS = 2**26  # Of one image.
+_CHUNK = 256  # Images in memory at a time.
+_HTML = (b'<!doctype', b'<html')  # In lower case.
+# What Pillow raises for files that are no image or damaged.
+_FAULTS = (
+  OSError,
+  SyntaxError,
+  ValueError,
+  EOFError,
+  struct.error,
+  Image.DecompressionBombError,
+)
+
+
+class Images(NamedTuple):
+  """Image files of one folder or zip archive."""
+
+  path: str
+  read: Callable[[str], bytes]  # name -> the file's bytes
+  stamp: Callable[[str], object]  # name -> changes when the file does
+
+
+@contextlib.contextmanager
+def open_images(path: str | os.PathLike) -> Iterator[Images]:
+  """Opens a folder or a zip archive of images.
+
+  In an archive, a file is found by its name in the archive's own folder of that
+  name too: `img_align_celeba.zip` holds `img_align_celeba/000001.jpg`.
+
+  Raises:
+    FileNotFoundError: nothing is at `path`.
+    ValueError: it is neither a folder nor a zip archive.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    yield Images(
+      str(path),
+      lambda name: _read_file(path, name),
+      lambda name: _file_stamp(path, name),
+    )
+    return
+  if not path.exists():
+    raise FileNotFoundError(f'{path}: no such file or folder')
+  with _open_zip(path) as archive:
+    members = {i.filename: i for i in archive.infolist()}
+    inside = f'{path.stem}/'
+
+    def find(name):
+      info = members.get(name) or members.get(inside + name)
+      if info is None:
+        raise FileNotFoundError(f'{path}: has no {name}')
+      if info.file_size > MAX_BYTES:
+        raise ValueError(
+          f'{path}: {name} unpacks to {info.file_size} bytes, expected at most '
+          f'{MAX_BYTES}'
+        )
+      return info
+
+    def read(name):
+      try:
+        return archive.read(find(name))
+      except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f'{path}: {name}: {error}') from error
+
+    yield Images(str(path), read, lambda name: (find(name).CRC, name))
+
+
+def _open_zip(path: pathlib.Path) -> zipfile.ZipFile:
+  with open(path, 'rb') as f:
+    start = f.read(64).lstrip().lower()
+  if start.startswith(_HTML):
+    raise ValueError(
+      f'{path}: is an HTML page, expected a zip archive; the download failed, '
+      "often because of the server's daily limit"
+    )
+  try:
+    return zipfile.ZipFile(path)
+  except (zipfile.BadZipFile, NotImplementedError) as error:
+    raise ValueError(
+      f'{path}: {error}, expected a folder or a whole zip archive of images'
+    ) from error
+
+
+def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
+  """The path of a file in the folder.
+
+  Raises:
+    ValueError: the name leads out of the folder.
+  """
+  if os.path.isabs(name) or '..' in pathlib.PurePath(name).parts:
+    raise ValueError(f'{name!r}: leads out of {folder}, expected a file in it')
+  return folder / name
+
+
+def _file_stamp(folder: pathlib.Path, name: str) -> object:
+  path = _inside(folder, name)
+  try:
+    status = path.stat()
+  except OSError as error:
+    raise FileNotFoundError(f'{path}: {error.strerror}') from error
+  if status.st_size > MAX_BYTES:
+    raise ValueError(
+      f'{path}: has {status.st_size} bytes, expected at most {MAX_BYTES}'
+    )
+  return (status.st_size, status.st_mtime_ns, name)
+
+
+def _read_file(folder: pathlib.Path, name: str) -> bytes:
+  _file_stamp(folder, name)
+  return _inside(folder, name).read_bytes()
+
+
+def whole_square(height: int, width: int) -> area.Box:
+  """The largest square in the middle of an image."""
+  side = min(height, width)
+  top, left = (height - side) / 2, (width - side) / 2
+  return area.Box(top, left, top + side, left + side)
+
+
+def load(
+  images: Images,
+  names: Sequence[str],
+  *,
+  size: int,
+  box_fn: Callable[[int, int], area.Box] = whole_square,
+  mirror: bool = False,
+  cache_dir: str | os.PathLike = '',
+) -> np.ndarray:
+  """Decodes images, cuts each to a square and resizes it by area.
+
+  Args:
+    images: from `open_images`.
+    names: of the files, in the order of the result.
+    size: height and width of the result.
+    box_fn: (height, width) -> the part that is kept, a top-level function.
+    mirror: after each image comes its mirror image.
+    cache_dir: where the result is kept; '': ~/.cache/advmix_jax/images.
+
+  Returns:
+    [N, size, size, 3] uint8, read-only; [2 N, ...] with mirror images.
+
+  Raises:
+    FileNotFoundError: a file is missing.
+    ValueError: a file is damaged, too large or no image, or `box_fn` refuses.
+  """
+  key = _key(images, names, (size, mirror), box_fn)
+  path = _cache_folder(cache_dir) / f'{key}.npy'
+  shape = (len(names) * (1 + mirror), size, size, 3)
+  if _cached(path, shape) is None:
+    files.write_atomically(
+      path, lambda f: _write(f, images, names, shape, box_fn, mirror)
+    )
+  hosts.barrier(f'images {path}')  # Waits until the first process wrote them.
+  return np.load(path, mmap_mode='r')
+
+
+def _cache_folder(cache_dir):
+  if cache_dir:
+    return pathlib.Path(os.path.expanduser(cache_dir))
+  base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  return pathlib.Path(base) / 'advmix_jax' / 'images'
+
+
+def _key(images, names, options, box_fn):
+  """A name for the result: the hash of all that it depends on."""
+  digest = hashlib.blake2b(digest_size=16)
+  box = (box_fn.__name__, *box_fn(218, 178))
+  digest.update(repr((os.path.abspath(images.path), options, box)).encode())
+  for name in names:
+    digest.update(repr(images.stamp(name)).encode())
+  return digest.hexdigest()
+
+
+def _cached(path, shape):
+  """The array that an earlier call left, or None."""
+  try:
+    found = np.load(path, mmap_mode='r', allow_pickle=False)
+  except (OSError, ValueError, EOFError):
+    return None
+  return found if found.shape == shape and found.dtype == np.uint8 else None
+
+
+def _write(f, images, names, shape, box_fn, mirror):
+  """Writes the .npy file of all images, a few at a time."""
+  header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
+  np.lib.format.write_array_header_1_0(f, header)
+
+  def one(name):
+    return decode(images.read(name), f'{images.path}: {name}', shape[1], box_fn)
+
+  with (
+    concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    metrics.progress(
+      description='read images', total=len(names), unit='img'
+    ) as bar,
+  ):
+    for start in range(0, len(names), _CHUNK):
+      preemption.check()
+      chunk = np.stack(list(pool.map(one, names[start : start + _CHUNK])))
+      pairs = (chunk, chunk[:, :, ::-1]) if mirror else (chunk,)
+      f.write(np.stack(pairs, axis=1).tobytes())
+      bar.update(len(chunk))
+
+
+def decode(
+  data: bytes, name: str, size: int, box_fn: Callable[[int, int], area.Box]
+) -> np.ndarray:
+  """One image file as [size, size, 3] uint8.
+
+  Args:
+    data: the file's bytes, in any format that Pillow reads.
+    name: of the file, for errors.
+    size: height and width of the result.
+    box_fn: (height, width) -> the part that is kept.
+
+  Raises:
+    ValueError: no image, damaged, larger than MAX_PIXELS, or `box_fn` refuses.
+  """
+  if data[:64].lstrip().lower().startswith(_HTML):
+    raise ValueError(f'{name}: is an HTML page, expected an image')
+  try:
+    with Image.open(io.BytesIO(data)) as image:
+      if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f'{image.width}x{image.height} pixels are too many')
+      box = box_fn(image.height, image.width)
+      array = np.asarray(image.convert('RGB'), np.float32)
+  except _FAULTS as error:
+    raise ValueError(f'{name}: {_first(error)}') from error
+  return pixels.to_uint8(area.resize(array, box, size) / 255)
+
+
+def _first(error):
+  """The first line of an error's text, without the address of a buffer."""
+  text = (str(error) or type(error).__name__).splitlines()[0]
+  return text.partition(' <_io.BytesIO')[0]
