@@ -1,0 +1,263 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+from helpers import made_images
+
+from advmix_jax import datasets
+from advmix_jax.datasets import celeba, framing, pixels
+from advmix_jax.ops import area
+
+
+@pytest.fixture
+def config(tmp_path):
+  made_images.write_celeba(tmp_path)
+  config = datasets.default_config('celeba')
+  config.data_dir = str(tmp_path)
+  config.resolution = 16
+  config.cache_dir = str(tmp_path / 'cache')
+  return config
+
+
+def wanted(indices, size=16):
+  """Pictures cut to the square and averaged, without JPEG between."""
+  images = np.stack([made_images.picture(i) for i in indices])
+  small = area.resize(images / np.float32(255), framing.SQUARE, size)
+  return pixels.to_uint8(small).astype(int)
+
+
+def error_of(config, split='train'):
+  with pytest.raises((ValueError, FileNotFoundError)) as caught:
+    datasets.load(config, split)
+  assert '\n' not in str(caught.value)
+  return str(caught.value)
+
+
+def test_images_labels_and_parts_are_those_of_the_files(config):
+  values = made_images.attributes(6)
+  for split, rows in (('train', [0, 1, 2, 3]), ('valid', [4]), ('test', [5])):
+    data = datasets.load(config, split)
+    # JPEG moves a smooth picture by a few of 255 levels.
+    assert np.abs(data.image.astype(int) - wanted(rows)).max() <= 4
+    smiling = values[rows, celeba.ATTRIBUTES.index('Smiling')]
+    np.testing.assert_array_equal(data.label, smiling)
+    assert data.num_classes == 2 and data.source == 'celeba'
+    for i, name in enumerate(celeba.ATTRIBUTES):
+      np.testing.assert_array_equal(data.groups[name], values[rows, i])
+
+
+def test_another_attribute_is_another_label(config):
+  config.attribute = 'Male'
+  data = datasets.load(config, 'train')
+  np.testing.assert_array_equal(data.label, data.groups['Male'])
+  assert datasets.describe(config) == {
+    'dataset': 'celeba',
+    'attribute': 'Male',
+  }
+
+
+def test_a_folder_in_the_official_download_gives_the_same(config, tmp_path):
+  official = tmp_path / 'official'
+  for name in ('Img', 'Anno', 'Eval'):
+    (official / name).mkdir(parents=True)
+  made_images.write_celeba(official / 'Img', as_zip=False)
+  for folder, name in (
+    ('Anno', 'list_attr_celeba.txt'),
+    ('Eval', 'list_eval_partition.txt'),
+  ):
+    (official / 'Img' / name).rename(official / folder / name)
+  first = datasets.load(config, 'train')
+  config.data_dir = str(official)
+  second = datasets.load(config, 'train')
+  np.testing.assert_array_equal(first.image, second.image)
+  np.testing.assert_array_equal(first.label, second.label)
+
+
+def test_images_of_half_the_size_show_the_same_square(config, tmp_path):
+  half = tmp_path / 'half'
+  half.mkdir()
+  made_images.write_celeba(half, height=109, width=89)
+  large = datasets.load(config, 'train').image.astype(int)
+  config.data_dir = str(half)
+  small = datasets.load(config, 'train').image.astype(int)
+  # Both are samplings of one smooth picture: half a large pixel apart, where
+  # the steepest slope is 255 levels in a third of 178 pixels.
+  assert np.abs(large - small).max() <= 8
+
+
+def test_mirror_adds_the_mirror_image_after_each_image(config):
+  plain = datasets.load(config, 'train')
+  config.mirror = True
+  both = datasets.load(config, 'train')
+  np.testing.assert_array_equal(both.image[::2], plain.image)
+  np.testing.assert_array_equal(both.image[1::2], plain.image[:, :, ::-1])
+  np.testing.assert_array_equal(both.label, plain.label.repeat(2))
+  assert len(datasets.load(config, 'test').image) == 1
+
+
+def test_a_second_load_decodes_nothing(config, monkeypatch):
+  first = datasets.load(config, 'train').image
+  monkeypatch.setattr(datasets.celeba.image_files, 'decode', None)
+  np.testing.assert_array_equal(datasets.load(config, 'train').image, first)
+
+
+def test_changed_images_are_decoded_again(config, tmp_path):
+  before = datasets.load(config, 'train').image
+  (tmp_path / 'img_align_celeba.zip').unlink()
+  made_images.write_celeba(tmp_path, as_zip=False)
+  first = tmp_path / 'img_align_celeba' / '000001.jpg'
+  first.write_bytes(made_images.jpeg(made_images.picture(77)))
+  after = datasets.load(config, 'train').image
+  assert (before[0] != after[0]).any()
+  np.testing.assert_array_equal(before[1:], after[1:])
+
+
+def test_a_damaged_cache_is_made_again(config, tmp_path):
+  before = np.array(datasets.load(config, 'train').image)
+  for path in (tmp_path / 'cache').iterdir():
+    path.write_bytes(path.read_bytes()[:200])
+  np.testing.assert_array_equal(datasets.load(config, 'train').image, before)
+
+
+def test_the_first_images_are_kept(config):
+  whole = datasets.load(config, 'train')
+  config.num_train = 3
+  part = datasets.load(config, 'train')
+  np.testing.assert_array_equal(part.image, whole.image[:3])
+  config.num_train = 5
+  assert 'data.num_train is 5, expected 0 (all) to 4' in error_of(config)
+
+
+@pytest.mark.parametrize('field', ['attribute', 'source'])
+def test_an_unknown_option_is_named_with_the_known_ones(config, field):
+  config[field] = 'Smilng'
+  message = error_of(config)
+  assert f"data.{field} is 'Smilng'" in message
+  known = celeba.ATTRIBUTES if field == 'attribute' else celeba.SOURCES
+  assert all(name in message for name in known)
+
+
+def test_a_missing_data_dir_is_named(config, tmp_path):
+  config.data_dir = ''
+  assert 'needs data_dir' in error_of(config)
+  config.data_dir = str(tmp_path / 'nowhere')
+  assert 'nowhere' in error_of(config)
+
+
+@pytest.mark.parametrize(
+  'name, content, message',
+  [
+    ('img_align_celeba.zip', b'<!DOCTYPE html><html>', 'is an HTML page'),
+    ('img_align_celeba.zip', b'PK\x03\x04 and no more', 'not a zip file'),
+    ('list_attr_celeba.txt', b'<html>quota', 'is an HTML page'),
+    ('list_attr_celeba.txt', b'image_id,5_o_Clock_Shadow\n', 'is a CSV file'),
+    ('list_attr_celeba.txt', b'', 'expected the number of images'),
+    ('list_attr_celeba.txt', b'2\nSmiling Male\n', 'names of CelebA'),
+    ('list_attr_celeba.txt', b'\xff\xfe\x00', 'expected a text file'),
+    ('list_eval_partition.txt', b'000001.jpg 3\n', 'line 1 is'),
+    ('list_eval_partition.txt', b'000001.jpg 1\n', 'no image of the train'),
+    ('list_eval_partition.txt', b'other.jpg 0\n', 'other.jpg is not in'),
+  ],
+)
+def test_a_wrong_file_is_recognised(config, tmp_path, name, content, message):
+  (tmp_path / name).write_bytes(content)
+  found = error_of(config)
+  assert message in found and name.split('.')[0] in found
+
+
+def test_a_missing_row_is_counted(config, tmp_path):
+  path = tmp_path / 'list_attr_celeba.txt'
+  lines = path.read_text().splitlines()
+  path.write_text('\n'.join(lines[:-1]))
+  assert 'has 5 images, expected 6' in error_of(config)
+  path.write_text('\n'.join([*lines[:-1], lines[-1][:-3]]))
+  assert 'row of 000006.jpg has 39 values, expected 40' in error_of(config)
+
+
+@pytest.mark.parametrize(
+  'damage, message',
+  [
+    (lambda data: data[: len(data) // 2], 'truncated'),
+    (lambda data: b'', 'cannot identify image file'),
+    (lambda data: b'<!doctype html>', 'is an HTML page'),
+    (
+      lambda data: made_images.jpeg(made_images.picture(0, 100, 100)),
+      'image of 100x100 pixels, expected the proportions of 178x218',
+    ),
+  ],
+)
+def test_a_damaged_image_is_named_and_leaves_no_cache(
+  config, tmp_path, damage, message
+):
+  (tmp_path / 'img_align_celeba.zip').unlink()
+  made_images.write_celeba(tmp_path, as_zip=False)
+  path = tmp_path / 'img_align_celeba' / '000003.jpg'
+  path.write_bytes(damage(path.read_bytes()))
+  found = error_of(config)
+  assert '000003.jpg' in found and message in found
+  assert not (tmp_path / 'cache').exists()
+  path.unlink()
+  assert '000003.jpg' in error_of(config)
+
+
+def test_tfds_gives_the_same_images_and_attributes(config, monkeypatch):
+  values, calls = made_images.attributes(6), []
+
+  def rows(count):
+    return [
+      {
+        'image': made_images.picture(i),
+        'attributes': dict(
+          zip(celeba.ATTRIBUTES, map(bool, values[i]), strict=True)
+        ),
+      }
+      for i in range(count)
+    ]
+
+  class Rows(list):
+    take = staticmethod(rows)
+
+  def load(name, **kwargs):
+    calls.append((name, kwargs))
+    return Rows(rows(4))
+
+  fake = types.SimpleNamespace(load=load, as_numpy=lambda data: data)
+  monkeypatch.setitem(sys.modules, 'tensorflow_datasets', fake)
+  config.source, config.mirror = 'tfds', True
+  data = datasets.load(config, 'train')
+  np.testing.assert_array_equal(data.image[::2], wanted(range(4)))
+  np.testing.assert_array_equal(data.image[1::2], data.image[::2, :, ::-1])
+  smiling = values[:4, celeba.ATTRIBUTES.index('Smiling')]
+  np.testing.assert_array_equal(data.label, smiling.repeat(2))
+  assert calls[0] == (
+    'celeb_a',
+    {'split': 'train', 'data_dir': config.data_dir, 'download': False},
+  )
+  monkeypatch.setitem(sys.modules, 'tensorflow_datasets', None)
+  assert 'not installed' in error_of(config)
+
+
+def test_the_square_is_the_rule_of_celeba_hq():
+  # Karras et al. 2018, appendix C, for upright eyes and mouth: x spans
+  # max(2 |eye to eye|, 1.8 |eye to mouth|) to both sides of the centre.
+  eyes = np.array([[69.5, 111.5], [108.0, 111.5]])
+  mouth = np.array([88.75, 152.5])
+  middle = eyes.mean(0)
+  x = (eyes[1] - eyes[0]) - np.flipud(mouth - middle) * [-1, 1]
+  x /= np.hypot(*x)
+  x *= max(
+    np.hypot(*(eyes[1] - eyes[0])) * 2, np.hypot(*(mouth - middle)) * 1.8
+  )
+  y = np.flipud(x) * [-1, 1]
+  center = middle + (mouth - middle) * 0.1
+  corners = np.stack([center - x - y, center + x + y])
+  # The rule's own turn is left out: 0.15 pixels at the corners.
+  np.testing.assert_allclose(
+    [framing.SQUARE.left, framing.SQUARE.top], corners[0], atol=0.5
+  )
+  np.testing.assert_allclose(
+    [framing.SQUARE.right, framing.SQUARE.bottom], corners[1], atol=0.5
+  )
+  assert framing.SQUARE.top >= 0 and framing.SQUARE.bottom <= 218
+  assert framing.SQUARE.left >= 0 and framing.SQUARE.right <= 178

@@ -1,0 +1,134 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from helpers import made_images
+from PIL import Image
+
+from advmix_jax import datasets
+from advmix_jax.datasets import folder, image_files, pixels
+from advmix_jax.ops import area
+
+ROWS = (
+  ('a/1.png', 'owl', 'train'),
+  ('a/2.gif', 'crow', 'train'),
+  ('b/3.bmp', 'owl', 'valid'),
+  ('b/4.png', 'tit', 'test'),
+)
+SIZES = ((20, 30), (33, 21), (16, 16), (40, 40))
+
+
+def write(path, rows=ROWS):
+  for i, (name, _, _) in enumerate(ROWS):
+    image = made_images.picture(i, *SIZES[i])
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path / name)
+  text = '\n'.join(','.join(row) for row in (('file', 'label', 'split'), *rows))
+  (path / 'labels.csv').write_text(text + '\n')
+
+
+@pytest.fixture
+def config(tmp_path):
+  write(tmp_path / 'birds')
+  config = datasets.default_config('folder')
+  config.data_dir = str(tmp_path / 'birds')
+  config.resolution = 8
+  config.cache_dir = str(tmp_path / 'cache')
+  return config
+
+
+def error_of(config, split='train'):
+  with pytest.raises((ValueError, FileNotFoundError)) as caught:
+    datasets.load(config, split)
+  assert '\n' not in str(caught.value)
+  return str(caught.value)
+
+
+def test_images_are_cut_to_their_middle_square(config):
+  data = datasets.load(config, 'train')
+  image = made_images.picture(0, *SIZES[0]) / np.float32(255)
+  small = area.resize(image, area.Box(0, 5, 20, 25), 8)
+  np.testing.assert_array_equal(data.image[0], pixels.to_uint8(small))
+  assert data.image.shape == (2, 8, 8, 3)
+
+
+def test_classes_are_all_labels_in_alphabetical_order(config):
+  found = {s: datasets.load(config, s) for s in folder.SPLITS}
+  assert {s: d.label.tolist() for s, d in found.items()} == {
+    'train': [1, 0],
+    'valid': [1],
+    'test': [2],
+  }
+  assert all(d.num_classes == 3 for d in found.values())
+  assert datasets.describe(config) == {'dataset': 'folder', 'folder': 'birds'}
+
+
+def test_a_zip_archive_gives_the_same(config, tmp_path):
+  plain = datasets.load(config, 'train')
+  path = tmp_path / 'birds.zip'
+  with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+    for name, _, _ in ROWS:
+      archive.write(tmp_path / 'birds' / name, f'birds/{name}')
+  config.labels = str(tmp_path / 'birds' / 'labels.csv')
+  config.data_dir = str(path)
+  zipped = datasets.load(config, 'train')
+  np.testing.assert_array_equal(plain.image, zipped.image)
+
+
+def test_mirror_doubles_images_and_labels(config):
+  config.mirror = True
+  data = datasets.load(config, 'train')
+  np.testing.assert_array_equal(data.image[1::2], data.image[::2, :, ::-1])
+  assert data.label.tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+  'rows, message',
+  [
+    ([('a/1.png', 'owl')], "line 2 is 'a/1.png,owl'"),
+    ([('a/1.png', 'owl', 'trian')], 'one of train, valid, test'),
+    ([('a/1.png', '', 'train')], 'line 2'),
+    ([ROWS[0], ROWS[0]], "'a/1.png' is there twice"),
+    ([ROWS[0], ROWS[2]], '1 different labels, expected >= 2'),
+    ([ROWS[2], ROWS[3]], "no row of split 'train'"),
+    ([ROWS[1], ('../1.png', 'owl', 'train')], 'leads out of'),
+    ([ROWS[1], ('/etc/passwd', 'owl', 'train')], 'leads out of'),
+    ([ROWS[1], ('9.png', 'owl', 'train')], '9.png'),
+  ],
+)
+def test_a_bad_table_is_named(config, tmp_path, rows, message):
+  write(tmp_path / 'birds', rows)
+  assert message in error_of(config)
+
+
+def test_a_missing_or_foreign_table_is_named(config, tmp_path):
+  path = tmp_path / 'birds' / 'labels.csv'
+  path.write_text('image_id;class\n')
+  assert "first line is 'image_id;class'" in error_of(config)
+  path.write_bytes(b'\xff\xff\x00')
+  assert 'expected a CSV in UTF-8' in error_of(config)
+  path.unlink()
+  assert 'no such file, expected a CSV' in error_of(config)
+  config.data_dir = ''
+  assert 'needs data_dir' in error_of(config)
+
+
+def test_a_member_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+  path = tmp_path / 'bomb.zip'
+  with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr('a.png', bytes(5000))
+  monkeypatch.setattr(image_files, 'MAX_BYTES', 4999)
+  with (
+    image_files.open_images(path) as images,
+    pytest.raises(ValueError, match='a.png unpacks to 5000 bytes'),
+  ):
+    images.read('a.png')
+
+
+def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch):
+  buffer = io.BytesIO()
+  Image.new('RGB', (100, 90)).save(buffer, 'png')
+  monkeypatch.setattr(image_files, 'MAX_PIXELS', 8999)
+  with pytest.raises(ValueError, match='x.png: 100x90 pixels are too many'):
+    image_files.decode(buffer.getvalue(), 'x.png', 4, image_files.whole_square)
