@@ -12,8 +12,8 @@ was trained with; experiments/measure_generator.py has that of the shipped one.
   label, confidence = judge.name(found, images)
   features = judge.features(found, images)  # For distances between sets.
 
-Contents: SHIPPED, ViewFn, Judge, num_classes, name, features, accuracy, train,
-save, load.
+Contents: SHIPPED, ViewFn, Judge, num_classes, logits, name, features, accuracy,
+train, fit, save, load.
 """
 
 from __future__ import annotations
@@ -62,8 +62,13 @@ def _network(num_classes: int) -> classifiers.Classifier:
 
 @functools.partial(jax.jit, static_argnames='view_fn')
 def _probabilities(params, images, view_fn):
+  return jax.nn.softmax(_logits(params, images, view_fn))
+
+
+@functools.partial(jax.jit, static_argnames='view_fn')
+def _logits(params, images, view_fn):
   network = _network(_num_classes(params))
-  return jax.nn.softmax(network.apply(params, view_fn(images)))
+  return network.apply(params, view_fn(images))
 
 
 @functools.partial(jax.jit, static_argnames='view_fn')
@@ -82,6 +87,13 @@ def _in_batches(fn, judge, images, batch_size):
     part = fn(judge.params, full, judge.view_fn)
     parts.append(np.asarray(part)[: len(chunk)])
   return np.concatenate(parts)
+
+
+def logits(
+  judge: Judge, images: np.ndarray, *, batch_size: int = 500
+) -> np.ndarray:
+  """The network's outputs [N, K] for images [N, H, W, C]."""
+  return _in_batches(_logits, judge, images, batch_size)
 
 
 def name(
@@ -149,19 +161,55 @@ def train(
     seed: Of the initial weights, the order and the shifts.
     epochs: Passes over the dataset.
   """
-  per_epoch = -(-len(dataset.label) // _BATCH)
+  params = fit(
+    dataset.image,
+    dataset.label,
+    workdir,
+    outputs=dataset.num_classes,
+    loss_fn=optax.softmax_cross_entropy_with_integer_labels,
+    view_fn=view_fn,
+    seed=seed,
+    epochs=epochs,
+  )
+  return Judge(params, view_fn)
+
+
+def fit(
+  images: np.ndarray,
+  targets: np.ndarray,
+  workdir: str | os.PathLike,
+  *,
+  outputs: int,
+  loss_fn: Callable[[jax.Array, jax.Array], jax.Array],
+  view_fn: ViewFn,
+  seed: int,
+  epochs: int,
+) -> types.Params:
+  """Trains the network of a judge; as `train`, for any targets.
+
+  Args:
+    images: [N, H, W, C] uint8.
+    targets: [N, ...], what `loss_fn` compares the logits with.
+    workdir: The folder of checkpoints and metrics.
+    outputs: K, the number of logits.
+    loss_fn: (logits [B, K], targets [B, ...]) -> losses of any shape.
+    view_fn: Transforms images before the network.
+    seed: Of the initial weights, the order and the shifts.
+    epochs: Passes over the images.
+  """
+  per_epoch = -(-len(images) // _BATCH)
   steps = epochs * per_epoch
-  network = _network(dataset.num_classes)
+  network = _network(outputs)
   adam = optax.adam(optax.cosine_decay_schedule(2e-3, steps))
-  image = view_fn(datasets.to_float(dataset.image[:1]))
+  image = view_fn(datasets.to_float(images[:1]))
   params = network.init(jax.random.key(seed), jnp.asarray(image))
-  update = _make_update(network, adam, view_fn)
-  index = datasets.shuffled(seed, len(dataset.label), _BATCH)
+  update = _make_update(network, adam, view_fn, loss_fn)
+  index = datasets.shuffled(seed, len(images), _BATCH)
 
   def step_fn(step, state):
-    images = datasets.to_float(dataset.image[index(step)])
-    images = _shift(images, np.random.default_rng((seed, step)))
-    return update(state, images, dataset.label[index(step)])
+    batch = datasets.to_float(images[index(step)])
+    batch = _shift(batch, np.random.default_rng((seed, step)))
+    return update(state, batch, targets[index(step)])
 
   plan = loop.Plan(
     name='judge',
@@ -172,21 +220,19 @@ def train(
   )
   state = (params, adam.init(params))
   params, _ = loop.run(workdir, state, step_fn, plan)
-  return Judge(params, view_fn)
+  return params
 
 
-def _make_update(network, adam, view_fn):
-  """Returns the compiled (state, images, labels) -> (state, record)."""
+def _make_update(network, adam, view_fn, loss_fn):
+  """Returns the compiled (state, images, targets) -> (state, record)."""
 
-  def loss_fn(params, images, labels):
-    logits = network.apply(params, view_fn(images))
-    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-    return loss.mean()
+  def mean_loss(params, images, targets):
+    return loss_fn(network.apply(params, view_fn(images)), targets).mean()
 
   @functools.partial(jax.jit, donate_argnums=0)
-  def update(state, images, labels):
+  def update(state, images, targets):
     params, opt_state = state
-    loss, grads = jax.value_and_grad(loss_fn)(params, images, labels)
+    loss, grads = jax.value_and_grad(mean_loss)(params, images, targets)
     updates, opt_state = adam.update(grads, opt_state)
     return (optax.apply_updates(params, updates), opt_state), {'loss': loss}
 

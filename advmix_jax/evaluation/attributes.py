@@ -1,0 +1,133 @@
+"""A judge of many yes-or-no attributes at once, such as CelebA's forty.
+
+  found = attributes.load('face_judge.npz')
+  has, confidence = attributes.answer(found, images)  # [N, A] each
+  has[:, found.names.index('Smiling')]
+
+It is one network with an output per attribute, trained on real images alone.
+It audits generators and mixes; no method trains with it. judge.py has the judge
+of one label.
+
+Contents: AttributeJudge, answer, accuracy, train, save, load.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import optax
+
+from advmix_jax import types
+from advmix_jax.evaluation import judge as judges
+from advmix_jax.runtime import files
+
+_KIND = 'attribute_judge'
+
+
+class AttributeJudge(NamedTuple):
+  """A trained network, and the names of its outputs."""
+
+  judge: judges.Judge
+  names: tuple[str, ...]  # A
+
+
+def whole(images):
+  """The view of a judge that sees images as they are."""
+  return images
+
+
+def answer(
+  judge: AttributeJudge, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Says which attributes each image has.
+
+  Args:
+    judge: From `load` or `train`.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+
+  Returns:
+    (has [N, A] int32, 0 or 1; probability [N, A] of that answer).
+  """
+  logits = judges.logits(judge.judge, images)
+  # The logistic function of the answer's own side, which is at least 0.
+  return (logits > 0).astype(np.int32), 1 / (1 + np.exp(-np.abs(logits)))
+
+
+def accuracy(judge: AttributeJudge, dataset: types.Dataset) -> dict[str, float]:
+  """Share of the images for which each answer is that of the data set."""
+  has, _ = answer(judge, dataset.image)
+  return {
+    name: float((has[:, i] == dataset.groups[name]).mean())
+    for i, name in enumerate(judge.names)
+  }
+
+
+def train(
+  dataset: types.Dataset,
+  workdir: str | os.PathLike,
+  *,
+  seed: int = 0,
+  epochs: int = 5,
+) -> AttributeJudge:
+  """Trains on all groupings of a data set, each of 0 and 1, on shifted images.
+
+  The same call resumes an interrupted training from WORKDIR.
+
+  Args:
+    dataset: Real images, with at least one grouping.
+    workdir: The folder of checkpoints and metrics.
+    seed: Of the initial weights, the order and the shifts.
+    epochs: Passes over the dataset.
+
+  Raises:
+    ValueError: No grouping, or one with other values than 0 and 1.
+  """
+  names = tuple(dataset.groups)
+  if not names:
+    raise ValueError('the data set has no groupings, expected at least one')
+  targets = np.stack([dataset.groups[n] for n in names], axis=1)
+  if not np.isin(targets, (0, 1)).all():
+    raise ValueError(f'groupings {names} have other values than 0 and 1')
+  params = judges.fit(
+    dataset.image,
+    targets.astype(np.float32),
+    workdir,
+    outputs=len(names),
+    loss_fn=optax.sigmoid_binary_cross_entropy,
+    view_fn=whole,
+    seed=seed,
+    epochs=epochs,
+  )
+  return AttributeJudge(judges.Judge(params, whole), names)
+
+
+def save(
+  path: str | os.PathLike,
+  judge: AttributeJudge,
+  metadata: Mapping[str, Any],
+) -> None:
+  """Writes the network as a portable `.npz`, in 16-bit floats."""
+  half = {
+    name: {k: np.float16(v) for k, v in layer.items()}
+    for name, layer in judge.judge.params.items()
+  }
+  metadata = {'names': list(judge.names), **metadata}
+  files.save_npz(path, half, metadata, kind=_KIND)
+
+
+def load(path: str | os.PathLike) -> AttributeJudge:
+  """Reads what `save` wrote.
+
+  Raises:
+    FileNotFoundError: The file is missing.
+    ValueError: It is corrupt, or of another kind.
+  """
+  params, metadata = files.load_npz(path, kind=_KIND)
+  params = {
+    name: {k: np.float32(v) for k, v in layer.items()}
+    for name, layer in params.items()
+  }
+  return AttributeJudge(judges.Judge(params, whole), tuple(metadata['names']))

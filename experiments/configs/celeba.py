@@ -1,0 +1,23 @@
+"""CelebA (Section 5.2): faces at 64x64, with one attribute as the label.
+
+  python experiments/train.py --config=configs/celeba.py \
+    --config.data.data_dir=celeba --config.data.attribute=Smiling
+
+The attack is that of the paper: N_r = 5 restarts in training and 10 in
+evaluation. Every field can be overridden on the command line.
+"""
+
+import ml_collections
+
+from advmix_jax import datasets, training
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """Returns the config of a classifier of faces."""
+  config = training.default_config()
+  config.data = datasets.default_config('celeba')
+  config.environment = ''
+  config.optimizer.update(learning_rate=1e-3, epochs=20)
+  config.attack.update(restarts=5, steps=1, alpha=0.03, eps=0.03)
+  config.eval.attack.update(restarts=10, steps=5, alpha=0.01, eps=0.03)
+  return config
