@@ -1,0 +1,137 @@
+"""Which split of a generator keeps the label? Measures it, at every layer.
+
+  python experiments/probe.py --generator=runs/faces/generator.npz \
+    --judge=runs/face_judge.npz --attribute=Smiling
+
+Mixes pairs of samples at every layer; a judge, trained on real images alone
+(train_judge.py), answers its questions about both and about the mix. Prints,
+for each attribute, how often a mix keeps the answer that is kept least often,
+the judge's own accuracy beside it, and a recommended split: the first one from
+which on each answer is kept in 90% of the mixes (--keep). Writes OUTPUT.json
+and OUTPUT.png. If no split keeps the attribute, AdvMix is the wrong tool.
+"""
+
+import pathlib
+import shlex
+import sys
+
+import jax
+from absl import flags
+
+from advmix_jax import generators
+from advmix_jax.evaluation import attributes, probing
+from advmix_jax.report import figures
+from advmix_jax.runtime import cli, files, run_folder
+
+GENERATOR = flags.DEFINE_string('generator', '', 'The file of a StyleGAN.')
+JUDGE = flags.DEFINE_string('judge', '', 'The file of a judge of attributes.')
+ATTRIBUTE = flags.DEFINE_list(
+  'attribute', ['Smiling'], 'Attributes to plot and to recommend for.'
+)
+NUM_MIXES = flags.DEFINE_integer(
+  'num_mixes', 1000, 'How many pairs.', lower_bound=20
+)
+KEEP = flags.DEFINE_float(
+  'keep', 0.9, 'Share of kept answers that is enough.', 0, 1
+)
+SEED = flags.DEFINE_integer('seed', 0, 'Of the samples.', lower_bound=0)
+OUTPUT = flags.DEFINE_string(
+  'output', 'runs/probe', 'Path of the record and the plot, without ending.'
+)
+
+
+def _check(names):
+  """Raises ValueError if an attribute is unknown to the judge."""
+  for name in ATTRIBUTE.value:
+    if name not in names:
+      raise ValueError(
+        f'--attribute is {name!r}, expected one of {", ".join(names)}'
+      )
+
+
+def _cell(least):
+  return f'{100 * least["share"]:>6.1f}' if least else f'{"-":>6}'
+
+
+def _table(record, names, accuracy):
+  """One line per attribute: the answer kept least often, at every split."""
+  splits = ''.join(f'{s:>6}' for s in record['splits'])
+  lines = [
+    'share of mixes, in %, that keep the answer kept least often, by split',
+    f'{"attribute":<21}{"judge":>6}{"chance":>8}{splits}  split',
+  ]
+  for a, name in enumerate(names):
+    right = accuracy.get(name)
+    cells = ''.join(_cell(probing.least_kept(row[a])) for row in record['kept'])
+    chance = _cell(probing.least_kept(record['by_chance'][a]))
+    split = probing.recommend(record, a, keep=KEEP.value)
+    judge = f'{100 * right:>6.1f}' if right is not None else f'{"":>6}'
+    lines.append(f'{name:<21}{judge}{chance:>8}{cells}  {split or "none"}')
+  change = ''.join(f'{255 * c:>6.1f}' for c in record['change'])
+  lines.append(f'{"change, of 255":<35}{change}')
+  return '\n'.join(lines)
+
+
+def _plot(record, names):
+  curves = {}
+  for name in ATTRIBUTE.value:
+    a = names.index(name)
+    rows = [probing.least_kept(row[a]) for row in record['kept']]
+    curves[name] = (record['splits'], [r['share'] if r else 0 for r in rows])
+  whole = record['change_whole']
+  change = [c / whole for c in record['change']]
+  curves['change of the image (1: the other image)'] = record['splits'], change
+  return figures.line_plot(
+    curves, x_label='split: first layer of the other image', y_label='share'
+  )
+
+
+def _advice(record, names):
+  """One line per chosen attribute."""
+  for name in ATTRIBUTE.value:
+    split = probing.recommend(record, names.index(name), keep=KEEP.value)
+    if split:
+      yield f'{name}: split {split} keeps it'
+    else:
+      yield (
+        f'{name}: no split keeps it in {100 * KEEP.value:g}% of the mixes. '
+        'Mixing at any layer changes what a judge says: AdvMix is the wrong '
+        'tool here.'
+      )
+
+
+def main(argv: list[str]) -> None:
+  """Prints the table and the advice, writes the record and the plot."""
+  del argv  # cli.run has refused any.
+  config = generators.default_config()
+  config.path = GENERATOR.value
+  generator, params = generators.load(config)
+  judge = attributes.load(JUDGE.value)
+  _check(judge.names)
+  accuracy = files.load_npz(JUDGE.value)[1].get('accuracy', {})
+  record = probing.measure(
+    jax.random.key(SEED.value),
+    generator,
+    params,
+    lambda images: attributes.answer(judge, images),
+    num_mixes=NUM_MIXES.value,
+  )
+  print(_table(record, judge.names, accuracy))
+  print(*_advice(record, judge.names), sep='\n')
+  record |= {
+    'names': list(judge.names),
+    'judge_accuracy': accuracy,
+    'generator_sha256': files.file_hash(GENERATOR.value),
+    'judge_sha256': files.file_hash(JUDGE.value),
+    'seed': SEED.value,
+    'commit': run_folder.commit(),
+    'command': shlex.join(['python', *sys.argv]),
+  }
+  path = pathlib.Path(OUTPUT.value)
+  files.write_json(path.with_suffix('.json'), record)
+  files.write_bytes(path.with_suffix('.png'), _plot(record, judge.names))
+  print(f'{path}.json, {path}.png')
+
+
+if __name__ == '__main__':
+  cli.run(main)
