@@ -14,6 +14,9 @@ Needs neither torch nor TensorFlow, runs no code in the file, and reads:
   .h5         Keras' weights, block1_conv1 ... (needs h5py)
   .npz        torchvision's names, or conv1_1_W [H, W, I, O], conv1_1_b [O] ...
 
+Shapes are checked before numbers are read, so a file takes little more memory
+than VGG-16 does.
+
 Images enter in [0, 1], RGB. torchvision's network takes (x - mean) / std with
 ImageNet's mean and std. Keras' network and that of conv1_1_W take 255 x minus a
 mean per channel, Keras' in BGR. The preprocessing becomes part of the file, so
@@ -23,10 +26,10 @@ network's activations without normalisation.
 Contents: convert_file, read, entry.
 """
 
+import math
 import os
 import pathlib
 import sys
-import zipfile
 
 if __name__ == '__main__' and not __package__:  # Run as a script.
   sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
@@ -36,7 +39,7 @@ from absl import flags
 
 from advmix_jax import types
 from advmix_jax.encoder import perceptual
-from advmix_jax.runtime import cli, files
+from advmix_jax.runtime import cli, files, untrusted
 from checkpoints_convert import torch_file
 
 _LAYERS = tuple(
@@ -92,42 +95,58 @@ def read(path: str | os.PathLike) -> types.Params:
   if not path.is_file():
     raise FileNotFoundError(f'{path}: no such file')
   readers = {'.h5': _read_keras, '.npz': _read_npz}
-  params = readers.get(path.suffix, _read_torch)(path)
-  _check(path, params)
-  return params
+  return readers.get(path.suffix, _read_torch)(path)
+
+
+def _shapes():
+  """{layer: shapes of weight [H, W, I, O] and bias [O]}."""
+  widths = (3, *(width for width in _WIDTHS for _ in range(2)))
+  pairs = zip(widths[:-1], widths[1:], strict=True)
+  return {
+    layer: ((3, 3, last, width), (width,))
+    for layer, (last, width) in zip(_LAYERS, pairs, strict=True)
+  }
+
+
+def _torch_shapes():
+  """Shapes of torchvision's arrays, whose weights are [O, I, H, W]."""
+  found = {}
+  for layer, ((h, w, i, o), bias) in _shapes().items():
+    found[f'features.{_TORCH[layer]}.weight'] = (o, i, h, w)
+    found[f'features.{_TORCH[layer]}.bias'] = bias
+  return found
+
+
+def _caffe_shapes():
+  return {
+    f'conv{layer}_{letter}': shape
+    for layer, shapes in _shapes().items()
+    for letter, shape in zip('Wb', shapes, strict=True)
+  }
 
 
 def _read_torch(path):
-  return _from_torch(torch_file.load(path, _torch_names()))
-
-
-def _torch_names():
-  return [
-    f'features.{index}.{leaf}'
-    for index in _TORCH.values()
-    for leaf in ('weight', 'bias')
-  ]
+  return _from_torch(torch_file.load(path, _torch_shapes()))
 
 
 def _from_torch(arrays):
-  def layer(index):
-    weight = arrays[f'features.{index}.weight']
-    if weight.ndim == 4:  # Otherwise `_check` raises.
-      weight = weight.transpose(2, 3, 1, 0)
-    return weight, arrays[f'features.{index}.bias']
-
-  layers = {name: layer(index) for name, index in _TORCH.items()}
+  layers = {
+    layer: (
+      arrays[f'features.{index}.weight'].transpose(2, 3, 1, 0),
+      arrays[f'features.{index}.bias'],
+    )
+    for layer, index in _TORCH.items()
+  }
   return _params(layers, _TORCH_MEAN, _TORCH_STD)
 
 
 def _read_npz(path):
-  try:
-    with np.load(path, allow_pickle=False) as f:
-      if _torch_names()[0] in f.files:
-        return _from_torch({name: f[name] for name in _torch_names()})
-      layers = {k: (f[f'conv{k}_W'], f[f'conv{k}_b']) for k in _LAYERS}
-  except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as e:
-    raise ValueError(f'{path}: {" ".join(str(e).split())}') from None
+  of_torch = next(iter(_torch_shapes())) in untrusted.array_names(path)
+  shapes = _torch_shapes() if of_torch else _caffe_shapes()
+  arrays = untrusted.read_arrays(path, shapes, packed=True)
+  if of_torch:
+    return _from_torch(arrays)
+  layers = {k: (arrays[f'conv{k}_W'], arrays[f'conv{k}_b']) for k in _LAYERS}
   return _params(layers, *_caffe())
 
 
@@ -140,11 +159,8 @@ def _read_keras(path):
     import h5py
   except ModuleNotFoundError:
     raise ValueError(f'{path}: needs h5py; pip install h5py') from None
-  try:
-    with h5py.File(path) as f:
-      layers = {k: _keras_layer(f, k) for k in _LAYERS}
-  except OSError as e:
-    raise ValueError(f'{path}: {" ".join(str(e).split())}') from None
+  with untrusted.reading(path), h5py.File(path) as f:
+    layers = {k: _keras_layer(f, k) for k in _LAYERS}
   # The first convolution takes BGR.
   weight, bias = layers['1_1']
   layers['1_1'] = weight[:, :, ::-1], bias
@@ -158,19 +174,31 @@ def _keras_layer(file, layer):
   name = f'block{layer[0]}_conv{layer[2]}'
   found = []
 
-  def visit(path, item):
+  def visit(path, item):  # Links to other files are not followed.
     if name in path.split('/') and isinstance(item, h5py.Dataset):
       found.append(item)
 
   file.visititems(visit)
-  found = sorted(found, key=lambda data: data.ndim)
-  shapes = [data.shape for data in found]
-  if [len(shape) for shape in shapes] != [1, 4] or found[1].size > 2**20:
+  found = sorted(found, key=lambda data: -data.ndim)
+  shapes = tuple(data.shape for data in found)
+  if shapes != _shapes()[layer]:
     raise ValueError(
-      f'{file.filename}: {name} has arrays of shapes {shapes}, expected a bias '
-      'and a weight'
+      f'{name} has arrays of shapes {shapes[:9]}, expected a weight and a bias '
+      f'of shapes {_shapes()[layer]}'
     )
-  return found[1][()], found[0][()]
+  return tuple(_keras_array(name, data) for data in found)
+
+
+def _keras_array(name, data):
+  """The numbers of an h5py.Dataset that lie in the file itself."""
+  if data.external or data.is_virtual:
+    raise ValueError(f'{name} has its numbers in another file')
+  if math.prod(data.chunks or ()) > 4 * data.size:
+    raise ValueError(f'{name} has chunks of {data.chunks} numbers')
+  untrusted.check_type(name, data.dtype)
+  array = data[()]
+  untrusted.check_numbers(name, array)
+  return array
 
 
 def _params(layers, mean, std):
@@ -183,24 +211,6 @@ def _params(layers, mean, std):
     'std': np.float32(std),
   }
   return params
-
-
-def _check(path, params):
-  """Raises ValueError if these are not VGG-16's first layers, all finite."""
-  last = 3
-  for layer in _LAYERS:
-    width = _WIDTHS[int(layer[0]) - 1]
-    found = params[f'vgg/conv{layer}']
-    shapes = found['w'].shape, found['b'].shape
-    expected = (3, 3, last, width), (width,)
-    if shapes != expected:
-      raise ValueError(
-        f'{path}: conv{layer} has shapes {shapes}, expected {expected} of '
-        'VGG-16 (the one without batch normalisation)'
-      )
-    if not all(np.isfinite(a).all() for a in found.values()):
-      raise ValueError(f'{path}: conv{layer} has numbers that are not finite')
-    last = width
 
 
 def _main(argv):

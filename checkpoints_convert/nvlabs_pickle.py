@@ -10,15 +10,18 @@ Contents: Network, load, loads, describe.
 """
 
 import io
+import math
 import os
 import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from advmix_jax.runtime.untrusted import need, show
 from checkpoints_convert import pickle_machine
-from checkpoints_convert.pickle_machine import need, show
 
+_MAX_PARTS = 10  # Components of a network; official ones have two.
+_MAX_KWARGS = 10_000  # Characters of a network's kwargs; they have about 500.
 _SCALARS = (type(None), bool, int, float, str, np.generic)
 
 
@@ -86,7 +89,8 @@ def _network(item, *, components):
     type(item) is pickle_machine.Object,
     f'a {type(item).__name__} in place of a network',
   )
-  state = item.state
+  need(item.states, 'a network without a state')
+  state = item.states[0]
   needed = {'version', 'name', 'static_kwargs', 'variables'}
   missing = sorted(needed - set(state))
   need(not missing, f'a network without {", ".join(missing)}')
@@ -96,16 +100,33 @@ def _network(item, *, components):
   parts = state.get('components') or {}
   need(type(parts) is dict, "a network's components are no dict")
   need(components or not parts, 'a component that has components')
+  need(len(parts) <= _MAX_PARTS, f'{len(parts)} components')
   function = state.get('build_func_name', '')
   need(type(function) is str, "a network's build_func_name is no string")
   return Network(
     name=state['name'],
     version=int(state['version']),
     build_func_name=function,
-    static_kwargs={k: _plain(k, v) for k, v in state['static_kwargs'].items()},
+    static_kwargs=_kwargs(state['static_kwargs']),
     components={k: _network(v, components=False) for k, v in parts.items()},
     variables=_variables(state['variables']),
   )
+
+
+def _kwargs(items):
+  """Kwargs as plain JSON; what one text repeats counts each time."""
+  length = sum(len(key) + _length(value) for key, value in items.items())
+  need(
+    length <= _MAX_KWARGS, f'kwargs of {length} characters, not {_MAX_KWARGS}'
+  )
+  return {key: _plain(key, value) for key, value in items.items()}
+
+
+def _length(value):
+  """About how long a value is as text; anything but text and lists: 20."""
+  if type(value) in (list, tuple):
+    return sum(len(x) if type(x) is str else 20 for x in value)
+  return len(value) if type(value) is str else 20
 
 
 def _plain(key, value):
@@ -115,7 +136,10 @@ def _plain(key, value):
     need([] not in items, f'kwarg {show(key)} is no flat list')
     return items
   need(isinstance(value, _SCALARS), f'kwarg {show(key)} is no plain value')
-  return value.item() if isinstance(value, np.generic) else value
+  value = value.item() if isinstance(value, np.generic) else value
+  finite = type(value) is not float or math.isfinite(value)
+  need(finite, f'kwarg {show(key)} is {value}, expected a finite number')
+  return value
 
 
 def _variables(pairs):

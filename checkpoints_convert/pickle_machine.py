@@ -6,21 +6,24 @@ of a Dialect. It never imports a global: each stands for a function of ours. Any
 other opcode or global raises a one-line error that names it and its byte.
 
 Memory stays below a small multiple of the file's size: arrays are views of the
-file's bytes, and both copies and steps are limited.
+file's bytes, containers are not copied, and both copies and steps are limited.
 
 Contents: MAX_BYTES, MAX_STEPS, NETWORK, ORDERED_DICT, Global, Dialect, Object,
-Array, execute, need, show, NVLABS.
+Array, execute, NVLABS.
 """
 
 import math
 import os
 import pickletools
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import tqdm
+
+from advmix_jax.runtime.untrusted import need, show
 
 MAX_BYTES = 2**32  # Per file; the largest official one has 0.35 GB.
 MAX_STEPS = 200_000  # Opcodes per file; official files have a few thousand.
@@ -49,9 +52,9 @@ class Dialect(NamedTuple):
 
 
 class Object(NamedTuple):
-  """A network under construction: BUILD fills `state`."""
+  """A network under construction: BUILD appends the only state, a dict."""
 
-  state: dict
+  states: list
 
 
 class Array(NamedTuple):
@@ -117,17 +120,6 @@ def execute(file: BinaryIO, dialect: Dialect) -> Any:
   if len(machine.stack) != 1 or machine.marks:
     raise ValueError(f'refused at byte {position}: the stack is not empty')
   return machine.stack[0]
-
-
-def need(condition: Any, message: str) -> None:
-  """Raises ValueError with `message` if `condition` is false."""
-  if not condition:
-    raise ValueError(message)
-
-
-def show(value: Any) -> str:
-  """Short ASCII form of a string from the file; for others, the type's name."""
-  return ascii(value[:80]) if type(value) is str else type(value).__name__
 
 
 def _pop(machine):
@@ -237,7 +229,7 @@ def _new_object(machine, arg):
   del arg
   args, kind = _pop(machine), _pop(machine)
   need(kind == Global(NETWORK) and args == (), f'NEWOBJ of no bare {NETWORK}')
-  machine.stack.append(Object({}))
+  machine.stack.append(Object([]))
 
 
 def _build(machine, arg):
@@ -245,9 +237,9 @@ def _build(machine, arg):
   state, target = _pop(machine), _pop(machine)
   if type(target) is Object:
     need(type(state) is dict, 'the state of a network is no dict')
-    need(not target.state, 'BUILD of a network twice')
+    need(not target.states, 'BUILD of a network twice')
     state.pop('build_module_src', None)
-    target.state.update(state)
+    target.states.append(state)  # No copy: a file can build any number.
   elif type(target) is Array:
     need(type(state) is tuple and len(state) == 5, 'no state of an array')
     _, shape, dtype, fortran, data = state
@@ -294,14 +286,26 @@ def _reconstruct(machine, kind, shape, code):
   return Array([])
 
 
-def _copy(machine, text):
-  """Text of latin-1 characters as bytes; the total of copies is limited."""
-  machine.copied[:] = [sum(machine.copied) + len(text)]
+def _count(machine, size):
+  """Counts bytes that are taken beside those of the file itself."""
+  machine.copied[:] = [sum(machine.copied) + size]
   need(
     machine.copied[0] <= machine.limit,
     'more copies than the size of the file allows',
   )
+
+
+def _copy(machine, text):
+  """Text of latin-1 characters as bytes; the total of copies is limited."""
+  _count(machine, len(text))
   return text.encode('latin1')
+
+
+def _push_value(machine, value):
+  """Pushes a value; text may take four bytes where the file has one."""
+  if type(value) is str:
+    _count(machine, max(0, sys.getsizeof(value) - len(value) - 100))
+  machine.stack.append(value)
 
 
 def _encode(machine, text, encoding):
@@ -360,7 +364,7 @@ _STEPS = {
   'PROTO': _protocol,
   'FRAME': lambda machine, arg: None,
   'STOP': lambda machine, arg: None,
-  **dict.fromkeys(_VALUES.split(), _push),
+  **dict.fromkeys(_VALUES.split(), _push_value),
   'NONE': lambda machine, arg: _push(machine, None),
   'NEWTRUE': lambda machine, arg: _push(machine, True),
   'NEWFALSE': lambda machine, arg: _push(machine, False),

@@ -1,11 +1,12 @@
 """Reads tensors of a PyTorch state dict without torch; runs no code in it.
 
-  arrays = torch_file.load('vgg16-397923af.pth', ['features.0.weight'])
+  shapes = {'features.0.bias': (64,)}
+  arrays = torch_file.load('vgg16-397923af.pth', shapes)
 
 Reads both formats of `torch.save`: the zip archive of torch >= 1.6, and the
 older sequence of pickles, in which torchvision's first weights still are.
-pickle_machine runs the pickle and builds only data. Only the storages of the
-requested tensors are read.
+pickle_machine runs the pickle and builds only data. Shapes are checked
+first, and only the storages of the requested tensors are read.
 
 Contents: load.
 """
@@ -15,13 +16,14 @@ import os
 import pathlib
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from advmix_jax.runtime import untrusted
+from advmix_jax.runtime.untrusted import need, show
 from checkpoints_convert import pickle_machine
-from checkpoints_convert.pickle_machine import need, show
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # First pickle of the older format.
 _VERSION = 1001  # Second pickle.
@@ -51,39 +53,32 @@ class _Tensor(NamedTuple):
 
 
 def load(
-  path: str | os.PathLike, names: Sequence[str]
+  path: str | os.PathLike, shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, np.ndarray]:
   """Reads some tensors of a state dict.
 
   Args:
     path: A file written by `torch.save(model.state_dict(), path)`.
-    names: Names of the tensors to read.
+    shapes: Shapes of the tensors to read, by name.
 
   Returns:
-    Arrays by name.
+    Arrays of finite numbers, by name.
 
   Raises:
     FileNotFoundError: There is no such file.
     ValueError: The file is corrupt, holds anything other than a state dict, or
-      lacks a name; the message is one line.
+      lacks a tensor of that name and shape; the message is one line.
   """
   path = pathlib.Path(path)
-  if not path.is_file():
-    raise FileNotFoundError(f'{path}: no such file')
-  try:
-    with path.open('rb') as file:
-      read = _read_zip if zipfile.is_zipfile(file) else _read_sequence
-      file.seek(0)
-      return read(file, names)
-  except (ValueError, struct.error, zipfile.BadZipFile, OSError) as e:
-    raise ValueError(f'{path}: {e}') from None
+  with untrusted.reading(path), path.open('rb') as file:
+    read = _read_zip if zipfile.is_zipfile(file) else _read_sequence
+    file.seek(0)
+    return read(file, shapes)
 
 
-def _read_zip(file, names):
-  with zipfile.ZipFile(file) as archive:
+def _read_zip(file, shapes):
+  with untrusted.open_zip(file) as archive:
     entries = {info.filename: info for info in archive.infolist()}
-    packed = [n for n, info in entries.items() if info.compress_type]
-    need(not packed, f'{len(packed)} compressed entries; torch.save has none')
     pickles = [n for n in entries if n.endswith('/data.pkl')]
     need(len(pickles) == 1, f'{len(pickles)} entries data.pkl, expected 1')
     folder = pickles[0].removesuffix('data.pkl')
@@ -102,10 +97,10 @@ def _read_zip(file, names):
       need(found == size, f'entry {show(name)} has {found} bytes, not {size}')
       return archive.read(name)
 
-    return _arrays(state, names, read)
+    return _arrays(state, shapes, read)
 
 
-def _read_sequence(file, names):
+def _read_sequence(file, shapes):
   """Reads pickles (magic, version, system, state dict, keys), then storages."""
   start = file.read(1)
   need(start == b'\x80', 'neither a zip archive nor a pickle')
@@ -127,7 +122,7 @@ def _read_sequence(file, names):
     file.seek(places[storage.key])
     return file.read(storage.size * storage.dtype.itemsize)
 
-  return _arrays(state, names, read)
+  return _arrays(state, shapes, read)
 
 
 def _storages(state):
@@ -152,22 +147,28 @@ def _places(file, keys, storages):
   return places
 
 
-def _arrays(state, names, read: Callable[[_Storage], bytes]):
-  """The tensors `names` of a state dict, each copied from its storage."""
+def _arrays(state, shapes, read: Callable[[_Storage], bytes]):
+  """Tensors of a state dict, each copied from its storage."""
   need(type(state) is dict, f'holds a {type(state).__name__}, no state dict')
-  found = {}
-  for name in names:
+  for name, shape in shapes.items():
     tensor = state.get(name)
     need(
       type(tensor) is _Tensor,
       f'no tensor {name!r} among {len(state)} entries, the first of them '
       f'{", ".join(show(key) for key in list(state)[:3]) or "none"}',
     )
-    numbers = np.frombuffer(read(tensor.storage), tensor.storage.dtype)
-    need(len(numbers) == tensor.storage.size, f'{name} is cut off')
-    stop = tensor.offset + math.prod(tensor.shape)
-    found[name] = numbers[tensor.offset : stop].reshape(tensor.shape).copy()
-  return found
+    found = tensor.shape
+    need(found == shape, f'{name} has shape {found}, expected {shape}')
+  return {name: _array(name, state[name], read) for name in shapes}
+
+
+def _array(name, tensor, read):
+  numbers = np.frombuffer(read(tensor.storage), tensor.storage.dtype)
+  need(len(numbers) == tensor.storage.size, f'{name} is cut off')
+  stop = tensor.offset + math.prod(tensor.shape)
+  array = numbers[tensor.offset : stop].reshape(tensor.shape).copy()
+  untrusted.check_numbers(name, array)
+  return array
 
 
 def _storage(reference):
@@ -217,14 +218,10 @@ def _parameter(machine, tensor, *rest):
 
 
 def _ordered_dict(machine, pairs=()):
+  """An empty dict; torch.save fills it by SETITEMS, without copies."""
   del machine
-  need(
-    type(pairs) in (tuple, list)
-    and all(type(p) in (tuple, list) and len(p) == 2 for p in pairs)
-    and all(type(key) is str for key, _ in pairs),
-    'an OrderedDict whose argument is no list of pairs',
-  )
-  return dict(map(tuple, pairs))
+  need(pairs == (), 'an OrderedDict that is made from pairs')
+  return {}
 
 
 _DIALECT = pickle_machine.Dialect(

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from advmix_jax.datasets import image_hash
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, untrusted
 
 _KIND = 'latents'
 _LEVELS = 255  # Steps between the 256 values of an 8-bit number.
@@ -118,7 +118,9 @@ def _is_whole(parts):
 def _unpack(path, parts):
   """Decompresses the codes [N, L, D] of a file."""
   shape = (*parts['scale'].shape, len(parts['hash']))
-  size = math.prod(shape)
+  size, limit = math.prod(shape), untrusted.budget(os.path.getsize(path))
+  if size > limit:
+    raise ValueError(f'{path}: corrupt, {size} codes, expected at most {limit}')
   try:  # At most one extra byte, enough to detect that there are too many.
     code = zlib.decompressobj().decompress(parts['code'].tobytes(), size + 1)
   except zlib.error as e:

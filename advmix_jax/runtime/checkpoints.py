@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from advmix_jax.runtime import files, hosts
+from advmix_jax.runtime import files, hosts, untrusted
 
 _SUMS = 'sha256.json'  # In the checkpoint's folder, written last.
 
@@ -102,7 +102,7 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
     try:
       state = _restore_step(manager, step, template)
     except Exception as e:  # Orbax raises many types for a corrupt file.
-      broken.append((step, files.first_line(e)))
+      broken.append((step, untrusted.first_line(e)))
       folder = pathlib.Path(manager.directory) / str(step)
       fits = fits and not _read_sums(folder)
       continue

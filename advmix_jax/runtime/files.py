@@ -8,7 +8,7 @@ dict under its '/'-joined path, and one JSON string with the metadata, whose
   params, metadata = load_npz('judge.npz', kind='judge')
 
 Contents: write_atomically, write_bytes, write_text, write_json, file_hash,
-save_npz, load_npz, first_line.
+save_npz, load_npz.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import hashlib
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from advmix_jax import types
-from advmix_jax.runtime import hosts
+from advmix_jax.runtime import hosts, untrusted
 
 _METADATA = '__metadata__'  # npz entry: JSON string {'format', ...} below.
 _FORMAT = 'advmix_jax/1'
+_FAULT = 'corrupt, or not a file of this project'
 
 
 def write_atomically(
@@ -137,16 +137,15 @@ def save_npz(
     kind: What the file is; the first entry of the metadata. None: no entry.
 
   Raises:
-    ValueError: Two leaves have the same '/'-joined path, or a leaf isn't a
-      numeric array.
+    ValueError: Two leaves have the same '/'-joined path, or a leaf isn't an
+      array of real, finite numbers.
   """
   leaves = list(_flatten(params))
   arrays = {'/'.join(p): a for p, a in leaves}
   if len(arrays) != len(leaves) or _METADATA in arrays:
     raise ValueError(f'{path}: paths of the arrays clash when joined by "/".')
   for name, array in arrays.items():
-    if array.dtype == object:
-      raise ValueError(f'{path}: {name} is not a numeric array.')
+    untrusted.check_numbers(f'{path}: {name}', array)
   header = {
     'format': _FORMAT,
     'paths': [list(p) for p, _ in leaves],
@@ -167,68 +166,39 @@ def load_npz(
 
   Raises:
     FileNotFoundError: There is no such file.
-    ValueError: The file is corrupt, truncated, not written by `save_npz`, or
-      of another kind.
+    ValueError: The file is corrupt, truncated, not written by `save_npz`, of
+      another kind, or has a number that is not finite.
   """
-  if not os.path.isfile(path):
-    raise FileNotFoundError(f'{path}: no such file.')
-  leaves, metadata = _read_npz(path)
+  arrays = untrusted.read_arrays(path, fault=_FAULT)
+  with untrusted.reading(path, _FAULT):
+    if _METADATA not in arrays:
+      raise ValueError(f'no {_METADATA} entry')
+    header = untrusted.parse_json(str(arrays.pop(_METADATA)))
+    if header['format'] != _FORMAT:
+      raise ValueError(f'format {header["format"]!r}, expected {_FORMAT!r}')
+    metadata = dict(header['metadata'])
+    params = _nest(header['paths'], arrays)
   if kind is not None and metadata.get('kind') != kind:
-    raise ValueError(f'{path} holds {metadata.get("kind")!r}, expected {kind}')
-  return _nest(leaves), metadata
+    found = repr(metadata.get('kind'))[:80]
+    raise ValueError(f'{path} holds {found}, expected {kind}')
+  return params, metadata
 
 
-def _read_npz(
-  path: str | os.PathLike,
-) -> tuple[list[tuple[list[str], np.ndarray]], dict[str, Any]]:
-  """Returns the (path, array) pairs and the metadata, or raises ValueError."""
-  try:
-    _check_stored(path)
-    with np.load(path, allow_pickle=False) as f:
-      if _METADATA not in f.files:
-        raise ValueError(f'no {_METADATA} entry')
-      header = json.loads(str(f[_METADATA]))
-      if header['format'] != _FORMAT:
-        raise ValueError(f'format {header["format"]!r}, expected {_FORMAT!r}')
-      leaves = [(p, f['/'.join(p)]) for p in header['paths']]
-      return leaves, dict(header['metadata'])
-  except (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    OSError,
-    MemoryError,
-    RecursionError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zipfile.zlib.error,
-  ) as e:
-    raise ValueError(
-      f'{path}: corrupt, or not a file of this project ({first_line(e)}).'
-    ) from e
-
-
-def _nest(leaves: Sequence[tuple[list[str], np.ndarray]]) -> types.Params:
-  """Inverse of `_flatten`: builds a nested dict from (path, array) pairs."""
+def _nest(
+  paths: Sequence[Sequence[str]], arrays: dict[str, np.ndarray]
+) -> types.Params:
+  """Inverse of `_flatten`: a nested dict; each array is used exactly once."""
   params: dict[str, Any] = {}
-  for keys, array in leaves:
+  for *keys, last in paths:
     node = params
-    for key in keys[:-1]:
+    for key in keys:
       node = node.setdefault(key, {})
-    node[keys[-1]] = array
+      if not isinstance(node, dict):
+        raise ValueError(f'{key!r} is an array and a folder of arrays')
+    name = '/'.join([*keys, last])
+    if last in node:
+      raise ValueError(f'{name!r} is there twice')
+    node[last] = arrays.pop(name)
+  if arrays:
+    raise ValueError(f'{next(iter(arrays))!r} has no path')
   return params
-
-
-def _check_stored(path: str | os.PathLike) -> None:
-  """Raises ValueError for compressed entries, which can unpack to any size."""
-  with zipfile.ZipFile(path) as f:
-    packed = [info.filename for info in f.infolist() if info.compress_type]
-  if packed:
-    raise ValueError(f'{packed[0]!r} is compressed')
-
-
-def first_line(error: BaseException) -> str:
-  """Returns the first line of an error's message, cut to 120 characters."""
-  return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

@@ -254,9 +254,9 @@ def _missing(state):
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
-    (_batch_norm, 'conv1_2 has shapes'),
-    (_other_width, r'conv1_1 has shapes .*\(63,\)'),
-    (_not_finite, 'conv1_1 has numbers that are not finite'),
+    (_batch_norm, r'features.2.weight has shape \(64,\), expected \(64, 64'),
+    (_other_width, r'features.0.bias has shape \(63,\), expected \(64,\)'),
+    (_not_finite, 'features.0.bias has numbers that are not finite'),
     (_missing, "no tensor 'features.12.bias' among 11"),
   ],
 )
@@ -324,7 +324,7 @@ def test_a_storage_of_another_size_is_refused(tmp_path):
     for tensor in tensors.values():
       f.writestr(f'vgg/data/{tensor.key}', bytes(4))
   with pytest.raises(ValueError, match="data/0' has 4 bytes, not 6912"):
-    torch_file.load(path, ['features.0.weight'])
+    torch_file.load(path, {'features.0.weight': (64, 3, 3, 3)})
 
 
 def test_suffix_and_missing_file_are_named(tmp_path):
