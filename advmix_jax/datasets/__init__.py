@@ -12,7 +12,7 @@ to_uint8.
 
 import ml_collections
 
-from advmix_jax.datasets import celeba, colored_mnist, folder
+from advmix_jax.datasets import arrays, celeba, colored_mnist, folder
 from advmix_jax.datasets.batches import (
   endless_batch,
   epoch_batches,
@@ -34,6 +34,7 @@ _MODULES = {
   'rgb_mnist': colored_mnist,
   'celeba': celeba,
   'folder': folder,
+  'arrays': arrays,
 }
 NAMES = tuple(_MODULES)
 

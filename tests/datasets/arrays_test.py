@@ -1,0 +1,84 @@
+"""Arrays in one file: what is saved is loaded, anything else is refused."""
+
+import numpy as np
+import pytest
+
+from advmix_jax import datasets
+from advmix_jax.datasets import arrays
+
+
+def _parts():
+  rng = np.random.default_rng(0)
+  return {
+    'train_image': rng.integers(0, 256, (5, 8, 6, 3), np.uint8),
+    'train_label': np.array([0, 1, 2, 0, 1]),
+    'test_image': rng.integers(0, 256, (3, 8, 6, 3), np.uint8),
+    'test_label': np.array([3, 1, 0], np.uint8),
+  }
+
+
+@pytest.fixture
+def config(tmp_path):
+  arrays.save(tmp_path / 'cells.npz', **_parts())
+  config = datasets.default_config('arrays')
+  config.path = str(tmp_path / 'cells.npz')
+  return config
+
+
+def error_of(config, split='train'):
+  with pytest.raises((ValueError, FileNotFoundError)) as caught:
+    datasets.load(config, split)
+  assert '\n' not in str(caught.value)
+  return str(caught.value)
+
+
+def test_what_was_saved_is_loaded(config):
+  parts = _parts()
+  for split in arrays.SPLITS:
+    data = datasets.load(config, split)
+    np.testing.assert_array_equal(data.image, parts[f'{split}_image'])
+    np.testing.assert_array_equal(data.label, parts[f'{split}_label'])
+    assert data.label.dtype == np.int32
+    assert data.num_classes == 4  # The largest label is in the test split.
+  assert datasets.describe(config) == {'dataset': 'arrays', 'file': 'cells.npz'}
+
+
+def test_a_compressed_file_and_a_limit(config, tmp_path):
+  np.savez_compressed(tmp_path / 'cells.npz', **_parts())
+  config.num_train = 2
+  data = datasets.load(config, 'train')
+  np.testing.assert_array_equal(data.image, _parts()['train_image'][:2])
+  assert data.num_classes == 4
+  config.num_train = 6
+  assert 'data.num_train is 6, expected 0 (all) to 5' in error_of(config)
+
+
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'train_image': np.zeros((5, 8, 6, 3), np.float32)}, 'is float32'),
+    ({'train_image': np.zeros((5, 8, 6), np.uint8)}, 'expected uint8 (N, H'),
+    ({'train_image': np.zeros((0, 8, 6, 3), np.uint8)}, 'N > 0'),
+    ({'test_image': np.zeros((3, 8, 7, 3), np.uint8)}, 'differ in shape'),
+    ({'train_label': np.zeros(4, np.int64)}, 'expected 5 integers'),
+    ({'train_label': np.zeros(5)}, 'train_label is float64'),
+    ({'test_label': np.array([0, -1, 2])}, 'has -1 to 2'),
+    ({'test_label': np.array([0, 10**6, 2])}, 'has 0 to 1000000'),
+    ({'test_label': np.array(['a', 'b', 'c'])}, 'test_label is <U1'),
+    ({'test_label': None}, 'test_label'),
+  ],
+)
+def test_other_arrays_are_refused(config, tmp_path, change, message):
+  parts = {k: v for k, v in (_parts() | change).items() if v is not None}
+  np.savez(tmp_path / 'cells.npz', **parts)
+  found = error_of(config)
+  assert message in found and 'cells.npz' in found
+
+
+def test_a_missing_file_or_path_is_named(config, tmp_path):
+  (tmp_path / 'cells.npz').write_bytes(b'no zip')
+  assert 'cells.npz' in error_of(config)
+  (tmp_path / 'cells.npz').unlink()
+  assert 'cells.npz: no such file' in error_of(config)
+  config.path = ''
+  assert 'needs path' in error_of(config)
