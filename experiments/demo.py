@@ -9,16 +9,17 @@ and an unfinished one is resumed. Writes WORKDIR/table.md, records.jsonl (one
 line per run), report.html, and the pictures in it in pictures/.
 """
 
-import json
 import pathlib
 import time
 
 from absl import flags
 
 try:
-  from advmix_jax import datasets, methods, training
+  import comparison
+
+  from advmix_jax import datasets
   from advmix_jax.report import pages, tables
-  from advmix_jax.runtime import cli, files
+  from advmix_jax.runtime import cli
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'demo.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -50,23 +51,6 @@ def _parse_seeds(texts):
   return [int(text) for text in texts]
 
 
-def _run_all(workdir, names, seeds):
-  """Trains and evaluates; returns records and pictures, in order."""
-  for name in names:  # Before any run starts.
-    methods.check_name(name)
-  records, pictures = [], []
-  for seed in seeds:
-    for method in names:
-      config = CONFIG.value.copy_and_resolve_references()
-      config.method, config.seed = method, seed
-      name = method if len(seeds) == 1 else f'{method}-seed{seed}'
-      results = training.train_and_evaluate(config, workdir / name)
-      print(training.summary(results, workdir / name), flush=True)
-      records.append(results)
-      pictures.append(files.load_npz(workdir / name / 'pictures.npz')[0])
-  return records, pictures
-
-
 def _digits():
   """Pictures of the two sets of digits, {heading: PNG}."""
   grids = {}
@@ -78,32 +62,22 @@ def _digits():
   return grids
 
 
-def _write(workdir, records, pictures):
-  """Writes the table, the records, the page, and its pictures one by one."""
-  lines = ''.join(json.dumps(record) + '\n' for record in records)
-  files.write_text(workdir / 'records.jsonl', lines)
-  files.write_text(workdir / 'table.md', tables.markdown_table(records))
-  digits = _digits()
-  page = pages.comparison(
-    records, pictures, title='AdvMix on coloured digits', examples=digits
-  )
-  files.write_text(workdir / 'report.html', page)
-  grids = dict(digits, mixes=pages.mixes(pictures[0]))
-  for record, shown in zip(records, pictures, strict=True):
-    grids[f'{record["method"]}-seed{record["seed"]}'] = pages.attacked(shown)
-  for name, png in grids.items():
-    path = workdir / 'pictures' / f'{name.lower().replace(" ", "-")}.png'
-    files.write_bytes(path, png)
-
-
 def main(argv: list[str]) -> None:
   """Runs what is missing, prints the table, writes the report."""
   del argv  # cli.run has refused any.
   started = time.monotonic()
   workdir = pathlib.Path(WORKDIR.value)
   seeds = _parse_seeds(SEEDS.value)
-  records, pictures = _run_all(workdir, METHODS.value, seeds)
-  _write(workdir, records, pictures)
+  records, pictures = comparison.run_all(
+    CONFIG.value, workdir, METHODS.value, seeds
+  )
+  comparison.write(
+    workdir,
+    records,
+    pictures,
+    title='AdvMix on coloured digits',
+    examples=_digits(),
+  )
   minutes = (time.monotonic() - started) / 60
   print(f'\n{tables.markdown_table(records)}')
   print(f'{minutes:.1f} minutes; pictures: {workdir}/report.html')

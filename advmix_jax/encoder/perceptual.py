@@ -16,14 +16,14 @@ digit.
   features_fn = perceptual.load()
   activations = features_fn(images)  # [B, 32, 32, 64], [B, 16, 16, 128], ...
 
-Contents: BLOCKS, path, features, make_features_fn, save, load.
+Contents: BLOCKS, path, features, pooled, make_features_fn, save, load.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -64,6 +64,18 @@ def features(params: types.Params, images: jax.Array) -> list[jax.Array]:
       x = jax.nn.relu(norms.add_bias(x, layer['b']))
     found.append(x)
   return found
+
+
+def pooled(activations: Sequence[jax.Array]) -> jax.Array:
+  """One vector per image, for distances between sets of images.
+
+  Args:
+    activations: what `features` returns, [B, H_i, W_i, C_i] each.
+
+  Returns:
+    [B, C_1 + C_2 + C_3], the means over the pixels.
+  """
+  return jnp.concatenate([a.mean((1, 2)) for a in activations], axis=-1)
 
 
 def make_features_fn(

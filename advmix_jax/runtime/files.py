@@ -7,8 +7,8 @@ dict under its '/'-joined path, and one JSON string with the metadata, whose
   save_npz('judge.npz', params, {'accuracy': 0.986}, kind='judge')
   params, metadata = load_npz('judge.npz', kind='judge')
 
-Contents: write_atomically, write_bytes, write_text, write_json, file_hash,
-save_npz, load_npz.
+Contents: write_atomically, write_bytes, write_text, write_json, json_text,
+file_hash, save_npz, load_npz.
 """
 
 from __future__ import annotations
@@ -101,7 +101,12 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
   """Writes `value` to `path` as indented JSON, atomically."""
-  write_text(path, json.dumps(value, indent=2) + '\n')
+  write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+  """The text that `write_json` writes."""
+  return json.dumps(value, indent=2) + '\n'
 
 
 def file_hash(path: str | os.PathLike) -> str:

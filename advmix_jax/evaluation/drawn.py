@@ -1,0 +1,130 @@
+"""A labelled data set drawn by a generator, whose latents are known.
+
+  drawn = drawn.draw(rng, generator, params, judge, 'Smiling', count=4000)
+  drawn.image, drawn.label, drawn.latents
+
+For demonstrations without real images: the generator draws them, a judge that
+was trained on real images says what they show, and no encoder is needed. Images
+of whose label the judge isn't sure are left out. What such a set says of a
+method holds for images of this generator, labelled by this judge.
+
+Contents: Drawn, draw, save.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from advmix_jax import types
+from advmix_jax.datasets import arrays, pixels
+from advmix_jax.encoder import latents_file
+from advmix_jax.evaluation import attributes
+from advmix_jax.runtime import metrics, preemption
+
+_BATCH = 100
+_MOST = 20  # Samples per image that is kept, before `draw` gives up.
+
+
+class Drawn(NamedTuple):
+  """Images with their labels and latents."""
+
+  image: np.ndarray  # [N, H, W, C] uint8
+  label: np.ndarray  # [N] int32, 1 where the attribute is there
+  latents: np.ndarray  # [N, L, D]; decoding them gives the images
+
+
+def draw(
+  rng: jax.Array,
+  generator: types.Generator,
+  params: types.Params,
+  judge: attributes.AttributeJudge,
+  attribute: str,
+  *,
+  count: int,
+  sure: float = 0.9,
+) -> Drawn:
+  """Draws images until the judge is sure of `count` of them.
+
+  Args:
+    rng: Key of the samples.
+    generator: Draws without truncation.
+    params: Its parameters.
+    judge: Says what an image shows.
+    attribute: The label, one of the judge's names.
+    count: N.
+    sure: Probability that the judge's answer needs.
+
+  Raises:
+    ValueError: Unknown attribute, or the judge is hardly ever sure.
+  """
+  if attribute not in judge.names:
+    raise ValueError(
+      f'attribute is {attribute!r}, expected one of {", ".join(judge.names)}'
+    )
+  index = judge.names.index(attribute)
+  decode = jax.jit(generator.synthesize)
+  parts, found, step = [], 0, 0
+  with metrics.progress(
+    description='draw images', total=count, unit='img'
+  ) as bar:
+    while found < count:
+      preemption.check()
+      if step * _BATCH >= _MOST * count:
+        raise ValueError(
+          f'the judge is sure of {attribute} in {found} of {step * _BATCH} '
+          f'samples, expected {count}'
+        )
+      part = _batch(jax.random.fold_in(rng, step), generator, params, decode)
+      has, probability = attributes.answer(judge, part.image)
+      keep = probability[:, index] > sure
+      parts.append(
+        Drawn(part.image[keep], has[keep, index], part.latents[keep])
+      )
+      bar.update(min(int(keep.sum()), count - found))
+      found, step = found + int(keep.sum()), step + 1
+  whole = (np.concatenate(p)[:count] for p in zip(*parts, strict=True))
+  return Drawn(*whole)
+
+
+def _batch(rng, generator, params, decode):
+  """One batch, not yet labelled."""
+  z = jax.random.normal(rng, (_BATCH, generator.latent_size))
+  w = np.asarray(generator.map(params, z))
+  # A file of latents holds 8 bits of each: so do these images.
+  w = latents_file.dequantise(latents_file.quantise(w))
+  image = pixels.to_uint8(np.clip(np.asarray(decode(params, w)), 0, 1))
+  return Drawn(image, None, w)
+
+
+def save(
+  drawn: Drawn,
+  images_path: str | os.PathLike,
+  latents_path: str | os.PathLike,
+  *,
+  num_test: int,
+  metadata: Mapping[str, Any],
+) -> None:
+  """Writes the images for `datasets.arrays`, and the latents of all of them.
+
+  Args:
+    drawn: N images.
+    images_path, latents_path: The two files, .npz.
+    num_test: The last images are the test split.
+    metadata: Of the file of latents, JSON values.
+  """
+  n = len(drawn.label) - num_test
+  latents_file.save(
+    latents_path, drawn.latents, images=drawn.image, metadata=metadata
+  )
+  arrays.save(
+    images_path,
+    train_image=drawn.image[:n],
+    train_label=drawn.label[:n],
+    test_image=drawn.image[n:],
+    test_label=drawn.label[n:],
+  )

@@ -1,0 +1,23 @@
+"""Faces drawn by the generator that ships: what demo_faces.py runs.
+
+Their latents are known, so nothing is encoded, and the judge that ships has
+labelled them. demo_faces.py sets the paths of both files.
+"""
+
+import ml_collections
+
+from advmix_jax import datasets, training
+from advmix_jax.runtime import shipped
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """Returns the config of a classifier of drawn faces."""
+  config = training.default_config()
+  config.data = datasets.default_config('arrays')
+  config.generator.path = str(shipped.DATA / 'face_generator.npz')
+  config.classifier.width = 8
+  config.optimizer.update(learning_rate=1e-3, epochs=6)
+  config.attack.update(restarts=5, steps=1, alpha=0.03, eps=0.03)
+  config.eval.num_examples = 300
+  config.eval.attack.update(restarts=10, steps=5, alpha=0.01, eps=0.03)
+  return config
