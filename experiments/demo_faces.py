@@ -7,8 +7,8 @@ The generator that ships draws faces, so their latents are known and nothing is
 encoded. The judge that ships, trained on real faces, says who smiles
 (--attribute). Then each method trains a classifier on 3,000 of these faces and
 is attacked on 300 others, by mixing the fine latents. So this shows the method
-at work on images of this generator; it says nothing of real faces, docs/faces.md
-does. The same command again goes on where the last one stopped.
+at work on images of this generator; it says nothing of real faces. The same
+command again goes on where the last one stopped.
 """
 
 import pathlib

@@ -7,11 +7,11 @@
 
 Prints one JSON object; --record also appends it to a file, as one line.
 
-Of coloured digits: how often the colour of a mix follows its fine latents and its digit the coarse
-ones; the shares of digits and colours among the samples beside those of the
-training set; KID, density and coverage on the features of the shipped
-colour-blind judge, of generated against real digits, and beside them the
-floor, real against real; the judge's accuracy on the test digits.
+Of coloured digits: how often the colour of a mix follows its fine latents and
+its digit the coarse ones; the shares of digits and colours among the samples
+beside those of the training set; KID, density and coverage on the features of
+the shipped colour-blind judge, of generated against real digits, and beside
+them the floor, real against real; the judge's accuracy on the test digits.
 
 The real digits are training digits: those of --source that the generator was
 not trained on, or, if there are too few of them, those that it was trained on

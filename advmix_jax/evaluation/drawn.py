@@ -73,32 +73,35 @@ def draw(
     description='draw images', total=count, unit='img'
   ) as bar:
     while found < count:
-      preemption.check()
       if step * _BATCH >= _MOST * count:
         raise ValueError(
           f'the judge is sure of {attribute} in {found} of {step * _BATCH} '
           f'samples, expected {count}'
         )
-      part = _batch(jax.random.fold_in(rng, step), generator, params, decode)
-      has, probability = attributes.answer(judge, part.image)
-      keep = probability[:, index] > sure
-      parts.append(
-        Drawn(part.image[keep], has[keep, index], part.latents[keep])
-      )
-      bar.update(min(int(keep.sum()), count - found))
-      found, step = found + int(keep.sum()), step + 1
-  whole = (np.concatenate(p)[:count] for p in zip(*parts, strict=True))
-  return Drawn(*whole)
+      key = jax.random.fold_in(rng, step)
+      z = jax.random.normal(key, (_BATCH, generator.latent_size))
+      w = np.asarray(generator.map(params, z))
+      _, probability = attributes.answer(judge, _decode(decode, params, w))
+      parts.append(w[probability[:, index] > sure])
+      bar.update(min(len(parts[-1]), count - found))
+      found, step = found + len(parts[-1]), step + 1
+  # A file of latents holds 8 bits of each number: so do these images.
+  kept = latents_file.quantise(np.concatenate(parts)[:count])
+  w = latents_file.dequantise(kept)
+  image = _decode(decode, params, w)
+  return Drawn(image, attributes.answer(judge, image)[0][:, index], w)
 
 
-def _batch(rng, generator, params, decode):
-  """One batch, not yet labelled."""
-  z = jax.random.normal(rng, (_BATCH, generator.latent_size))
-  w = np.asarray(generator.map(params, z))
-  # A file of latents holds 8 bits of each: so do these images.
-  w = latents_file.dequantise(latents_file.quantise(w))
-  image = pixels.to_uint8(np.clip(np.asarray(decode(params, w)), 0, 1))
-  return Drawn(image, None, w)
+def _decode(decode, params, latents):
+  """Images [N, H, W, C] uint8 of latents, in batches."""
+  images = []
+  for start in range(0, len(latents), _BATCH):
+    preemption.check()
+    chunk = latents[start : start + _BATCH]
+    full = np.resize(chunk, (_BATCH, *chunk.shape[1:]))
+    image = np.asarray(decode(params, full))[: len(chunk)]
+    images.append(pixels.to_uint8(np.clip(image, 0, 1)))
+  return np.concatenate(images)
 
 
 def save(

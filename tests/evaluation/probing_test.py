@@ -1,35 +1,11 @@
 """The probe, on a generator whose layers do one thing each."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import row_generator
 
-from advmix_jax import types
 from advmix_jax.evaluation import probing
-
-LAYERS = 4
-
-
-def _generator():
-  """Layer k of the latents decides the level of row k of the image."""
-
-  def synthesize(params, w, rng=None):
-    del params, rng
-    level = jax.nn.sigmoid(w[:, :, :1])  # [B, L, 1]
-    return jnp.broadcast_to(level[..., None], (len(w), LAYERS, 5, 3))
-
-  return types.Generator(
-    init=None,
-    map=lambda params, z: z.reshape(-1, LAYERS, 2),
-    synthesize=synthesize,
-    coarse=None,
-    fine=None,
-    num_layers=LAYERS,
-    split=1,
-    latent_size=2 * LAYERS,
-    dlatent_size=2,
-  )
 
 
 def _answers(images):
@@ -43,7 +19,12 @@ def _answers(images):
 @pytest.fixture(scope='module')
 def record():
   return probing.measure(
-    jax.random.key(0), _generator(), {}, _answers, num_mixes=400, batch_size=150
+    jax.random.key(0),
+    row_generator.make(),
+    {},
+    _answers,
+    num_mixes=400,
+    batch_size=150,
   )
 
 
@@ -108,7 +89,12 @@ def test_pairs_of_whose_sample_the_judge_is_unsure_are_left_out():
     return answer, sure
 
   found = probing.measure(
-    jax.random.key(1), _generator(), {}, unsure, num_mixes=100, batch_size=100
+    jax.random.key(1),
+    row_generator.make(),
+    {},
+    unsure,
+    num_mixes=100,
+    batch_size=100,
   )
   pairs = sum(r['pairs'] for r in found['kept'][0][0])
   assert 30 < pairs < 70 and pairs == round(100 * found['sure'][0][0])
