@@ -26,6 +26,7 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 
 from advmix_jax import ops, types
 from advmix_jax.datasets import class_shares
@@ -388,4 +389,9 @@ def _load(path, kind):
       f'{sorted(config)}; another version wrote this file'
     )
   config.update(metadata['config'])
-  return config, params
+  return config, jax.tree.map(_to_32_bits, params)
+
+
+def _to_32_bits(array):
+  """Shipped files may hold 16-bit floats, to be small; networks do not."""
+  return np.float32(array) if array.dtype == np.float16 else array

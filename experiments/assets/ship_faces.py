@@ -1,0 +1,75 @@
+"""Makes the generator of faces and its judge small enough to ship.
+
+  python experiments/assets/ship_faces.py --generator=runs/faces/generator.npz \
+    --judge=runs/face_judge.npz --split=8
+
+Writes face_generator.npz (16-bit floats; the file says that CelebA's condition
+holds, and no path of this machine) and face_judge.npz to advmix_jax/data.
+Prints how far the images move.
+"""
+
+import pathlib
+
+import jax
+import numpy as np
+from absl import flags
+
+from advmix_jax.evaluation import disentanglement
+from advmix_jax.generators import stylegan
+from advmix_jax.runtime import cli, files, shipped
+
+GENERATOR = flags.DEFINE_string('generator', '', 'From train_stylegan.py.')
+JUDGE = flags.DEFINE_string('judge', '', 'From train_judge.py.')
+SPLIT = flags.DEFINE_integer(
+  'split', 0, "Number of coarse layers, as probe.py recommends; 0: the file's."
+)
+OUTPUT_DIR = flags.DEFINE_string(
+  'output_dir', str(shipped.DATA), 'Folder of the two files.'
+)
+
+CONDITION = (
+  'Trained on CelebA (Liu et al. 2015), whose images are for non-commercial '
+  'research purposes only; the same holds for this file.'
+)
+
+
+def _generator(path, output):
+  """Writes the generator in 16 bits; returns the largest change of a pixel."""
+  params, metadata = files.load_npz(path, kind=stylegan.GENERATOR_KIND)
+  config, training = metadata['config'], metadata['training']
+  if SPLIT.value:
+    config['split'] = training['network']['split'] = SPLIT.value
+  training['data'] |= {'data_dir': '', 'cache_dir': ''}
+  files.save_npz(
+    output,
+    jax.tree.map(np.float16, params),
+    {'config': config, 'training': training, 'condition': CONDITION},
+    kind=stylegan.GENERATOR_KIND,
+  )
+  images = []
+  for file in (path, output):
+    generator, params = stylegan.load(file)
+    rng = jax.random.key(0)
+    images.append(disentanglement.draw(rng, generator, params, 250))
+  return np.abs(images[0] - images[1]).max()
+
+
+def main(argv: list[str]) -> None:
+  """Writes both files and prints their sizes."""
+  del argv  # cli.run has refused any.
+  folder = pathlib.Path(OUTPUT_DIR.value)
+  generator = folder / 'face_generator.npz'
+  moved = _generator(GENERATOR.value, generator)
+  print(
+    f'{generator}: {generator.stat().st_size / 1e6:.1f} MB; no pixel of 250 '
+    f'images moves by more than {255 * moved:.1f} of 255'
+  )
+  params, metadata = files.load_npz(JUDGE.value, kind='attribute_judge')
+  judge = folder / 'face_judge.npz'
+  metadata['condition'] = CONDITION
+  files.save_npz(judge, params, metadata)
+  print(f'{judge}: {judge.stat().st_size / 1e6:.1f} MB')
+
+
+if __name__ == '__main__':
+  cli.run(main)
