@@ -13,6 +13,7 @@ FIGURE = 60.0
 _START = 10.0  # Python, JAX, and compiled programs that the cache holds.
 _COMPILE_GAN = 45.0
 _GAN_IMAGES = 300.0  # Images per second; 1 map at the split.
+_GAN_FACES = 50.0  # Of 64x64, configs/stylegan_celeba.py.
 _VGG_IMAGES = 190.0  # Images with gradient per second through VGG-16's blocks.
 _DECODED_IMAGES = 3000.0  # The same through the generator alone.
 _PIXEL_STEP = 0.09  # Seconds of a step on real images, without VGG-16.
@@ -35,12 +36,17 @@ _METHODS = {
   },
 }
 _OTHER_METHODS = {'vgg': 0.8, 'linear': 0.05}
-_DIGITS = {'embedded': 10_000}
+_IMAGES = {'embedded': 10_000, 'celeba': 7_499}
 _MNIST = 60_000
 
 
 def _num_train(data: ml_collections.ConfigDict) -> int:
-  return data.num_train or _DIGITS.get(data.source, _MNIST)
+  return data.num_train or _IMAGES.get(data.source, _MNIST)
+
+
+def _pixels(data: ml_collections.ConfigDict) -> float:
+  """Pixels of an image, in those of a digit, 32x32."""
+  return (data.resolution / 32) ** 2 if 'resolution' in data else 1.0
 
 
 def _encoding(encoder: ml_collections.ConfigDict) -> float:
@@ -51,8 +57,10 @@ def _encoding(encoder: ml_collections.ConfigDict) -> float:
 
 
 def generator(config: ml_collections.ConfigDict) -> float:
-  """Training a StyleGAN, configs/stylegan.py."""
-  return _COMPILE_GAN + 1000 * config.gan.kimg / _GAN_IMAGES
+  """Training a StyleGAN, configs/stylegan.py or stylegan_celeba.py."""
+  faces = 'resolution' in config.data
+  rate = _GAN_FACES if faces else _GAN_IMAGES
+  return _COMPILE_GAN + 1000 * config.gan.kimg / rate
 
 
 def start(config: ml_collections.ConfigDict) -> float:
@@ -61,22 +69,25 @@ def start(config: ml_collections.ConfigDict) -> float:
   images = 2 * training.batch_size * (1 + (training.mixing_weight > 0))
   with_vgg = training.perceptual_weight or training.mixing_weight
   step = images / _VGG_IMAGES if with_vgg else _PIXEL_STEP
-  real = training.steps * step
-  return 2 * _START + training.sample_steps * _SAMPLE_STEP + real
+  steps = training.sample_steps * _SAMPLE_STEP + training.steps * step
+  return 2 * _START + steps * _pixels(config.data)
 
 
 def latents(config: ml_collections.ConfigDict) -> float:
-  """Encoding the training images of configs/colored_mnist.py."""
+  """Encoding the training images of a classifier."""
   images, encoder = _num_train(config.data), config.encoder
-  pixels = images * encoder.start_steps / _DECODED_IMAGES
-  return 2 * _START + pixels + images * encoder.steps * _encoding(encoder)
+  each = encoder.start_steps / _DECODED_IMAGES
+  each += encoder.steps * _encoding(encoder)
+  return 2 * _START + images * each * _pixels(config.data)
 
 
 def classifier(config: ml_collections.ConfigDict) -> float:
-  """Training and testing one classifier, configs/colored_mnist.py."""
+  """Training and testing one classifier, without attacks on it."""
   name = config.classifier.name
   each = _METHODS[name].get(config.method, _OTHER_METHODS[name])
   images = _num_train(config.data) * config.optimizer.epochs
   if config.method == 'advmix':  # In proportion to the images it looks at.
     each *= config.attack.restarts * (config.attack.steps + 1) / 10
-  return _START + _TEST + each * images / 1000
+  if name == 'vgg':
+    each *= config.classifier.width / 16
+  return _START + _TEST + each * images / 1000 * _pixels(config.data)

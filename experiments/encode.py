@@ -14,6 +14,7 @@ plots (<output>.png) error against steps.
 
 import pathlib
 
+import numpy as np
 from absl import flags
 
 try:
@@ -28,7 +29,9 @@ except ModuleNotFoundError as error:
   ) from None
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
-SPLIT = flags.DEFINE_string('split', 'train', 'Which images: train or test.')
+SPLIT = flags.DEFINE_list(
+  'split', ['train'], 'Which images: train, test, or train,test in one file.'
+)
 OUTPUT = flags.DEFINE_string('output', 'latents.npz', 'The file to write.')
 MAX_ERROR = flags.DEFINE_float(
   'max_error', 0, 'Flag images whose mean squared error is above; 0: none.'
@@ -56,7 +59,8 @@ def main(argv: list[str]) -> None:
   """Encodes one split, or compares the two starts on a part of it."""
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT.value)
-  images = datasets.load(config.data, SPLIT.value).image
+  parts = [datasets.load(config.data, split).image for split in SPLIT.value]
+  images = np.concatenate(parts) if len(parts) > 1 else parts[0]
   setting = pipeline.load_setting(config)
   if COMPARE.value > 0:
     curves = pipeline.compare_starts(setting, images[: COMPARE.value])

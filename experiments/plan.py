@@ -8,7 +8,7 @@ A run is one resumable unit with one record. Its kind says which script does it:
   start       train_encoder.py       the learned start of Algorithm 1
   latents     encode.py              of the classifier's training images
   measure     measure_generator.py   what the generator separates and draws
-  classifier  train_and_test.py      one method, one seed
+  classifier  train_and_test.py      one method, one seed; attacked or not
   figure      draw_figure.py         pictures
 
 Its key is the hash of its complete config without paths and of the keys of the
@@ -41,6 +41,13 @@ _PATHS = ('data.data_dir', 'generator.path', 'encoder.path')
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')
 
+# Which configs the runs of an item complete, where it doesn't say.
+_CONFIGS = {
+  'classifier': 'colored_mnist',
+  'generator': 'stylegan',
+  'encoder': 'encoder',
+}
+
 Fields = dict[str, Any]  # {'attack.eps': 0.03}: a flattened config.
 Cell = tuple[str, str, str]  # (item, row, column)
 
@@ -57,6 +64,7 @@ class Run(NamedTuple):
   output: str  # The file in the folder that exists once the run is done.
   seconds: float  # Estimated, on two idle cores.
   cells: tuple[Cell, ...] = ()  # What it serves.
+  given: str = ''  # A shipped generator that a learned start is for.
   key: str = ''
 
   def name(self) -> str:
@@ -127,6 +135,9 @@ class _Cell(NamedTuple):
   encoder: Fields
   shipped: bool  # Whether the shipped generator serves.
   recolour: bool  # Whether classifiers are tested in other colours, too.
+  attacked: bool  # Whether they are attacked: then all need a generator.
+  configs: Mapping[str, str]  # Names of the configs of each kind.
+  given: str  # A shipped generator, whose start and latents are made; or ''.
   measure: Fields | None
 
 
@@ -153,49 +164,65 @@ def _cell(name, item, scale, row, column) -> _Cell:
     start=_merged(layers, 'start', 'inversion.'),
     encoder=_merged(layers, 'encoder', 'encoder.'),
     recolour=item.get('recolour', False),
+    attacked=item.get('attacked', False),
+    configs=_CONFIGS | item.get('configs', {}),
+    given=item.get('given', ''),
     shipped=column in scale.get('shipped', ()) and 'generator' not in own,
     measure=scale.get('measure'),
   )
 
 
 def _generator_runs(cell: _Cell) -> dict[str, Run]:
-  """{kind: Run} of a StyleGAN and its learned start; {} for the shipped one."""
+  """{kind: Run} of a StyleGAN and its learned start; {} for the shipped one.
+
+  A given generator is not trained, but has a learned start.
+  """
   if cell.shipped:
     return {}
   made = {}
-  made['generator'] = _stage(
-    'generator',
-    'train_stylegan.py',
-    'stylegan',
-    cell.generator,
-    {},
-    'generator.npz',
-  )
+  if not cell.given:
+    made['generator'] = _stage(
+      'generator',
+      'train_stylegan.py',
+      cell.configs['generator'],
+      cell.generator,
+      {},
+      'generator.npz',
+    )
   data = {k: v for k, v in cell.generator.items() if k.startswith('data.')}
   options = data | cell.start | cell.encoder
-  if _complete('encoder', options).encoder.start == 'network':
-    needs = {'generator': made['generator'].key}
-    made['start'] = _stage(
-      'start', 'train_encoder.py', 'encoder', options, needs, 'encoder.npz'
+  name = cell.configs['encoder']
+  if cell.given or _complete(name, options).encoder.start == 'network':
+    needs = {kind: run.key for kind, run in made.items()}
+    run = _stage(
+      'start', 'train_encoder.py', name, options, needs, 'encoder.npz'
     )
+    made['start'] = _given(run, cell.given) if cell.given else run
   return made
 
 
+def _given(run: Run, name: str) -> Run:
+  """The learned start of a generator that ships, named by its hash."""
+  config = run.config | {'generator.sha256': _shipped_hash(name)}
+  return _finish(run._replace(config=config, given=name))
+
+
 def _latents_run(cell: _Cell, made: dict[str, Run]) -> Run:
-  """The encoding of the classifier's training images."""
+  """The encoding of the training images, and of test images to attack."""
+  unused = ('data.attribute',) if cell.attacked else _TEST_FIELDS
   data = {
     k: v
     for k, v in cell.config.items()
-    if k.startswith('data.') and k not in _TEST_FIELDS
+    if k.startswith('data.') and k not in unused
   }
   options = data | cell.encoder
   needs = {kind: run.key for kind, run in made.items()}
-  run = _stage(
-    'latents', 'encode.py', 'colored_mnist', options, needs, 'latents.npz'
-  )
+  name = cell.configs['classifier']
+  run = _stage('latents', 'encode.py', name, options, needs, 'latents.npz')
   relevant = {
     k: v for k, v in run.config.items() if k.startswith(('data.', 'encoder.'))
   }
+  relevant |= {'split': 'train,test'} if cell.attacked else {}
   return _finish(run._replace(config=relevant | {'seed': run.seed}))
 
 
@@ -220,19 +247,20 @@ def _classifier_run(
   run = _stage(
     'classifier',
     'train_and_test.py',
-    'colored_mnist',
+    cell.configs['classifier'],
     cell.config | {'seed': seed},
     {kind: run.key for kind, run in made.items()},
     'results.json',
   )
-  more = {'recolour': True} if cell.recolour else {}
+  flags = {'recolour': cell.recolour, 'attack': cell.attacked}
+  more = {name: True for name, given in flags.items() if given}
   more |= _shipped(made) if mixes else {}
   return _finish(run._replace(config=run.config | more))
 
 
 @functools.cache
-def _shipped_hash() -> str:
-  return files.file_hash(shipped.DATA / 'generator.npz')
+def _shipped_hash(name: str = 'generator.npz') -> str:
+  return files.file_hash(shipped.DATA / name)
 
 
 def _shipped(made: dict[str, Run]) -> Fields:
@@ -242,9 +270,9 @@ def _shipped(made: dict[str, Run]) -> Fields:
 
 def _runs_of(cell: _Cell, seeds: Iterable[int], generator_name: str):
   """Yields the runs of one cell, each after those that it needs."""
-  config = _complete('colored_mnist', cell.config)
+  config = _complete(cell.configs['classifier'], cell.config)
   made = {}
-  mixes = config.method in methods.NEEDS_LATENTS
+  mixes = cell.attacked or config.method in methods.NEEDS_LATENTS
   mixes = mixes and config.generator.name != 'ideal'
   if mixes:
     made = _generator_runs(cell)

@@ -37,7 +37,10 @@ SHARD = flags.DEFINE_string(
 LIST = flags.DEFINE_bool('list', False, 'Only list the runs and their cost.')
 RUN = flags.DEFINE_bool('run', True, 'False: only make the page.')
 DATA_DIR = flags.DEFINE_string(
-  'data_dir', '', 'Folder of the IDX files of MNIST, for the full scale.'
+  'data_dir', '', 'The folder of the IDX files of MNIST.'
+)
+CELEBA_DIR = flags.DEFINE_string(
+  'celeba_dir', '', 'The folder of CelebA, for Tables 3 and 4.'
 )
 SWEEPS = flags.DEFINE_string(
   'sweeps', str(plan.HERE / 'sweeps.py'), 'The file of the items.'
@@ -105,14 +108,26 @@ def _layout(name, item):
     text=item['text'],
     rows=tuple(item.get('rows', ())),
     columns=tuple(columns),
-    paper={
-      (row, column): value
-      for row, values in item.get('paper', {}).items()
-      for column, value in values.items()
+    papers={
+      measure: _paper(item.get(name, {}))
+      for measure, name in (
+        ('clean', 'paper'),
+        ('perturbed', 'paper_perturbed'),
+      )
     },
+    measures=item.get('measures', ()),
     x=tuple(c['x'] for c in columns.values()) if plotted else (),
     x_label=item['plot']['x_label'] if plotted else '',
   )
+
+
+def _paper(values):
+  """{row: {column: percent}} as {(row, column): percent}."""
+  return {
+    (row, column): value
+    for row, columns in values.items()
+    for column, value in columns.items()
+  }
 
 
 def _of_scale(layout, item, scale):
@@ -167,13 +182,17 @@ def _keep_pictures(work, keys):
 
 
 def _check_data(work, todo):
-  """Raises ValueError where `--data_dir` is needed and missing."""
-  idx = [k for k in todo if work.runs[k].config.get('data.source') == 'idx']
-  if idx and not work.data_dir:
-    raise ValueError(
-      f"--data_dir is missing, expected the folder of MNIST's IDX files, which "
-      f'{len(idx)} of the runs read'
-    )
+  """Raises ValueError where a folder of data is needed and missing."""
+  flag_of = {'idx': DATA_DIR, 'celeba': CELEBA_DIR}
+  for source, flag in flag_of.items():
+    of_source = [
+      k for k in todo if work.runs[k].config.get('data.source') == source
+    ]
+    if of_source and not flag.value:
+      raise ValueError(
+        f'--{flag.name} is missing; {len(of_source)} of the runs need it: '
+        f'{flag.help}'
+      )
 
 
 def main(argv: list[str]) -> None:
@@ -186,7 +205,7 @@ def main(argv: list[str]) -> None:
     root=pathlib.Path(WORKDIR.value).resolve(),
     scale=SCALE.value,
     records=pathlib.Path(RECORDS.value) / f'{SCALE.value}.jsonl',
-    data_dir=DATA_DIR.value,
+    data_dirs={'idx': DATA_DIR.value, 'celeba': CELEBA_DIR.value},
     jobs=JOBS.value,
   )
   keys = _shard(runs)

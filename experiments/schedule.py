@@ -1,6 +1,6 @@
 """Runs the runs of a plan in processes of their own, several at once.
 
-  work = schedule.Work(runs, root, scale, records_path, data_dir, jobs)
+  work = schedule.Work(runs, root, scale, records_path, data_dirs, jobs)
   failures = schedule.run(work, keys)
 
 Each run has a folder ROOT/<key>, with log.txt beside its outputs. Its process
@@ -27,7 +27,7 @@ from plan import HERE, Run, with_needs
 
 from advmix_jax.report import records
 from advmix_jax.report.results import duration
-from advmix_jax.runtime import files, preemption, run_folder
+from advmix_jax.runtime import files, preemption, run_folder, shipped
 
 _PRINTED = 'printed.txt'
 _SECONDS = 'seconds.txt'
@@ -43,7 +43,7 @@ class Work(NamedTuple):
   root: pathlib.Path  # Folder of the runs' folders.
   scale: str
   records: pathlib.Path  # File of records.
-  data_dir: str = ''  # For data.source=idx.
+  data_dirs: Mapping[str, str] = {}  # {data.source: folder}
   jobs: int = 1
 
   def folder(self, key: str) -> pathlib.Path:
@@ -79,10 +79,9 @@ def command(work: Work, run: Run) -> list[str]:
   else:
     words += [f'--config.{name}={v}' for name, v in run.options.items()]
     words.append(f'--compilation_cache={work.root / "compiled"}')
-  if run.config.get('data.source') == 'idx':
-    words.append(f'--config.data.data_dir={work.data_dir}')
-  if run.config.get('recolour'):
-    words.append('--recolour')
+  if folder_of_data := work.data_dirs.get(run.config.get('data.source')):
+    words.append(f'--config.data.data_dir={folder_of_data}')
+  words += [f'--{n}' for n in ('recolour', 'attack') if run.config.get(n)]
   return words + _paths(work, run, folder)
 
 
@@ -106,7 +105,8 @@ def _paths(work: Work, run: Run, folder: pathlib.Path) -> list[str]:
     return [f'--generator={generator}'] if source else []
   words = [f'--config.generator.path={generator}'] if source else []
   if run.kind == 'latents':
-    return [*words, '--split=train', f'--output={folder / run.output}']
+    split = run.config.get('split', 'train')
+    return [*words, f'--split={split}', f'--output={folder / run.output}']
   if source:
     latents = work.folder(run.needs['latents']) / 'latents.npz'
     words.append(f'--config.encoder.path={latents}')
@@ -116,7 +116,8 @@ def _paths(work: Work, run: Run, folder: pathlib.Path) -> list[str]:
 def _prepare(work: Work, run: Run) -> None:
   """Gives a learned start its generator: they belong in one folder."""
   if run.kind == 'start':
-    source = work.folder(run.needs['generator']) / 'generator.npz'
+    folder = shipped.DATA if run.given else work.folder(run.needs['generator'])
+    source = folder / (run.given or 'generator.npz')
     copy = work.folder(run.key) / 'generator.npz'
     files.write_bytes(copy, source.read_bytes())
 

@@ -1,5 +1,7 @@
 """Every table and figure of docs/results.md, as one literal dict.
 
+Those of CelebA are in sweeps_faces.py.
+
 An item with rows is a table; one with `plot` is drawn, too. The fields of a
 cell's runs add up from its item, the scale, the column and the row, the later
 one counting:
@@ -12,11 +14,14 @@ one counting:
   encoder    `encoder`, Algorithm 1
   measure    flags of measure_generator.py; without it, nothing is measured
 
-An item's `recolour` says to test classifiers on exact recolourings, too.
+An item's `recolour` says to test classifiers on exact recolourings, too;
+`attacked`, to attack them with the whole ladder, for which test images are
+encoded. `configs` names other configs than those above; `given` is a generator
+that ships and isn't trained; `measures` are the accuracies that the page shows.
 scales: per scale, the seeds, the columns and rows that it runs (all where it
 says nothing), and `shipped`, the columns whose generator is the one that ships.
-paper: {row: {column: percent}}. An item without rows is a picture, made by
-experiments/figures/<item>.py.
+paper, paper_perturbed: {row: {column: percent}}, clean and under attack. An item
+without rows is a picture, made by experiments/figures/<item>.py.
 
 Ours, because the paper doesn't say: the shares of Table 1's skewed digits, and
 which colours the classifier's digits have in Table 2, where both readings are
@@ -24,6 +29,8 @@ run. The quick scale shows that all works; its numbers are of too few digits.
 
 Contents: ITEMS, FROM_SCRATCH.
 """
+
+import sweeps_faces
 
 # Without classes, style mixing is off the data where the colour is the label.
 _UNCONDITIONAL = {'network.label_size': 0, 'gan.style_mixing': 0.0}
@@ -372,6 +379,7 @@ ITEMS = {
       },
     },
   },
+  **sweeps_faces.ITEMS,
 }
 
 # `make from-scratch`: flags of each script, in this order.

@@ -1,10 +1,12 @@
-"""Trains a classifier and tests it on the clean test images, without attack.
+"""Trains a classifier and tests it, for the paper's tables.
 
   python experiments/train_and_test.py --config=configs/colored_mnist.py \
     --config.method=nominal --workdir=runs/nominal
 
-This is what the paper's tables need: no test image is encoded. With
-`--recolour`, the digits are also tested in every other colour. Writes
+Tests the clean test images; nothing is encoded. With `--recolour`, digits are
+also tested in every other colour. With `--attack`, the ladder of evaluate.py
+attacks eval.num_examples test images, whose mixes a judge of attributes audits
+(--judge), and the accuracy on the groups of `--groups` is taken. Writes
 WORKDIR/results.json; the same command again resumes, or reads it.
 """
 
@@ -14,14 +16,28 @@ import pathlib
 from absl import flags
 
 from advmix_jax import classifiers, datasets, training
-from advmix_jax.evaluation import measures, recolouring
+from advmix_jax.evaluation import attributes, measures, recolouring
+from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import statistics
-from advmix_jax.runtime import cli, files, locks, run_folder
+from advmix_jax.runtime import cli, files, locks, run_folder, shipped
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 WORKDIR = flags.DEFINE_string('workdir', '', "The run's folder.")
 RECOLOUR = flags.DEFINE_bool(
   'recolour', False, 'Also test eval.num_examples digits in other colours.'
+)
+ATTACK = flags.DEFINE_bool(
+  'attack', False, 'Also attack test images, with every attack of the ladder.'
+)
+JUDGE = flags.DEFINE_string(
+  'judge',
+  str(shipped.DATA / 'face_judge.npz'),
+  'A judge of attributes; for data with an attribute as the label.',
+)
+GROUPS = flags.DEFINE_list(
+  'groups',
+  ['Blond_Hair', 'Black_Hair', 'Eyeglasses', 'Male', 'Young'],
+  'With --attack: groupings of the test images.',
 )
 
 
@@ -35,7 +51,8 @@ def _test(config, params, num_classes):
   )
   size = config.eval.batch_size
   logits = measures.predict(subject, test.image, batch_size=size)
-  accuracy, interval = statistics.share(logits.argmax(-1) == test.label)
+  right = logits.argmax(-1) == test.label
+  accuracy, interval = statistics.share(right)
   results = {
     'num_test': len(test.label),
     'clean_accuracy': accuracy,
@@ -45,7 +62,49 @@ def _test(config, params, num_classes):
     results['recolouring'] = recolouring.for_run(
       config, classifier.apply, params
     )
+  if ATTACK.value:
+    results |= _attack(config, params)
+    results['groups'] = _groups(test, right)
   return results
+
+
+def _attack(config, params):
+  """The values of the ladder, with the measures that tables name."""
+  results = evaluation.evaluate_run(
+    config,
+    WORKDIR.value,
+    params,
+    num_examples=config.eval.num_examples,
+    attack=config.eval.attack,
+    with_ladder=True,
+    judge_fn=_judge_fn(config),
+  )
+  rungs = {rung['name']: rung for rung in results['ladder']}
+  results['worst_accuracy'] = rungs['worst']['accuracy']
+  results['ci95']['worst'] = rungs['worst']['ci95']
+  if 'audited_accuracy' in rungs['algorithm_2']:
+    results['audited_accuracy'] = rungs['algorithm_2']['audited_accuracy']
+    results['ci95']['audited'] = rungs['algorithm_2']['audited_ci95']
+  return results
+
+
+def _judge_fn(config):
+  """Images -> whether the judge sees the attribute; None for other data."""
+  if 'attribute' not in config.data:
+    return None
+  found = attributes.load(JUDGE.value)
+  index = found.names.index(config.data.attribute)
+  return lambda images: attributes.answer(found, images)[0][:, index]
+
+
+def _groups(test, right):
+  """{grouping: [[share right, interval, images] for each of its values]}."""
+  found = {}
+  for name in GROUPS.value:
+    if name in test.groups:
+      hits = [right[test.groups[name] == value] for value in (0, 1)]
+      found[name] = [[*statistics.share(h), len(h)] for h in hits]
+  return found
 
 
 def main(argv: list[str]) -> None:

@@ -2,7 +2,7 @@
 
   layout = results.Layout('table_2', 'Table 2', rows=('RandMix',),
                           columns=('99% red',),
-                          paper={('RandMix', '99% red'): 83.18})
+                          papers={'clean': {('RandMix', '99% red'): 83.18}})
   text = results.page([{'full': layout}], {'full': records})
 
 A cell is the mean over seeds with Student's 95% t-interval, or with one seed
@@ -26,7 +26,12 @@ NOT_RUN = 'not run'
 
 # What classifiers are measured by: title, and path in the results of a record.
 MEASURES = (
-  ('Accuracy on the unbiased test set', 'clean'),
+  ('Accuracy on the clean test set', 'clean'),
+  ('Under Algorithm 2', 'perturbed'),
+  ('Under Algorithm 2, where the judge still names the label', 'audited'),
+  ('Under the worst of all attacks', 'worst'),
+  ('Under the worst of as many random mixes', 'worst_random'),
+  ('On reconstructions', 'reconstruction'),
   ('The same digits in all mean colours, average', 'recolouring.recoloured'),
   ('Right in every mean colour', 'recolouring.all_means'),
   ('Right in every colour of a grid', 'recolouring.all_grid'),
@@ -41,7 +46,9 @@ class Layout(NamedTuple):
   text: str = ''
   rows: Sequence[str] = ()
   columns: Sequence[str] = ()
-  paper: Mapping[tuple[str, str], float] = {}  # (row, column) -> percent
+  # {measure: {(row, column): percent}}
+  papers: Mapping[str, Mapping[tuple[str, str], float]] = {}
+  measures: Sequence[str] = ()  # Which MEASURES to show; (): all.
   x: Sequence[float] = ()  # Of each column; () where there is no plot.
   x_label: str = ''
 
@@ -162,14 +169,14 @@ def table(
   Args:
     layout: The item; cells without records show 'not run'.
     records: Oldest first.
-    measure: As in `cell`; the paper's values belong to 'clean'.
+    measure: As in `cell`.
   """
   rows = [['', *layout.columns]]
   for row in layout.rows:
     texts = [
       _cell_text(
         cell(records, layout.name, row, column, measure),
-        layout.paper.get((row, column)) if measure == 'clean' else None,
+        layout.papers.get(measure, {}).get((row, column)),
       )
       for column in layout.columns
     ]
@@ -243,18 +250,24 @@ def _pictures(layout: Layout, records: Iterable[Record]) -> list[str]:
   return names
 
 
+def _measures(layout: Layout) -> list[tuple[str, str]]:
+  """The measures that an item shows, with their titles."""
+  shown = layout.measures
+  return [(title, m) for title, m in MEASURES if not shown or m in shown]
+
+
 def _section(layout: Layout, scale: str, records: Sequence[Record]) -> str:
   """One item at one scale."""
   command = f'python experiments/reproduce.py --only={layout.name}'
   parts = [f'`{command} --scale={scale}`\n']
   if layout.rows:
-    for title, measure in MEASURES:
+    for title, measure in _measures(layout):
       taken = any(
         cell(records, layout.name, row, column, measure)
         for row in layout.rows
         for column in layout.columns
       )
-      if measure == 'clean' or taken:
+      if layout.papers.get(measure) or taken:
         parts += [f'{title}, in %:\n', table(layout, records, measure)]
     parts.append(generators(layout, records))
   elif not _pictures(layout, records):

@@ -11,7 +11,7 @@ TABLE = results.Layout(
   text='Two methods.',
   rows=('RandMix', 'AdvMix'),
   columns=('0', '0.5'),
-  paper={('RandMix', '0'): 88.55, ('AdvMix', '0.5'): 85.0},
+  papers={'clean': {('RandMix', '0'): 88.55, ('AdvMix', '0.5'): 85.0}},
   x=(0.0, 0.5),
 )
 FIGURE = results.Layout('figure_9', 'Figure 9: drawn', 'A picture.')
@@ -79,7 +79,7 @@ Two methods.
 
 `python experiments/reproduce.py --only=table_9 --scale=full`
 
-Accuracy on the unbiased test set, in %:
+Accuracy on the clean test set, in %:
 
 |  | 0 | 0.5 |
 | --- | --- | --- |

@@ -159,3 +159,51 @@ def test_every_item_can_be_planned_at_both_scales(plan, sweeps):
     assert served == set(sweeps.ITEMS)
     methods_run = {run.config.get('method') for run in runs.values()} - {None}
     assert methods_run <= set(methods.METHODS)
+
+
+def faces(plan, monkeypatch, sweeps, scale='quick', file_hash='abc'):
+  """The runs of Tables 3 and 4."""
+  monkeypatch.setattr(plan, '_shipped_hash', lambda name='': file_hash)
+  names = ['table_3', 'table_4']
+  return plan.expand(sweeps.ITEMS, names, scale)
+
+
+def test_the_tables_of_faces_are_two_views_of_the_same_runs(
+  plan, sweeps, monkeypatch
+):
+  runs = faces(plan, monkeypatch, sweeps)
+  rows = sweeps.ITEMS['table_3']['rows']
+  assert sorted(kinds(runs)) == ['classifier'] * len(rows) + [
+    'latents',
+    'start',
+  ]
+  for run in runs.values():
+    assert [cell[0] for cell in run.cells[:1] + run.cells[-1:]] == [
+      'table_3',
+      'table_4',
+    ]
+
+
+def test_all_classifiers_of_faces_are_attacked_and_share_one_encoding(
+  plan, sweeps, monkeypatch
+):
+  runs = faces(plan, monkeypatch, sweeps, 'full')
+  (start,) = (run for run in runs.values() if run.kind == 'start')
+  (latents,) = (run for run in runs.values() if run.kind == 'latents')
+  assert start.given == 'face_generator.npz' and not start.needs
+  assert start.config['generator.sha256'] == 'abc'
+  assert latents.config['split'] == 'train,test'
+  classifiers = [run for run in runs.values() if run.kind == 'classifier']
+  assert len(classifiers) == 6 * 5 * 3  # Methods, attributes, seeds.
+  for run in classifiers:
+    assert run.config['attack'] and run.config['data.source'] == 'celeba'
+    assert run.needs == {'start': start.key, 'latents': latents.key}
+  assert {run.config['data.attribute'] for run in classifiers} == set(
+    sweeps.ITEMS['table_3']['columns']
+  )
+
+
+def test_another_given_generator_is_another_plan(plan, sweeps, monkeypatch):
+  first = faces(plan, monkeypatch, sweeps)
+  second = faces(plan, monkeypatch, sweeps, file_hash='other')
+  assert not set(first) & set(second)

@@ -139,3 +139,30 @@ def test_a_failure_stops_only_the_runs_that_need_it(
     ['generator', 'start', 'latents', 'measure', 'classifier', 'classifier']
   )
   assert any('failed, broken' in line for line in lines)
+
+
+def test_runs_of_faces_are_told_their_folder_and_to_attack(
+  work, schedule, monkeypatch, tmp_path
+):
+  plan = importlib.import_module('plan')
+  data = tmp_path / 'data'
+  data.mkdir()
+  (data / 'face_generator.npz').write_bytes(b'weights')
+  monkeypatch.setattr(schedule.shipped, 'DATA', data)
+  monkeypatch.setattr(plan, '_shipped_hash', lambda name='': 'abc')
+  sweeps = plan.load(paths.EXPERIMENTS / 'sweeps.py')
+  runs = plan.expand(sweeps.ITEMS, ['table_3'], 'quick')
+  work = work._replace(runs=runs, data_dirs={'celeba': '/faces'})
+  (start,), (latents,) = of_kind(work, 'start'), of_kind(work, 'latents')
+  classifier = of_kind(work, 'classifier')[0]
+  for run in (start, latents, classifier):
+    words = schedule.command(work, run)
+    assert '--config.data.data_dir=/faces' in words
+    assert ('--attack' in words) == (run is classifier)
+  assert '--split=train,test' in schedule.command(work, latents)
+  generator = work.folder(start.key) / 'generator.npz'
+  assert f'--config.generator.path={generator}' in schedule.command(
+    work, classifier
+  )
+  schedule._prepare(work, start)
+  assert generator.read_bytes() == b'weights'

@@ -1,0 +1,28 @@
+"""The learned start of Algorithm 1, for a generator of faces.
+
+  python experiments/train_encoder.py --config=configs/encoder_celeba.py \
+    --config.data.data_dir=celeba --generator=runs/faces/generator.npz \
+    --output_dir=runs/faces
+
+It is trained on CelebA's training images, without labels, as the generator is.
+"""
+
+import ml_collections
+
+from advmix_jax import datasets
+from advmix_jax.encoder import algorithm1, learned_start
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """Returns the config; see the modules for the fields of each part."""
+  config = ml_collections.ConfigDict()
+  config.seed = 0
+  config.data = datasets.default_config('celeba')
+  config.data.mirror = True
+  config.inversion = learned_start.default_config()
+  config.inversion.widths = (32, 64, 96, 128)
+  config.inversion.hidden = 256
+  config.inversion.sample_steps = 500
+  config.inversion.steps = 1500
+  config.encoder = algorithm1.default_config()
+  return config
