@@ -5,8 +5,7 @@
 
 It is unconditional, as in the paper, and sees each image and its mirror image.
 It has style mixing as in the official code, and no progressive growing: 64x64
-is small. Its noise inputs are fixed: one noise for all images, so that an image
-is a function of its latents and has no specks. The paper mixes the upper four
+is small. The paper mixes the upper four
 of nine resolutions, at 128 to 1024 pixels; here these are the last two of five,
 layers 6 to 9 of 10, at 32 and 64 pixels. docs/faces.md has what came out.
 """
@@ -31,12 +30,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.mapping_fmaps = 128
   config.network.split = 6
   config.gan = gan.default_config()
-  config.gan.kimg = 300.0
-  config.gan.decay_kimg = 100.0
+  config.gan.kimg = 180.0
+  config.gan.decay_kimg = 70.0
   config.gan.learning_rate = 2e-3
   config.gan.r1_gamma = 0.1
   config.gan.style_mixing = 0.9
-  config.gan.noise = False
   config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_kimg = 2.0  # Metrics.
   config.sample_kimg = 20.0  # Style-mixing grids in WORKDIR/samples.
