@@ -131,10 +131,11 @@ def _answers(rng, generator, params, answer_fn, splits, num_mixes, size):
 def least_kept(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
   """Of the answers to one question, the record of the one least often kept.
 
-  Answers of fewer than 20 pairs don't count; None if no other is left.
+  Answers of fewer than 20 pairs don't count. None if fewer than two are left:
+  where the judge surely gives one answer only, every mix keeps it.
   """
   counted = [r for r in records if r['pairs'] >= _FEW]
-  return min(counted, key=lambda r: r['share']) if counted else None
+  return min(counted, key=lambda r: r['share']) if len(counted) > 1 else None
 
 
 def recommend(

@@ -4,9 +4,9 @@
     --judge=runs/face_judge.npz --split=8
 
 Writes face_generator.npz and face_judge.npz to advmix_jax/data. The generator
-has 16-bit floats and stored noise of zero, since noise that was fresh in training
-shows as specks where it is frozen. Both files say that CelebA's condition holds,
-and name no folder. Prints how far 16 bits move the images.
+has 16-bit floats and stored noise of zero: noise that was fresh in training
+shows as specks where it is frozen. Both files say that CelebA's condition
+holds, and name no folder. Prints how far 16 bits move the images.
 """
 
 import pathlib

@@ -62,23 +62,25 @@ def test_the_recommended_split_is_the_first_that_keeps_every_answer(record):
   assert probing.recommend(record, 1, keep=0.3) == 1
 
 
-def test_no_split_is_recommended_where_the_last_layer_decides(record):
-  last = {
-    'splits': [1, 2],
-    'kept': [[[_least(0.99)]], [[_least(0.99), _least(0.5)]]],
-  }
-  assert probing.recommend(last, 0) is None
-
-
 def _least(share, pairs=100):
   return {'share': share, 'interval': [0, 1], 'pairs': pairs}
 
 
+def test_no_split_is_recommended_where_the_last_layer_decides():
+  kept, lost = [_least(0.99), _least(0.95)], [_least(0.99), _least(0.5)]
+  last = {'splits': [1, 2], 'kept': [[kept], [lost]]}
+  assert probing.recommend(last, 0) is None
+
+
 def test_answers_of_few_pairs_do_not_count():
-  assert probing.least_kept([_least(0.9), _least(0.1, 19)]) == _least(0.9)
+  some = [_least(0.9), _least(0.8), _least(0.1, 19)]
+  assert probing.least_kept(some) == _least(0.8)
+
+
+def test_a_single_answer_says_nothing(record):
+  assert probing.least_kept([_least(1.0), _least(1.0, 19)]) is None
   assert probing.least_kept([_least(None, 0)]) is None
-  few = {'splits': [1], 'kept': [[[_least(1.0, 5)]]]}
-  assert probing.recommend(few, 0) is None
+  assert probing.recommend(record, 2) is None  # Always the same answer.
 
 
 def test_pairs_of_whose_sample_the_judge_is_unsure_are_left_out():
