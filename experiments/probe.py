@@ -8,7 +8,8 @@ Mixes pairs of samples at every layer; a judge, trained on real images alone
 for each attribute, how often a mix keeps the answer that is kept least often,
 the judge's own accuracy beside it, and a recommended split: the first one from
 which on each answer is kept in 90% of the mixes (--keep); '-' where the judge
-is hardly ever sure of one of the answers. Writes OUTPUT.json and OUTPUT.png. If no split keeps the attribute, AdvMix is the wrong tool.
+is hardly ever sure of one of the answers. Writes OUTPUT.json and OUTPUT.png. If
+no split keeps the attribute, AdvMix is the wrong tool.
 """
 
 import pathlib
