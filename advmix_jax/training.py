@@ -16,7 +16,6 @@ train_and_evaluate, summary.
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
 import pathlib
@@ -39,6 +38,7 @@ from advmix_jax.runtime import (
   loop,
   parallel,
   run_folder,
+  untrusted,
 )
 
 _NAME = 'train'  # Prefix of the metrics' names.
@@ -259,7 +259,11 @@ def train_and_evaluate(
   methods.check_name(config.method)
   run_folder.check_workdir(config, workdir)
   if (workdir / 'results.json').exists():
-    return json.loads((workdir / 'results.json').read_text())
+    return untrusted.read_json(
+      workdir / 'results.json',
+      'not the results of a run',
+      lambda results: summary(results, workdir),
+    )
   with locks.hold(workdir):
     return _train_and_evaluate(config, workdir)
 

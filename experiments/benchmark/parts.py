@@ -251,7 +251,7 @@ def _evaluate(options):
     if not (folder / 'classifier.npz').exists():
       print(f'evaluate: no run in {folder}; `make demo` makes it')
       continue
-    config = run_folder.load_workdir(folder)
+    config = run_folder.load_workdir(folder, training.default_config())
     subject, batch = _subject(config, folder)
     attack = config.eval.attack
     attack.update(restarts=10, steps=5)
