@@ -26,7 +26,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 import optax
 
 from advmix_jax import classifiers, datasets, generators, methods, types
@@ -36,6 +35,7 @@ from advmix_jax.runtime import (
   files,
   locks,
   loop,
+  options,
   parallel,
   run_folder,
   untrusted,
@@ -256,7 +256,7 @@ def train_and_evaluate(
     FileNotFoundError: Missing data or a missing generator.
   """
   workdir = pathlib.Path(workdir)
-  methods.check_name(config.method)
+  _check(config)
   run_folder.check_workdir(config, workdir)
   if (workdir / 'results.json').exists():
     return untrusted.read_json(
@@ -268,6 +268,16 @@ def train_and_evaluate(
     return _train_and_evaluate(config, workdir)
 
 
+def _check(config: ml_collections.ConfigDict) -> None:
+  """Raises ValueError for an option that no run can have."""
+  methods.check_name(config.method)
+  _optimizer(config)
+  options.check(config)
+  parallel.check(config.parallel)
+  evaluation.check(config.eval)
+  algorithm1.check(config.encoder)
+
+
 def _train_and_evaluate(config, workdir):
   started = time.monotonic()
   train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
@@ -275,6 +285,8 @@ def _train_and_evaluate(config, workdir):
     f'{config.data.name}: {len(train.label)} training and {len(test.label)} '
     f'test images, source {train.source}'
   )
+  tested = datasets.first(test, config.eval.num_examples or len(test.label))
+  lookup.check_file(config, tested)  # Not only after the training.
   earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(
@@ -314,8 +326,8 @@ def train_classifier(
     ValueError, FileNotFoundError: As `train_and_evaluate`.
   """
   workdir = pathlib.Path(workdir)
-  _optimizer(config)  # Bad options fail before anything long.
-  environment = _environment(config, dataset)
+  _check(config)  # Before anything long, and before the folder is claimed.
+  environment = datasets.environment(dataset, config.environment)
   generator, generator_params, latents = None, None, None
   if config.method in methods.NEEDS_LATENTS:
     generator, generator_params = generators.load(config.generator)
@@ -328,6 +340,11 @@ def train_classifier(
   classifier = classifiers.make_classifier(
     config.classifier, dataset.num_classes
   )
+  train_step = make_train_step(config, classifier, method)
+  image = datasets.to_float(dataset.image[:1])
+  state = create_train_state(config, classifier, image)
+  if generator is not None:
+    lookup.check_file(config, dataset)
   run_folder.claim_workdir(config, workdir)
   if generator is not None:
     latents = lookup.load_latents(
@@ -336,10 +353,8 @@ def train_classifier(
   state = _train(
     config,
     workdir,
-    make_train_step(config, classifier, method),
-    create_train_state(
-      config, classifier, datasets.to_float(dataset.image[:1])
-    ),
+    train_step,
+    state,
     types.Batch(dataset.image, dataset.label, latents, environment),
     generator_params,
   )
@@ -350,19 +365,6 @@ def train_classifier(
     num_classes=dataset.num_classes,
   )
   return state.params
-
-
-def _environment(
-  config: ml_collections.ConfigDict, dataset: types.Dataset
-) -> np.ndarray | None:
-  """The environment of each example, a grouping of the data set; or None."""
-  name = config.environment
-  if name and name not in dataset.groups:
-    raise ValueError(
-      f'environment is {name!r}, expected "" (none) or one of '
-      f'{tuple(dataset.groups)}, the groupings of this data set'
-    )
-  return dataset.groups[name] if name else None
 
 
 def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:

@@ -16,7 +16,6 @@ Contents: LICENCE, convert_file, convert, entry.
 """
 
 import math
-import os
 import pathlib
 import re
 import sys
@@ -116,16 +115,13 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
     FileNotFoundError: There is no such pickle.
     ValueError: The pickle is refused, or does not fit our networks.
   """
+  files.check_output(output, source)
   networks = nvlabs_pickle.load(source)
   if network not in networks:
     raise ValueError(
       f'{source} has no network {network!r}, expected one of '
       f'{", ".join(map(ascii, networks))}'
     )
-  if os.path.isdir(output):
-    raise ValueError(f'{output} is a folder, expected a file to write')
-  if os.path.exists(output) and os.path.samefile(source, output):
-    raise ValueError(f'{output} is the source itself')
   found = networks.pop(network)
   networks.clear()  # Frees the other networks.
   with untrusted.reading(source):

@@ -201,6 +201,18 @@ def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):
     ('data.source', 'web', "data source 'web', expected 'embedded'"),
     ('data.sigma', -1.0, 'sigma is -1.0, expected'),
     ('generator.name', 'vae', "generator.name is 'vae', expected .*'ideal'"),
+    ('optimizer.learning_rate', float('nan'), 'learning_rate is nan'),
+    ('data.sigma', float('nan'), 'sigma is nan'),
+    ('seed', 2**63, 'seed is 9223372036854775808, expected'),
+    ('log_every', 0, 'log_every is 0, expected >= 1'),
+    ('parallel', 'both', "parallel is 'both', expected one of"),
+    ('attack.eps', float('inf'), 'attack.eps is inf'),
+    ('pixel_attack.alpha', -1.0, 'pixel_attack.alpha is -1.0'),
+    ('eval.batch_size', 0, 'eval.batch_size is 0, expected >= 1'),
+    ('eval.num_examples', -1, 'eval.num_examples is -1, expected >= 0'),
+    ('eval.attack.alpha', float('nan'), 'eval.attack.alpha is nan'),
+    ('eval.attack.unit', 'cm', "attack.unit is 'cm', expected one of"),
+    ('encoder.start', 'x', "encoder.start is 'x', expected one of"),
   ],
 )
 def test_a_bad_field_is_one_line_and_writes_nothing(
@@ -211,6 +223,16 @@ def test_a_bad_field_is_one_line_and_writes_nothing(
     training.train_and_evaluate(config, tmp_path / 'run')
   assert '\n' not in str(error.value)
   assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('field', ['encoder.path', 'encoder.features'])
+def test_a_mistyped_path_leaves_the_corrected_command_free(field, tmp_path):
+  for method in ('nominal', 'randmix'):
+    fields = {'generator.name': 'stylegan', field: '/nowhere/x.npz'}
+    config = tiny_runs.config(method=method, **fields)
+    with pytest.raises(FileNotFoundError, match='/nowhere/x.npz'):
+      training.train_and_evaluate(config, tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
 
 
 def test_the_summary_warns_of_a_failed_gate():

@@ -7,8 +7,8 @@ dict under its '/'-joined path, and one JSON string with the metadata, whose
   save_npz('judge.npz', params, {'accuracy': 0.986}, kind='judge')
   params, metadata = load_npz('judge.npz', kind='judge')
 
-Contents: write_atomically, naming, write_bytes, write_text, write_json,
-file_hash, save_npz, load_npz.
+Contents: write_atomically, check_output, naming, write_bytes, write_text,
+write_json, file_hash, save_npz, load_npz.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def write_atomically(
   if not hosts.is_first():
     return
   path = pathlib.Path(path)
-  if path.exists() and not path.is_file():
-    raise ValueError(f'{path}: exists and is not a regular file')
+  check_output(path)
   folders = [f for f in path.parents if not f.exists()]  # The deepest first.
   temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
   try:
@@ -63,6 +62,28 @@ def write_atomically(
       with contextlib.suppress(OSError):  # Others have put files there.
         folder.rmdir()
     raise
+
+
+def check_output(path: str | os.PathLike, *sources: str | os.PathLike) -> None:
+  """Checks that `path` can be written; call it before long work.
+
+  Args:
+    path: The file to write.
+    *sources: Files that it must not replace, because they are read.
+
+  Raises:
+    ValueError: `path` is a folder, a device, anything else but a file, or one
+      of the sources.
+  """
+  if os.path.exists(path) and not os.path.isfile(path):
+    raise ValueError(f'{path}: exists and is not a regular file')
+  for source in sources:
+    if os.path.realpath(path) == os.path.realpath(source) or (
+      os.path.exists(path)
+      and os.path.exists(source)
+      and os.path.samefile(path, source)
+    ):
+      raise ValueError(f'{path} is the source itself')
 
 
 @contextlib.contextmanager

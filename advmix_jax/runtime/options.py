@@ -18,7 +18,8 @@ _MOST = {int: 2**31 - 1, float: 1e30}  # What JAX's 32-bit numbers can hold.
 _MOST_SEED = 2**62
 # Numbers by which something is divided or repeated; all others may be 0.
 _LEAST = dict.fromkeys(
-  ('batch_size', 'log_every', 'mixing_draws', 'r1_interval', 'width', 'draws'),
+  ('batch_size', 'log_every', 'width', 'r1_interval', 'draws')
+  + ('mixing_draws', 'average_draws'),
   1,
 )
 _NUMBERS = (int, float)
@@ -117,7 +118,11 @@ def _cast(old, value, path):
     _need_type(good, path, value, 'a number or None')
   elif kind is float:
     _need_type(type(value) in _NUMBERS, path, value, 'a number')
-    return float(value) if abs(value) <= _MOST[float] else value
+    if not abs(value) <= _MOST[float]:
+      raise ValueError(
+        f'{path} is {str(value)[:20]}, expected <= {_MOST[float]}'
+      )
+    return float(value)
   else:
     _need_type(type(value) is kind, path, value, kind.__name__)
   return value
