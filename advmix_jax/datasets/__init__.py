@@ -6,8 +6,8 @@
 Images are uint8 on the host; `take` makes a batch of them floats.
 
 Public here: NAMES, default_config, load, describe; REPAINTABLE, Repaintable,
-load_repaintable; epoch_batches, shuffled, endless_batch, environment, first, take;
-to_float, to_uint8.
+load_repaintable; epoch_batches, shuffled, endless_batch, environment, first,
+take; to_float, to_uint8.
 """
 
 import ml_collections
