@@ -30,7 +30,7 @@ import ml_collections
 
 from advmix_jax import ops, types
 from advmix_jax.ops import norms
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, options, untrusted
 
 NAMES = ('vgg', 'linear')
 _KIND = 'classifier'  # In the metadata of a release.
@@ -174,6 +174,6 @@ def load(path: str | os.PathLike) -> tuple[Classifier, types.Params]:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
   params, metadata = files.load_npz(path, kind=_KIND)
-  config = default_config()
-  config.update(metadata['config'])
-  return make_classifier(config, metadata['num_classes']), params
+  with untrusted.reading(path, 'corrupt'):
+    config = options.fill(default_config(), metadata['config'], 'config')
+    return make_classifier(config, int(metadata['num_classes'])), params

@@ -9,14 +9,13 @@ was killed and resumed ends with the same bits as one that was not.
 WORKDIR holds config.json, checkpoints/, metrics.jsonl, tensorboard/,
 classifier.npz, and results.json once the run is done.
 
-Contents: default_config, create_train_state, make_train_step, train_classifier,
-train_and_evaluate, summary.
+Contents: default_config, stored_config, create_train_state, make_train_step,
+train_classifier, train_and_evaluate.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
 import pathlib
@@ -27,18 +26,27 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 import optax
 
-from advmix_jax import classifiers, datasets, generators, methods, types
+from advmix_jax import (
+  attacks,
+  classifiers,
+  datasets,
+  generators,
+  methods,
+  types,
+)
 from advmix_jax.encoder import algorithm1, lookup
 from advmix_jax.evaluation import run as evaluation
+from advmix_jax.report import tables
 from advmix_jax.runtime import (
   files,
   locks,
   loop,
+  options,
   parallel,
   run_folder,
+  untrusted,
 )
 
 _NAME = 'train'  # Prefix of the metrics' names.
@@ -92,6 +100,20 @@ def _optimizer(
         f'optimizer.{name} is {config.optimizer[name]}, expected > 0'
       )
   return optax.adam(config.optimizer.learning_rate)
+
+
+def stored_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
+  """The config of the run in WORKDIR.
+
+  Raises:
+    FileNotFoundError: There is no run.
+    ValueError: Its config isn't one.
+  """
+  default = default_config()
+  default.data = datasets.default_config(run_folder.data_name(workdir))
+  # A run of an earlier version lacks options, whose defaults are what it did.
+  default.eval.attack = attacks.default_config()
+  return run_folder.load_workdir(workdir, default)
 
 
 def create_train_state(
@@ -256,12 +278,26 @@ def train_and_evaluate(
     FileNotFoundError: Missing data or a missing generator.
   """
   workdir = pathlib.Path(workdir)
-  methods.check_name(config.method)
+  _check(config)
   run_folder.check_workdir(config, workdir)
   if (workdir / 'results.json').exists():
-    return json.loads((workdir / 'results.json').read_text())
+    return untrusted.read_json(
+      workdir / 'results.json',
+      'not the results of a run',
+      lambda results: tables.summary(results, workdir),
+    )
   with locks.hold(workdir):
     return _train_and_evaluate(config, workdir)
+
+
+def _check(config: ml_collections.ConfigDict) -> None:
+  """Raises ValueError for an option that no run can have."""
+  methods.check_name(config.method)
+  _optimizer(config)
+  options.check(config)
+  parallel.check(config.parallel)
+  evaluation.check(config.eval)
+  algorithm1.check(config.encoder)
 
 
 def _train_and_evaluate(config, workdir):
@@ -271,6 +307,8 @@ def _train_and_evaluate(config, workdir):
     f'{config.data.name}: {len(train.label)} training and {len(test.label)} '
     f'test images, source {train.source}'
   )
+  tested = datasets.first(test, config.eval.num_examples or len(test.label))
+  lookup.check_file(config, tested)  # Not only after the training.
   earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(
@@ -310,8 +348,8 @@ def train_classifier(
     ValueError, FileNotFoundError: As `train_and_evaluate`.
   """
   workdir = pathlib.Path(workdir)
-  _optimizer(config)  # Bad options fail before anything long.
-  environment = _environment(config, dataset)
+  _check(config)  # Before anything long, and before the folder is claimed.
+  environment = datasets.environment(dataset, config.environment)
   generator, generator_params, latents = None, None, None
   if config.method in methods.NEEDS_LATENTS:
     generator, generator_params = generators.load(config.generator)
@@ -324,6 +362,11 @@ def train_classifier(
   classifier = classifiers.make_classifier(
     config.classifier, dataset.num_classes
   )
+  train_step = make_train_step(config, classifier, method)
+  image = datasets.to_float(dataset.image[:1])
+  state = create_train_state(config, classifier, image)
+  if generator is not None:
+    lookup.check_file(config, dataset)
   run_folder.claim_workdir(config, workdir)
   if generator is not None:
     latents = lookup.load_latents(
@@ -332,10 +375,8 @@ def train_classifier(
   state = _train(
     config,
     workdir,
-    make_train_step(config, classifier, method),
-    create_train_state(
-      config, classifier, datasets.to_float(dataset.image[:1])
-    ),
+    train_step,
+    state,
     types.Batch(dataset.image, dataset.label, latents, environment),
     generator_params,
   )
@@ -346,42 +387,3 @@ def train_classifier(
     num_classes=dataset.num_classes,
   )
   return state.params
-
-
-def _environment(
-  config: ml_collections.ConfigDict, dataset: types.Dataset
-) -> np.ndarray | None:
-  """The environment of each example, a grouping of the data set; or None."""
-  name = config.environment
-  if name and name not in dataset.groups:
-    raise ValueError(
-      f'environment is {name!r}, expected "" (none) or one of '
-      f'{tuple(dataset.groups)}, the groupings of this data set'
-    )
-  return dataset.groups[name] if name else None
-
-
-def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:
-  """The line that a run ends with, after a warning if a gate failed.
-
-  A failed gate makes the evaluation invalid, not the training: no exit code.
-  """
-  clean, perturbed = (
-    f'{100 * results[f"{name}_accuracy"]:.1f}% [{{:.1f}}, {{:.1f}}]'.format(
-      *(100 * v for v in results['ci95'][name])
-    )
-    for name in ('clean', 'perturbed')
-  )
-  path = pathlib.Path(workdir) / 'results.json'
-  path = min(os.path.relpath(path), os.path.abspath(path), key=len)
-  warning = ''
-  if not results['valid']:
-    warning = (
-      'warning: this evaluation is not valid, gates failed: '
-      f'{", ".join(results["failed_gates"])}; experiments/evaluate.py runs '
-      'stronger attacks\n'
-    )
-  return warning + (
-    f'{results["method"]}: clean {clean}, under attack {perturbed}, '
-    f'{results["wall_seconds"]:.0f} s, {path}'
-  )

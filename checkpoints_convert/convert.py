@@ -16,7 +16,6 @@ Contents: LICENCE, convert_file, convert, entry.
 """
 
 import math
-import os
 import pathlib
 import re
 import sys
@@ -36,7 +35,7 @@ from advmix_jax.generators.stylegan_modules import (
   layer_name,
   num_layers,
 )
-from advmix_jax.runtime import cli, files
+from advmix_jax.runtime import cli, files, untrusted
 from checkpoints_convert import nvlabs_kwargs, nvlabs_pickle
 
 LICENCE = (
@@ -48,6 +47,7 @@ _KINDS = {
   'G_style': stylegan.GENERATOR_KIND,
   'D_basic': stylegan.DISCRIMINATOR_KIND,
 }
+_MAX_LAYERS = 100  # Of the mapping network; the official one has 8.
 _PARTS = {'synthesis': 'G_synthesis', 'mapping': 'G_mapping'}
 _LEAVES = {'weight': 'w', 'bias': 'b'}
 
@@ -115,19 +115,17 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
     FileNotFoundError: There is no such pickle.
     ValueError: The pickle is refused, or does not fit our networks.
   """
+  files.check_output(output, source)
   networks = nvlabs_pickle.load(source)
   if network not in networks:
     raise ValueError(
       f'{source} has no network {network!r}, expected one of '
       f'{", ".join(map(ascii, networks))}'
     )
-  if os.path.isdir(output):
-    raise ValueError(f'{output} is a folder, expected a file to write')
-  if os.path.exists(output) and os.path.samefile(source, output):
-    raise ValueError(f'{output} is the source itself')
   found = networks.pop(network)
   networks.clear()  # Frees the other networks.
-  kind, config, params = convert(found)
+  with untrusted.reading(source):
+    kind, config, params = convert(found)
   metadata = {
     'kind': kind,
     'source': {
@@ -198,6 +196,9 @@ def _collect(network):
   for name, value in found.items():
     if value.dtype != np.float32:
       raise ValueError(f'variable {ascii(name)} is {value.dtype}, not float32')
+    if not value.size:
+      raise ValueError(f'variable {ascii(name)} is empty, {value.shape}')
+    untrusted.check_numbers(f'variable {ascii(name)}', value)
   return found
 
 
@@ -241,11 +242,15 @@ def _blocks(variables):
 
 def _generator_config(variables, kwargs):
   dense = [k for k in variables if re.fullmatch('G_mapping/Dense.*/weight', k)]
+  if len(dense) > _MAX_LAYERS:
+    raise ValueError(f'{len(dense)} mapping layers, expected <= {_MAX_LAYERS}')
   first, width = _shape(variables, 'G_mapping/Dense0/weight', 2)
   label_size = 0
   if 'G_mapping/LabelConcat/weight' in variables:
     label_size, embedded = _shape(variables, 'G_mapping/LabelConcat/weight', 2)
     first -= embedded
+    if first < 1:
+      raise ValueError(f'G_mapping/Dense0/weight has {first} rows for latents')
   n = _blocks(variables)
   rgb = [
     _shape(variables, f'G_synthesis/ToRGB_lod{n - 1 - i}/weight', 4)

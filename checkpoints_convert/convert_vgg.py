@@ -67,8 +67,7 @@ def convert_file(
   Returns:
     The metadata that was written with the parameters.
   """
-  if os.path.exists(output) and os.path.samefile(source, output):
-    raise ValueError(f'{output} is the source itself')
+  files.check_output(output, source)
   params = read(source)
   name = pathlib.Path(source).name
   metadata = {'source': {'file': name, 'sha256': files.file_hash(source)}}

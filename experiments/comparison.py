@@ -38,7 +38,7 @@ def run_all(
       run_config.method, run_config.seed = method, seed
       name = method if len(seeds) == 1 else f'{method}-seed{seed}'
       results = training.train_and_evaluate(run_config, workdir / name)
-      print(training.summary(results, workdir / name), flush=True)
+      print(tables.summary(results, workdir / name), flush=True)
       records.append(results)
       pictures.append(files.load_npz(workdir / name / 'pictures.npz')[0])
   return records, pictures

@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 
 try:
-  from advmix_jax import datasets
+  from advmix_jax import datasets, generators
   from advmix_jax.encoder import pipeline
   from advmix_jax.report import fit
   from advmix_jax.runtime import cli, files
@@ -55,10 +55,23 @@ def _encode(setting, images, output) -> bytes:
   )
 
 
+def _check_output(config, output):
+  """Raises ValueError for an output that a file beside it would overwrite."""
+  if output.suffix in ('.csv', '.png'):
+    raise ValueError(
+      f'--output={output}: {output.suffix} is of a file beside it, expected '
+      'another suffix, such as .npz'
+    )
+  sources = [generators.path(config.generator), config.encoder.path]
+  for suffix in (output.suffix, '.csv', '.png'):
+    files.check_output(output.with_suffix(suffix), *filter(None, sources))
+
+
 def main(argv: list[str]) -> None:
   """Encodes one split, or compares the two starts on a part of it."""
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT.value)
+  _check_output(config, output)
   parts = [datasets.load(config.data, split).image for split in SPLIT.value]
   images = np.concatenate(parts) if len(parts) > 1 else parts[0]
   setting = pipeline.load_setting(config)

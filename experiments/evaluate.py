@@ -24,12 +24,12 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import attacks, classifiers
+  from advmix_jax import attacks, classifiers, training
   from advmix_jax.datasets import colored_mnist
   from advmix_jax.evaluation import digit_generators, judge, recolouring, sweep
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
-  from advmix_jax.runtime import cli, files, run_folder
+  from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'evaluate.py: error: {error}; run `make install` or `pip install -e .` '
@@ -73,11 +73,8 @@ def _config():
   """The run's config with the overrides, and a name that tells them."""
   if not WORKDIR.value:
     raise ValueError('--workdir is missing, expected the folder of a run')
-  config = run_folder.load_workdir(WORKDIR.value)
-  # A run of an earlier version lacks options, whose defaults are what it did.
-  attack = attacks.default_config()
-  attack.update(config.eval.attack)
-  config.eval.attack = attack
+  config = training.stored_config(WORKDIR.value)
+  attack = config.eval.attack
   if NUM_EXAMPLES.value is not None:
     config.eval.num_examples = NUM_EXAMPLES.value
   for name, flag in ATTACK.items():

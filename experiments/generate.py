@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import cli, pictures, shipped
+from advmix_jax.runtime import cli, files, pictures, shipped
 
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
@@ -69,6 +69,7 @@ def mixes(w: np.ndarray, fine: np.ndarray, cut: int) -> list:
 
 def main(argv: list[str]) -> None:
   """Writes the grid; `argv` holds the script's name alone."""
+  files.check_output(OUTPUT.value, CHECKPOINT.value)
   generator, params = stylegan.load(CHECKPOINT.value)
   cells = list(latents(generator, params, SEEDS.value))
   columns = int(np.ceil(len(cells) ** 0.5))

@@ -28,7 +28,7 @@ from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import Digits, load_digits
 from advmix_jax.encoder import algorithm1, pipeline
 from advmix_jax.evaluation import digit_generators, encoded
-from advmix_jax.runtime import cli, files
+from advmix_jax.runtime import cli, files, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 FIRST = flags.DEFINE_integer('first', 10_000, 'First digit to encode.')
@@ -145,13 +145,17 @@ def _read(path):
   """The records of a file; [] where there is none yet."""
   if not path.name or not path.exists():
     return []
-  return [json.loads(line) for line in path.read_text().splitlines()]
+  with untrusted.reading(path, 'not the records of this script'):
+    lines = path.read_text(encoding='utf-8').splitlines()
+    return [untrusted.parse_json(line) for line in lines]
 
 
 def main(argv: list[str]) -> None:
   """Prints and stores the records, then the table."""
   del argv  # cli.run has refused any.
   path = pathlib.Path(OUTPUT.value)
+  if OUTPUT.value:
+    files.check_output(path)
   records = _read(path)
   for name, changes in _settings():
     config = CONFIG.value.copy_and_resolve_references()

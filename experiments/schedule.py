@@ -14,7 +14,6 @@ Contents: Work, missing, command, run.
 
 import contextlib
 import fcntl
-import json
 import os
 import pathlib
 import subprocess
@@ -27,7 +26,13 @@ from plan import HERE, Run, with_needs
 
 from advmix_jax.report import records
 from advmix_jax.report.results import duration
-from advmix_jax.runtime import files, preemption, run_folder, shipped
+from advmix_jax.runtime import (
+  files,
+  preemption,
+  run_folder,
+  shipped,
+  untrusted,
+)
 
 _PRINTED = 'printed.txt'
 _SECONDS = 'seconds.txt'
@@ -228,7 +233,7 @@ def _results(work: Work, run: Run) -> dict[str, Any]:
   """What a record says about the output of a run."""
   path = work.folder(run.key) / run.output
   if path.suffix == '.json':
-    return json.loads(path.read_text())
+    return untrusted.read_json(path, 'not the results of a run')
   return {'sha256': files.file_hash(path)}
 
 
@@ -265,7 +270,7 @@ def _finish(work: Work, job: _Process) -> str:
   if code == 0 and job.run.kind == 'measure':
     text = (job.folder / _PRINTED).read_text()
     printed = text[text.find('{') : text.rfind('}') + 1]
-    files.write_json(job.folder / job.run.output, json.loads(printed))
+    files.write_json(job.folder / job.run.output, untrusted.parse_json(printed))
   if code == 0 and work.done(job.run.key):
     _record(work, job.run)
     return ''

@@ -14,6 +14,7 @@ from absl import flags
 
 try:
   from advmix_jax import training
+  from advmix_jax.report import tables
   from advmix_jax.runtime import cli, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> None:
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = WORKDIR.value or root / 'runs' / run_folder.run_name(CONFIG.value)
   results = training.train_and_evaluate(CONFIG.value, workdir)
-  print(training.summary(results, workdir))
+  print(tables.summary(results, workdir))
 
 
 if __name__ == '__main__':

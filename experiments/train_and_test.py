@@ -10,7 +10,6 @@ attacks eval.num_examples test images, whose mixes a judge of attributes audits
 WORKDIR/results.json; the same command again resumes, or reads it.
 """
 
-import json
 import pathlib
 
 from absl import flags
@@ -19,7 +18,14 @@ from advmix_jax import classifiers, datasets, training
 from advmix_jax.evaluation import attributes, measures, recolouring
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import statistics
-from advmix_jax.runtime import cli, files, locks, run_folder, shipped
+from advmix_jax.runtime import (
+  cli,
+  files,
+  locks,
+  run_folder,
+  shipped,
+  untrusted,
+)
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 WORKDIR = flags.DEFINE_string('workdir', '', "The run's folder.")
@@ -122,8 +128,12 @@ def main(argv: list[str]) -> None:
       results = {'num_train': len(train.label), 'source': train.source}
       results |= _test(config, params, train.num_classes)
       files.write_json(path, results)
-  accuracy = json.loads(path.read_text())['clean_accuracy']
-  print(f'{config.method}: {100 * accuracy:.1f}% of the test images, {path}')
+
+  def line(results):
+    share = f'{100 * results["clean_accuracy"]:.1f}%'
+    return f'{config.method}: {share} of the test images, {path}'
+
+  print(line(untrusted.read_json(path, 'not the results of a run', line)))
 
 
 if __name__ == '__main__':

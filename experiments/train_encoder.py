@@ -15,9 +15,16 @@ from absl import flags
 
 try:
   from advmix_jax import datasets
-  from advmix_jax.encoder import learned_start, perceptual
+  from advmix_jax.encoder import algorithm1, learned_start, perceptual
   from advmix_jax.generators import stylegan
-  from advmix_jax.runtime import cli, files, locks, run_folder, shipped
+  from advmix_jax.runtime import (
+    cli,
+    files,
+    locks,
+    options,
+    run_folder,
+    shipped,
+  )
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'train_encoder.py: error: {error}; run `make install` or `pip install -e '
@@ -41,13 +48,15 @@ WORKDIR = flags.DEFINE_string(
 def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = stylegan.load(GENERATOR.value)
+  features_fn = perceptual.load(config.encoder.features)
+  run_folder.claim_workdir(config, workdir)
   start = learned_start.train(
     rng,
     dataset.image,
     workdir,
     generator=stylegan.clipped(generator, towards=True),
     generator_params=params,
-    features_fn=perceptual.load(config.encoder.features),
+    features_fn=features_fn,
     config=config.inversion,
     encoder_config=config.encoder,
   )
@@ -62,13 +71,15 @@ def main(argv: list[str]) -> None:
   """Trains the learned start of one generator."""
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
+  options.check(config)
+  algorithm1.check(config.encoder)
+  files.check_output(output / 'encoder.npz', GENERATOR.value)
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
   dataset = datasets.load(config.data, 'train')
   rng = jax.random.split(jax.random.key(config.seed))[1]
   with locks.hold(workdir):
-    run_folder.claim_workdir(config, workdir)
     _start(rng, workdir, output, config, dataset)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
 

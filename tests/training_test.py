@@ -10,6 +10,7 @@ import pytest
 from helpers import tiny_runs
 
 from advmix_jax import datasets, methods, training, types
+from advmix_jax.report import tables
 from advmix_jax.runtime import checkpoints, metrics, preemption, run_folder
 
 
@@ -201,6 +202,18 @@ def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):
     ('data.source', 'web', "data source 'web', expected 'embedded'"),
     ('data.sigma', -1.0, 'sigma is -1.0, expected'),
     ('generator.name', 'vae', "generator.name is 'vae', expected .*'ideal'"),
+    ('optimizer.learning_rate', float('nan'), 'learning_rate is nan'),
+    ('data.sigma', float('nan'), 'sigma is nan'),
+    ('seed', 2**63, 'seed is 9223372036854775808, expected'),
+    ('log_every', 0, 'log_every is 0, expected >= 1'),
+    ('parallel', 'both', "parallel is 'both', expected one of"),
+    ('attack.eps', float('inf'), 'attack.eps is inf'),
+    ('pixel_attack.alpha', -1.0, 'pixel_attack.alpha is -1.0'),
+    ('eval.batch_size', 0, 'eval.batch_size is 0, expected >= 1'),
+    ('eval.num_examples', -1, 'eval.num_examples is -1, expected >= 0'),
+    ('eval.attack.alpha', float('nan'), 'eval.attack.alpha is nan'),
+    ('eval.attack.unit', 'cm', "attack.unit is 'cm', expected one of"),
+    ('encoder.start', 'x', "encoder.start is 'x', expected one of"),
   ],
 )
 def test_a_bad_field_is_one_line_and_writes_nothing(
@@ -213,13 +226,23 @@ def test_a_bad_field_is_one_line_and_writes_nothing(
   assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.parametrize('field', ['encoder.path', 'encoder.features'])
+def test_a_mistyped_path_leaves_the_corrected_command_free(field, tmp_path):
+  for method in ('nominal', 'randmix'):
+    fields = {'generator.name': 'stylegan', field: '/nowhere/x.npz'}
+    config = tiny_runs.config(method=method, **fields)
+    with pytest.raises(FileNotFoundError, match='/nowhere/x.npz'):
+      training.train_and_evaluate(config, tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
 def test_the_summary_warns_of_a_failed_gate():
   results = {'method': 'advmix', 'wall_seconds': 3.0, 'valid': True}
   results |= {'clean_accuracy': 0.5, 'perturbed_accuracy': 0.25}
   results |= {'ci95': {'clean': [0.4, 0.6], 'perturbed': [0.2, 0.3]}}
-  line = training.summary(results, 'runs/x')
+  line = tables.summary(results, 'runs/x')
   assert line.startswith('advmix: clean 50.0%') and '\n' not in line
   results |= {'valid': False, 'failed_gates': ['gradients_alive']}
-  warning, last = training.summary(results, 'runs/x').splitlines()
+  warning, last = tables.summary(results, 'runs/x').splitlines()
   assert last == line
   assert warning.startswith('warning: ') and 'gradients_alive' in warning

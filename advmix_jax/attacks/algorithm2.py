@@ -63,6 +63,7 @@ from advmix_jax.attacks.losses import LOSSES
 from advmix_jax.attacks.records import kept_initial
 from advmix_jax.attacks.shrinking import shrinking_pgd
 from advmix_jax.generators import mixing
+from advmix_jax.runtime import options as option_checks
 
 SEARCHES = (*iterate.DIRECTIONS, 'corners')
 
@@ -230,13 +231,12 @@ def attack_options(attack: ml_collections.ConfigDict) -> dict[str, object]:
   Raises:
     ValueError: An option is out of range, or two contradict each other.
   """
-  for name in ('alpha', 'eps'):
-    if attack[name] < 0:
-      raise ValueError(f'attack.{name} is {attack[name]}, expected >= 0')
+  option_checks.check(attack, 'attack')
   choices = {
     'unit': units.UNITS,
     'loss': tuple(LOSSES),
     'direction': SEARCHES,
+    'gradient_at': iterate.GRADIENTS_AT,
     'keep': iterate.KEEP,
   }
   for name, valid in choices.items():

@@ -6,8 +6,8 @@
 Images are uint8 on the host; `take` makes a batch of them floats.
 
 Public here: NAMES, default_config, load, describe; REPAINTABLE, Repaintable,
-load_repaintable; epoch_batches, shuffled, endless_batch, first, take; to_float,
-to_uint8.
+load_repaintable; epoch_batches, shuffled, endless_batch, environment, first,
+take; to_float, to_uint8.
 """
 
 import ml_collections
@@ -15,6 +15,7 @@ import ml_collections
 from advmix_jax.datasets import arrays, celeba, colored_mnist, folder
 from advmix_jax.datasets.batches import (
   endless_batch,
+  environment,
   epoch_batches,
   first,
   shuffled,
@@ -45,6 +46,7 @@ __all__ = [
   'default_config',
   'describe',
   'endless_batch',
+  'environment',
   'epoch_batches',
   'shuffled',
   'first',

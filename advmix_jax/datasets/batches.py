@@ -2,7 +2,7 @@
 
 So a resumed run meets the same batches as one that was never stopped.
 
-Contents: epoch_batches, shuffled, endless_batch, first, take.
+Contents: epoch_batches, shuffled, endless_batch, environment, first, take.
 """
 
 import functools
@@ -94,6 +94,24 @@ def endless_batch(
   if missing:
     index = np.concatenate([index, order(epoch + 1)[:missing]])
   return index
+
+
+def environment(dataset: Dataset, name: str) -> np.ndarray | None:
+  """The environment of each example, [N], a grouping of the data set.
+
+  Args:
+    dataset: has the grouping.
+    name: of the grouping; '' is none.
+
+  Raises:
+    ValueError: there is no such grouping.
+  """
+  if name and name not in dataset.groups:
+    raise ValueError(
+      f'environment is {name!r}, expected "" (none) or one of '
+      f'{tuple(dataset.groups)}, the groupings of this data set'
+    )
+  return dataset.groups[name] if name else None
 
 
 def first(dataset: Dataset, count: int) -> Dataset:

@@ -49,7 +49,7 @@ import optax
 from advmix_jax import datasets, types
 from advmix_jax.encoder import shards
 from advmix_jax.generators import mixing
-from advmix_jax.runtime import metrics, parallel, preemption
+from advmix_jax.runtime import metrics, options, parallel, preemption
 
 FeaturesFn = Callable[[jax.Array], list[jax.Array]]
 StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
@@ -103,12 +103,7 @@ def check(config: ml_collections.ConfigDict) -> None:
     raise ValueError(
       f'encoder.distance is {config.distance!r}, expected one of {DISTANCES}'
     )
-  for name in ('batch_size', 'mixing_draws', 'average_draws'):
-    if config[name] < 1:
-      raise ValueError(f'encoder.{name} is {config[name]}, expected >= 1')
-  for name in ('start_steps', 'steps'):
-    if config[name] < 0:
-      raise ValueError(f'encoder.{name} is {config[name]}, expected >= 0')
+  options.check(config, 'encoder')
 
 
 def pixel_error(images: jax.Array, targets: jax.Array) -> jax.Array:

@@ -8,7 +8,8 @@ looked up, in any order; an image that is not in the file raises ValueError:
   latents_file.save('latents.npz', w, images=images, metadata=provenance)
   w = latents_file.load('latents.npz', images[:500])  # [500, L, D] float32
 
-Contents: Quantised, quantise, dequantise, save, load_metadata, load.
+Contents: Quantised, quantise, dequantise, save, load_metadata, load,
+check.
 """
 
 from __future__ import annotations
@@ -154,6 +155,18 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
     ValueError: some of the images are not in the file.
   """
   parts, _ = _read(path)
+  place = _places(path, parts, images)
+  code = _unpack(path, parts)[place]
+  return dequantise(Quantised(code, parts['offset'], parts['scale']))
+
+
+def check(path: str | os.PathLike, images: np.ndarray) -> None:
+  """Checks that a file has latents of all images; raises as `load`."""
+  _places(path, _read(path)[0], images)
+
+
+def _places(path, parts, images):
+  """Where the file has the latents of each image, [N]."""
   order = np.argsort(parts['hash'], kind='stable')
   known, wanted = parts['hash'][order], image_hash.image_hashes(images)
   place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
@@ -163,5 +176,4 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
       f'{path}: no latents for {missing.sum()} of {len(images)} images (first: '
       f'image {missing.argmax()}); it encodes {len(known)} other images'
     )
-  code = _unpack(path, parts)[order[place]]
-  return dequantise(Quantised(code, parts['offset'], parts['scale']))
+  return order[place]

@@ -318,7 +318,8 @@ def load(
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
     ValueError: the start was trained for another generator.
   """
-  params, metadata = files.load_npz(path, kind=_KIND)
+  needed = ['inverter/mean', 'inverter/std']
+  params, metadata = files.load_npz(path, kind=_KIND, needed=needed)
   trained_for = metadata.get('generator')
   if generator_hash is not None and trained_for != generator_hash:
     raise ValueError(

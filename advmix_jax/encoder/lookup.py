@@ -10,7 +10,7 @@ options of Algorithm 1. If none fits, Algorithm 1 makes the latents and they are
 written to WORKDIR/latents. The encoder of the ideal generator is exact and
 needs no file.
 
-Contents: load_latents.
+Contents: load_latents, check_file.
 """
 
 from __future__ import annotations
@@ -74,6 +74,23 @@ def load_latents(
   setting = pipeline.load_setting(config)
   print(f'encoding {len(dataset.image)} images, whose latents are not here yet')
   return pipeline.encode_to_file(setting, dataset.image, cache)[0]
+
+
+def check_file(
+  config: ml_collections.ConfigDict, dataset: types.Dataset
+) -> None:
+  """Checks the file at config.encoder.path, if there is one, by its hashes.
+
+  Raises:
+    FileNotFoundError: no file there, or none at config.encoder.features.
+    ValueError: it lacks some of the images, or is corrupt.
+  """
+  if config.generator.name == 'ideal':
+    return
+  if config.encoder.path:
+    latents_file.check(config.encoder.path, dataset.image)
+  else:  # The files that Algorithm 1 would need.
+    pipeline.provenance(config)
 
 
 def _lookup(

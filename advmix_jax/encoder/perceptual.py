@@ -116,4 +116,11 @@ def load(
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  return make_features_fn(files.load_npz(path(name), kind=_KIND)[0])
+  needed = ['vgg/mean', 'vgg/std'] + [
+    f'vgg/conv{i}_{j}/{leaf}'
+    for i in range(1, BLOCKS + 1)
+    for j in (1, 2)
+    for leaf in 'wb'
+  ]
+  params, _ = files.load_npz(path(name), kind=_KIND, needed=needed)
+  return make_features_fn(params)

@@ -26,7 +26,7 @@ from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import disentanglement, quality
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import ideal, stylegan
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, untrusted
 
 _TOLERANCE = 0.15  # Of a colour, in any channel.
 
@@ -51,7 +51,8 @@ def load(
     return _ideal()
   generator, params = stylegan.load(path)
   training = files.load_npz(path)[1].get('training', {})
-  name = training.get('data', {}).get('name')
+  with untrusted.reading(path, 'corrupt'):
+    name = training.get('data', {}).get('name')
   if name not in colored_mnist.NAMES:
     raise ValueError(
       f'{path} was trained on {name!r}, expected one of {colored_mnist.NAMES},'

@@ -257,5 +257,5 @@ def load(path: str | os.PathLike = SHIPPED, *, view_fn: ViewFn) -> Judge:
     FileNotFoundError: The file is missing.
     ValueError: The file is corrupt, or holds no judge.
   """
-  params, _ = files.load_npz(path, kind=_KIND)
+  params, _ = files.load_npz(path, kind=_KIND, needed=['vgg/logits/b'])
   return Judge(params, view_fn)

@@ -23,7 +23,7 @@ times as much, so a training run ends without them.
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, measure, evaluate, load_examples, evaluate_run.
+Contents: default_config, check, measure, evaluate, load_examples, evaluate_run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from advmix_jax.evaluation.outcomes import (
   summarise,
 )
 from advmix_jax.report import pages
-from advmix_jax.runtime import files, pictures
+from advmix_jax.runtime import files, options, pictures
 
 _PICTURES = 10  # Examples kept as images in WORKDIR/pictures.npz.
 
@@ -74,6 +74,12 @@ def default_config() -> ml_collections.ConfigDict:
   return ml_collections.ConfigDict(
     {'num_examples': 500, 'batch_size': 100, 'attack': attack}
   )
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+  """Raises ValueError for an option of `config.eval` that is out of range."""
+  options.check(config, 'eval')
+  attacks.attack_options(config.attack)
 
 
 def measure(
@@ -223,15 +229,15 @@ def evaluate_run(
   )
   size = config.eval.batch_size
   logits = predict(subject, test.image, batch_size=size)
-  options = {'attack': attack, 'seed': config.seed, 'batch_size': size}
-  outcomes = measure(subject, batch, **options)
+  shared = {'attack': attack, 'seed': config.seed, 'batch_size': size}
+  outcomes = measure(subject, batch, **shared)
   clean = logits.argmax(-1) == test.label
   results = summarise(clean, outcomes, attack=attack)
   found = gates.check(subject, batch.image, outcomes, batch_size=size)
   rungs = []
   if with_ladder:
     rungs, doubled = ladder.climb(
-      subject, batch, outcomes, judge_fn=judge_fn, **options
+      subject, batch, outcomes, judge_fn=judge_fn, **shared
     )
     results |= ladder.summarise(rungs, doubled)
     found |= gates.check_ladder(rungs)

@@ -21,7 +21,7 @@ import numpy as np
 
 from advmix_jax import datasets, ops, types
 from advmix_jax.generators import gan, stylegan
-from advmix_jax.runtime import files, locks, loop, pictures
+from advmix_jax.runtime import files, locks, loop, options, parallel, pictures
 
 
 def train(
@@ -44,6 +44,8 @@ def train(
     ValueError: a loss is not finite (the last checkpoint is kept), the options
       are bad, or another process is using WORKDIR.
   """
+  options.check(config)
+  parallel.check(config.parallel)
   with locks.hold(workdir):
     return _train(config, pathlib.Path(workdir))
 

@@ -38,7 +38,7 @@ from advmix_jax.generators.stylegan_modules import (
   make_parameters,
   num_layers,
 )
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, options, untrusted
 
 # `kind` in the metadata of a file.
 GENERATOR_KIND = 'stylegan_generator'
@@ -380,15 +380,11 @@ def load_discriminator(
 
 
 def _load(path, kind):
-  params, metadata = files.load_npz(path, kind=kind)
-  config = default_config()
-  unknown = sorted(set(metadata['config']) - set(config))
-  if unknown:
-    raise ValueError(
-      f'{path}: unknown network options {unknown}, expected some of '
-      f'{sorted(config)}; another version wrote this file'
-    )
-  config.update(metadata['config'])
+  needed = ['mapping/dlatent_avg'] if kind == GENERATOR_KIND else []
+  params, metadata = files.load_npz(path, kind=kind, needed=needed)
+  with untrusted.reading(path, 'corrupt'):
+    config = options.fill(default_config(), metadata['config'], 'config')
+    _check(config)
   return config, jax.tree.map(_to_32_bits, params)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import filelock
 
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, untrusted
 
 Record = Mapping[str, Any]
 
@@ -37,11 +37,12 @@ def read(path: str | os.PathLike) -> dict[str, Record]:
   found = {}
   for number, line in enumerate(path.read_text().splitlines(), 1):
     try:
-      record = json.loads(line)
+      record = untrusted.parse_json(line)
       found[record['key']] = record
     except (ValueError, KeyError, TypeError) as error:
+      reason = untrusted.first_line(error)
       raise ValueError(
-        f'{path}, line {number}: no record of a run ({error!r})'
+        f'{path}, line {number}: no record of a run ({reason})'
       ) from error
   return found
 

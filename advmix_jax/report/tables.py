@@ -2,11 +2,14 @@
 
   print(tables.markdown_table(records))
 
-Contents: Record, method_name, table_rows, interval_note, markdown_table.
+Contents: Record, method_name, table_rows, interval_note, markdown_table,
+summary.
 """
 
 from __future__ import annotations
 
+import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,3 +107,29 @@ def markdown_table(records: Sequence[Record]) -> str:
   ]
   lines.insert(1, '|' + '|'.join('-' * (w + 2) for w in widths) + '|')
   return '\n'.join(lines) + '\n\n' + interval_note(records) + '\n'
+
+
+def summary(results: dict[str, Any], workdir: str | os.PathLike) -> str:
+  """The line that a run ends with, after a warning if a gate failed.
+
+  A failed gate makes the evaluation invalid, not the training: no exit code.
+  """
+  clean, perturbed = (
+    f'{100 * results[f"{name}_accuracy"]:.1f}% [{{:.1f}}, {{:.1f}}]'.format(
+      *(100 * v for v in results['ci95'][name])
+    )
+    for name in ('clean', 'perturbed')
+  )
+  path = pathlib.Path(workdir) / 'results.json'
+  path = min(os.path.relpath(path), os.path.abspath(path), key=len)
+  warning = ''
+  if not results['valid']:
+    warning = (
+      'warning: this evaluation is not valid, gates failed: '
+      f'{", ".join(results["failed_gates"])}; experiments/evaluate.py runs '
+      'stronger attacks\n'
+    )
+  return warning + (
+    f'{results["method"]}: clean {clean}, under attack {perturbed}, '
+    f'{results["wall_seconds"]:.0f} s, {path}'
+  )

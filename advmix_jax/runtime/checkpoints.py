@@ -12,7 +12,6 @@ Contents: make_manager, save, restore.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import pathlib
@@ -123,10 +122,9 @@ def restore(manager: Any, template: Any) -> tuple[int, Any] | None:
 def _read_sums(folder: pathlib.Path) -> dict[str, str]:
   """{file: SHA-256} of a checkpoint; {} if nothing says so."""
   try:
-    sums = json.loads((folder / _SUMS).read_text(encoding='utf-8'))
+    return untrusted.read_json(folder / _SUMS, 'no sums')
   except (OSError, ValueError):
     return {}
-  return sums if isinstance(sums, dict) else {}
 
 
 def _restore_step(manager: Any, step: int, template: Any) -> Any:

@@ -10,8 +10,9 @@
   experiments/. A variant after a colon is kept.
 - Without `--config`, the default passed to `define_config` is used.
 - `--help` lists the fields of the config.
-- Bad input (ValueError, OSError, a config field or flag that doesn't exist)
-  ends the program with one line on stderr and exit code 1.
+- Bad input (ValueError, OSError, a config field or flag that doesn't exist) and
+  too little memory end the program with one line on stderr, of at most 500
+  characters, and exit code 1.
 - On SIGTERM or Ctrl-C, a loop that can save writes a checkpoint; then the
   program ends with exit code 143 or 130.
 
@@ -26,6 +27,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+import jax
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -34,8 +36,10 @@ from advmix_jax.runtime import (
   compilation_cache,
   cpu,
   hosts,
+  options,
   preemption,
   run_folder,
+  untrusted,
 )
 
 _ADDRESS = flags.DEFINE_string(
@@ -58,6 +62,7 @@ _CACHE = flags.DEFINE_string(
 # Errors that bad input raises.
 _ERRORS = (ValueError, OSError)
 _CONFIG = ('--config', '-config')
+_MAX_LINE = 500  # Characters of an error.
 
 
 def define_config(script: str, default: str) -> flags.FlagHolder:
@@ -91,6 +96,7 @@ def find_config(
 
   Raises:
     FileNotFoundError: The file is in neither folder.
+    ValueError: No file follows `--config`.
   """
   argv, found = list(argv), False
   for i, argument in enumerate(argv):
@@ -102,6 +108,8 @@ def find_config(
       argv[i] = f'{name}={_find(value, folder)}'
     elif i + 1 < len(argv):
       argv[i + 1] = _find(argv[i + 1], folder)
+    else:
+      raise ValueError(f'{name} is the last argument, expected a file after it')
   if default and not found:
     argv.insert(1, f'--config={_find(default, folder)}')
   return argv
@@ -160,6 +168,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
   rest = flags.FLAGS(argv)
   if len(rest) > 1:
     raise ValueError(f'unexpected argument {rest[1]!r}')
+  options.check_flags(flags.FLAGS)
   if not flags.FLAGS['verbosity'].present:
     logging.set_verbosity(logging.WARNING)  # Orbax logs too much.
   return rest
@@ -171,9 +180,18 @@ def _fail(error: BaseException) -> NoReturn:
   if any('Traceback (most recent call last)' in line for line in lines):
     # An error in a config file: keep its message, drop the traceback.
     lines = [lines[-1].removeprefix('ValueError: ')]
-  text = ' '.join(' '.join(lines).split())
-  print(f'{pathlib.Path(sys.argv[0]).name}: error: {text}', file=sys.stderr)
+  text = f'{pathlib.Path(sys.argv[0]).name}: error: {" ".join(lines)}'
+  text = untrusted.first_line(ValueError(' '.join(text.split())), _MAX_LINE)
+  print(text, file=sys.stderr)
   sys.exit(1)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+  """Whether NumPy or XLA had no memory for what the options ask for."""
+  return isinstance(error, MemoryError) or (
+    isinstance(error, jax.errors.JaxRuntimeError)
+    and 'RESOURCE_EXHAUSTED' in str(error)
+  )
 
 
 def run(main: Callable[..., Any]) -> NoReturn:
@@ -199,6 +217,12 @@ def run(main: Callable[..., Any]) -> NoReturn:
       return main(argv)
     except _ERRORS as error:
       _fail(error)
+    except (MemoryError, RuntimeError) as error:
+      if not _is_out_of_memory(error):
+        raise
+      reason = untrusted.first_line(error)
+      hint = 'a smaller batch_size or width needs less'
+      _fail(ValueError(f'out of memory ({reason}); {hint}'))
     except SystemExit as error:
       preemption.leave(error.code)
       raise
@@ -209,6 +233,6 @@ def run(main: Callable[..., Any]) -> NoReturn:
     try:
       # Config flags read sys.argv directly.
       sys.argv = find_config(sys.argv, folder, default=default)
-    except FileNotFoundError as error:
+    except _ERRORS as error:
       _fail(error)
   app.run(guarded, flags_parser=parse)

@@ -28,16 +28,22 @@ def use(folder: str) -> pathlib.Path:
 
   Raises:
     OSError: A folder can't be created.
-    ValueError: Other users may write there.
+    ValueError: Other users own it or may write there.
   """
   root = pathlib.Path(os.path.expanduser(folder))
   path = root / _place()
   for each in (root, path):
     each.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if each.stat().st_mode & 0o022:
+    status = each.stat()
+    if status.st_mode & 0o022:
       raise ValueError(
         f'{each}: others may write there, expected a folder of your own, since '
         'JAX runs its contents unchecked (chmod go-w)'
+      )
+    if status.st_uid != os.geteuid():
+      raise ValueError(
+        f'{each}: belongs to user {status.st_uid}, expected a folder of your '
+        'own, since JAX runs its contents unchecked'
       )
   jax.config.update('jax_compilation_cache_dir', str(path))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)

@@ -7,8 +7,8 @@ dict under its '/'-joined path, and one JSON string with the metadata, whose
   save_npz('judge.npz', params, {'accuracy': 0.986}, kind='judge')
   params, metadata = load_npz('judge.npz', kind='judge')
 
-Contents: write_atomically, write_bytes, write_text, write_json, json_text,
-file_hash, save_npz, load_npz.
+Contents: write_atomically, check_output, naming, write_bytes, write_text,
+write_json, json_text, file_hash, save_npz, load_npz.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -47,14 +47,13 @@ def write_atomically(
   if not hosts.is_first():
     return
   path = pathlib.Path(path)
-  if path.exists() and not path.is_file():
-    raise ValueError(f'{path}: exists and is not a regular file')
+  check_output(path)
   folders = [f for f in path.parents if not f.exists()]  # The deepest first.
   temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
-    with open(temporary, 'xb') as f:
+    with naming(path), open(temporary, 'xb') as f:
       write(f)
     os.replace(temporary, path)
   except BaseException:
@@ -63,6 +62,39 @@ def write_atomically(
       with contextlib.suppress(OSError):  # Others have put files there.
         folder.rmdir()
     raise
+
+
+def check_output(path: str | os.PathLike, *sources: str | os.PathLike) -> None:
+  """Checks that `path` can be written; call it before long work.
+
+  Args:
+    path: The file to write.
+    *sources: Files that it must not replace, because they are read.
+
+  Raises:
+    ValueError: `path` is a folder, a device, anything else but a file, or one
+      of the sources.
+  """
+  if os.path.exists(path) and not os.path.isfile(path):
+    raise ValueError(f'{path}: exists and is not a regular file')
+  for source in sources:
+    if os.path.realpath(path) == os.path.realpath(source) or (
+      os.path.exists(path)
+      and os.path.exists(source)
+      and os.path.samefile(path, source)
+    ):
+      raise ValueError(f'{path} is the source itself')
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+  """Adds the file's name to an OSError without one, such as of a full disk."""
+  try:
+    yield
+  except OSError as e:
+    if e.errno is None or e.filename is not None:
+      raise
+    raise OSError(e.errno, e.strerror, os.fspath(path)) from e
 
 
 def _remove_leftovers(path: pathlib.Path) -> None:
@@ -161,13 +193,17 @@ def save_npz(
 
 
 def load_npz(
-  path: str | os.PathLike, *, kind: str | None = None
+  path: str | os.PathLike,
+  *,
+  kind: str | None = None,
+  needed: Collection[str] = (),
 ) -> tuple[types.Params, dict[str, Any]]:
   """Reads what `save_npz` wrote; returns (params, metadata).
 
   Args:
     path: The file to read.
     kind: The expected kind; None accepts any.
+    needed: '/'-joined paths of arrays that have to be there.
 
   Raises:
     FileNotFoundError: There is no such file.
@@ -182,6 +218,9 @@ def load_npz(
     if header['format'] != _FORMAT:
       raise ValueError(f'format {header["format"]!r}, expected {_FORMAT!r}')
     metadata = dict(header['metadata'])
+    missing = sorted(set(needed) - set(arrays))
+    if missing:
+      raise ValueError(f'{missing[0]} is missing')
     params = _nest(header['paths'], arrays)
   if kind is not None and metadata.get('kind') != kind:
     found = repr(metadata.get('kind'))[:80]

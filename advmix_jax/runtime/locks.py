@@ -11,7 +11,6 @@ Contents: hold.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import socket
@@ -19,7 +18,7 @@ from collections.abc import Iterator
 
 import filelock
 
-from advmix_jax.runtime import files, hosts
+from advmix_jax.runtime import files, hosts, untrusted
 
 _FILE = 'lock'
 _OWNER = 'lock.json'  # PID and host of the owner, for error messages.
@@ -61,7 +60,7 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
 
 def _owner(workdir: pathlib.Path) -> str:
   try:
-    owner = json.loads((workdir / _OWNER).read_text())
+    owner = untrusted.read_json(workdir / _OWNER, 'no owner')
     return f'process {owner["pid"]} on {owner["host"]}'
-  except (OSError, ValueError, KeyError, TypeError):
+  except (OSError, ValueError, KeyError):
     return 'another process'

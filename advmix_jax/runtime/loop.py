@@ -18,7 +18,6 @@ Contents: Record, StepFn, Plan, run, seconds_so_far.
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import time
@@ -28,7 +27,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from advmix_jax.runtime import checkpoints, files, metrics, preemption
+from advmix_jax.runtime import (
+  checkpoints,
+  files,
+  metrics,
+  preemption,
+  untrusted,
+)
 
 Record = dict[str, jax.Array]  # {name: scalar}
 _UNFINISHED = 'unfinished_line.json'  # Records of a stop between two lines.
@@ -126,13 +131,17 @@ def _read_unfinished(workdir: str | os.PathLike, step: int) -> list[Record]:
   path = pathlib.Path(workdir) / _UNFINISHED
   if not path.is_file():
     return []
-  found = json.loads(path.read_text(encoding='utf-8'))
-  if found['step'] != step:
-    return []
-  return [
-    {k: np.asarray(value, dtype) for k, (dtype, value) in record.items()}
-    for record in found['records']
-  ]
+  records = []
+
+  def add(found):
+    if found['step'] == step:
+      records.extend(
+        {k: np.asarray(value, dtype) for k, (dtype, value) in record.items()}
+        for record in found['records']
+      )
+
+  untrusted.read_json(path, 'not the records of a stopped run', add)
+  return records
 
 
 def _bar(plan: Plan, first: int) -> Any:

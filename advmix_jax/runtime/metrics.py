@@ -19,12 +19,13 @@ import json
 import os
 import pathlib
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import tqdm
 
-from advmix_jax.runtime import files, hosts
+from advmix_jax.runtime import files, hosts, untrusted
 
 # (step, {name: number}) -> None
 WriteFn = Callable[[int, Mapping[str, float]], None]
@@ -49,36 +50,72 @@ def writer(
     return
   workdir = pathlib.Path(workdir)
   workdir.mkdir(parents=True, exist_ok=True)
-  with contextlib.ExitStack() as stack:
+  with files.naming(workdir / _FILE), contextlib.ExitStack() as stack:
     lines = stack.enter_context(open(workdir / _FILE, 'a', encoding='utf-8'))
-    events = None
-    if tensorboard:
-      import tensorboardX  # Imports protobuf; only writers need it.
-
-      events = tensorboardX.SummaryWriter(str(workdir / 'tensorboard'))
-      stack.callback(events.close)
+    add_point = stack.enter_context(_points(workdir)) if tensorboard else None
 
     def write(step: int, values: Mapping[str, float]) -> None:
       values = {name: float(value) for name, value in values.items()}
       lines.write(json.dumps({'step': int(step), **values}) + '\n')
       lines.flush()
-      if events is not None:
+      if add_point is not None:
         for name, value in values.items():
-          events.add_scalar(name, value, int(step))
+          add_point(int(step), name, value)
 
     yield write
 
 
+@contextlib.contextmanager
+def _points(
+  workdir: pathlib.Path,
+) -> Iterator[Callable[[int, str, float], Any]]:
+  """Yields (step, name, number) -> a point in a new file of TensorBoard.
+
+  tensorboardX's SummaryWriter writes in a thread, which dies on a full disk and
+  lets its `close` wait forever. Here the error reaches the caller.
+  """
+  # They import protobuf; only writers need it.
+  from tensorboardX import event_file_writer, summary
+  from tensorboardX.proto import event_pb2
+
+  folder = workdir / 'tensorboard'
+  folder.mkdir(exist_ok=True)
+  events = event_file_writer.EventsWriter(str(folder / 'events'))
+
+  def add(step, name, value):
+    point = summary.scalar(name, value)
+    events.write_event(
+      event_pb2.Event(step=step, wall_time=time.time(), summary=point)
+    )
+
+  with contextlib.closing(events):
+    yield add
+
+
 def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
-  """Returns the records of a run; skips a line that a kill cut off."""
+  """Returns the records of a run; skips a line that a kill cut off.
+
+  Raises:
+    ValueError: A line is JSON, but no record.
+  """
   path = pathlib.Path(workdir) / _FILE
   if not path.is_file():
     return []
   records = []
-  for line in path.read_text(encoding='utf-8').splitlines():
-    with contextlib.suppress(json.JSONDecodeError):
-      records.append(json.loads(line))
+  with untrusted.reading(path, 'not the records of a run'):
+    for line in path.read_text(encoding='utf-8').splitlines():
+      with contextlib.suppress(json.JSONDecodeError):
+        records.append(_record(line))
   return records
+
+
+def _record(line):
+  """The numbers that a line holds by their names, `step` among them."""
+  record = untrusted.parse_json(line)
+  for name in ('step', *record):
+    if type(record.get(name)) not in (int, float):
+      raise ValueError(f'{line[:80]!r} has no number {name}')
+  return record
 
 
 def truncate(workdir: str | os.PathLike, step: int) -> None:

@@ -1,10 +1,10 @@
 """The config of a run: as JSON, as a folder's name, and stored in the folder.
 
   run_folder.claim_workdir(config, workdir)    # writes WORKDIR/config.json
-  config = run_folder.load_workdir(workdir)    # reads it
+  config = run_folder.load_workdir(workdir, default)    # reads it
 
-Contents: plain, flat, digest, run_name, check_workdir, claim_workdir,
-load_workdir, commit.
+Contents: plain, flat, digest, run_name, data_name, check_workdir,
+claim_workdir, load_workdir, commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import ml_collections
 
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, options, untrusted
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -51,14 +51,19 @@ def run_name(config: ml_collections.ConfigDict) -> str:
 
 def _read(workdir: pathlib.Path) -> dict[str, Any]:
   """Reads WORKDIR/config.json; ValueError if it isn't the config of a run."""
-  path = workdir / 'config.json'
-  try:
-    config = json.loads(path.read_text())
-  except (UnicodeDecodeError, json.JSONDecodeError) as e:
-    raise ValueError(f'{path}: not the config of a run ({e})') from e
-  if not isinstance(config, dict):
-    raise ValueError(f'{path}: not the config of a run ({config!r})')
-  return config
+  return untrusted.read_json(workdir / 'config.json', 'not the config of a run')
+
+
+def data_name(workdir: str | os.PathLike) -> str:
+  """The name of the data set of the run in WORKDIR, unchecked.
+
+  Raises:
+    FileNotFoundError: WORKDIR has no config.json.
+    ValueError: It isn't the config of a run.
+  """
+  path = pathlib.Path(workdir) / 'config.json'
+  with untrusted.reading(path, 'not the config of a run'):
+    return str(_read(path.parent)['data']['name'])
 
 
 def check_workdir(
@@ -91,17 +96,27 @@ def claim_workdir(
     files.write_json(path, plain(config))
 
 
-def load_workdir(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
+def load_workdir(
+  workdir: str | os.PathLike, default: ml_collections.ConfigDict
+) -> ml_collections.ConfigDict:
   """Returns the config of the run in WORKDIR.
+
+  A run of an earlier version lacks fields, whose defaults are what it did.
+
+  Args:
+    workdir: The run's folder.
+    default: Gives the fields, and the types that their values must have.
 
   Raises:
     FileNotFoundError: WORKDIR has no config.json.
-    ValueError: config.json is corrupt.
+    ValueError: config.json is corrupt, or a value has another type.
   """
   workdir = pathlib.Path(workdir)
   if not (workdir / 'config.json').is_file():
     raise FileNotFoundError(f'{workdir}: no run here (no config.json)')
-  return ml_collections.ConfigDict(_read(workdir))
+  values = _read(workdir)
+  with untrusted.reading(workdir / 'config.json', 'not the config of a run'):
+    return options.fill(default, values, ignore=True)
 
 
 def commit() -> str:

@@ -7,8 +7,8 @@ in a file is run. Each fault is a ValueError of one line that names the file.
 
   arrays = untrusted.read_arrays('features.npz', {'conv1_1_b': (64,)})
 
-Contents: MARGIN, budget, need, show, first_line, reading, open_zip, array_names,
-read_arrays, check_type, check_numbers, read_json, parse_json.
+Contents: MARGIN, budget, need, show, first_line, reading, open_zip,
+array_names, read_arrays, check_type, check_numbers, read_json, parse_json.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import math
 import os
 import pathlib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -154,12 +154,12 @@ def read_arrays(
 def _check_header(archive, info, name, expected):
   """Bytes that an array takes; ValueError if its header lies."""
   with archive.open(info) as file:
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-      raise ValueError(f'{name} is of version {version} of .npy')
-    old = version == (1, 0)
-    read = getattr(np.lib.format, f'read_array_header_{1 if old else 2}_0')
-    shape, _, dtype = read(file)
+    try:
+      major, _ = np.lib.format.read_magic(file)
+      read = getattr(np.lib.format, f'read_array_header_{major}_0')
+      shape, _, dtype = read(file)
+    except Exception as e:  # NumPy lets errors of Python's tokenizer through.
+      raise ValueError(f'{name} has a bad header: {first_line(e)}') from e
     start = file.tell()
   check_type(name, dtype)
   if any(n < 0 for n in shape):
@@ -200,17 +200,28 @@ def check_numbers(name: str, array: np.ndarray) -> None:
     raise ValueError(f'{name} has numbers that are not finite')
 
 
-def read_json(path: str | os.PathLike) -> dict[str, Any]:
+def read_json(
+  path: str | os.PathLike,
+  fault: str,
+  check_fn: Callable[[dict[str, Any]], Any] | None = None,
+) -> dict[str, Any]:
   """Reads a file that holds one JSON object.
+
+  Args:
+    path: The file.
+    fault: Begins the error, for example 'not the config of a run'.
+    check_fn: Raises any error if the object is not what it should be.
 
   Raises:
     FileNotFoundError: There is no such file.
     ValueError: It is too large, no JSON, or JSON of something else.
   """
-  with reading(path, 'not the JSON that belongs here'):
-    if os.path.getsize(path) > _MAX_JSON:
-      raise ValueError(f'more than {_MAX_JSON} bytes')
-    return parse_json(pathlib.Path(path).read_text(encoding='utf-8'))
+  with reading(path, fault):
+    need(os.path.getsize(path) <= _MAX_JSON, f'more than {_MAX_JSON} bytes')
+    value = parse_json(pathlib.Path(path).read_text(encoding='utf-8'))
+    if check_fn is not None:
+      check_fn(value)
+    return value
 
 
 def parse_json(text: str) -> dict[str, Any]:
@@ -226,5 +237,5 @@ def parse_json(text: str) -> dict[str, Any]:
   except RecursionError:
     raise ValueError('JSON that is nested too deep') from None
   if not isinstance(value, dict):
-    raise ValueError(f'{text[:40]!r} is no JSON object')
+    raise ValueError(f'{text[:40].strip()} is no JSON object')
   return value

@@ -13,7 +13,7 @@ from absl import flags
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import judge
-from advmix_jax.runtime import cli, locks
+from advmix_jax.runtime import cli, files, locks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUTPUT = flags.DEFINE_string('output', 'judge.npz', 'The file to write.')
@@ -27,6 +27,7 @@ EPOCHS = flags.DEFINE_integer('epochs', 12, 'Passes over the digits.')
 def main(argv: list[str]) -> None:
   """Trains the judge, writes it, and prints how good it is."""
   del argv  # cli.run has refused any.
+  files.check_output(OUTPUT.value)
   config = datasets.default_config()
   with locks.hold(WORKDIR.value):
     trained = judge.train(

@@ -29,7 +29,6 @@ from advmix_jax.encoder import algorithm1, lookup, pipeline
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import gan, stylegan
 from advmix_jax.ops import conv
-from advmix_jax.runtime import run_folder
 
 RESTARTS, STEPS = 5, 5  # The peer's.
 UNITS = {
@@ -251,7 +250,7 @@ def _evaluate(options):
     if not (folder / 'classifier.npz').exists():
       print(f'evaluate: no run in {folder}; `make demo` makes it')
       continue
-    config = run_folder.load_workdir(folder)
+    config = training.stored_config(folder)
     subject, batch = _subject(config, folder)
     attack = config.eval.attack
     attack.update(restarts=10, steps=5)

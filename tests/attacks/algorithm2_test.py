@@ -180,6 +180,9 @@ def test_the_cost_counts_images_and_passes():
   'bad, message',
   [
     ({'eps': -1.0}, 'attack.eps is -1.0, expected >= 0'),
+    ({'eps': float('nan')}, 'attack.eps is nan, expected >= 0'),
+    ({'alpha': float('inf')}, 'attack.alpha is inf, expected >= 0'),
+    ({'gradient_at': '/../..'}, "gradient_at is '/../..', expected one of"),
     ({'unit': 'cm'}, "attack.unit is 'cm', expected one of"),
     ({'loss': 'mse'}, "attack.loss is 'mse', expected one of"),
     ({'direction': 'up'}, "attack.direction is 'up', expected one of"),

@@ -210,6 +210,14 @@ def _changed(part, name, change):
       r'\(4,\), expected \(5,\)',
     ),
     ('mapping', 'Dense0/weight', lambda x: x[0], 'expected 2 axes'),
+    ('mapping', 'Dense0/weight', lambda x: x[:0], r'is empty, \(0, 9\)'),
+    ('mapping', 'Dense0/bias', lambda x: x * np.nan, 'bias.* not finite'),
+    (
+      'mapping',
+      'LabelConcat/weight',
+      lambda x: np.ones((2, 99), 'f4'),
+      'has -92 rows for latents',
+    ),
     (
       'mapping',
       'Dense0/bias',

@@ -332,3 +332,50 @@ def test_suffix_and_missing_file_are_named(tmp_path):
     convert_vgg.read(tmp_path / 'vgg16.pkl')
   with pytest.raises(FileNotFoundError, match=r'vgg16\.h5: no such file'):
     convert_vgg.read(tmp_path / 'vgg16.h5')
+
+
+@pytest.mark.parametrize('kind', ['external', 'virtual', 'soft', 'link'])
+def test_an_h5_never_reads_another_file(kind, tmp_path):
+  h5py = pytest.importorskip('h5py')
+  secret, path = tmp_path / 'secret', tmp_path / 'vgg.h5'
+  with h5py.File(secret, 'w') as f:
+    f['bias'] = np.ones(64, 'f4')
+  with h5py.File(path, 'w') as f:
+    group = f.create_group('block1_conv1')
+    group['kernel'] = np.zeros((3, 3, 3, 64), 'f4')
+    if kind == 'external':
+      places = [(str(secret), 0, 256)]
+      group.create_dataset('bias', (64,), 'f4', external=places)
+    elif kind == 'virtual':
+      layout = h5py.VirtualLayout((64,), 'f4')
+      layout[:] = h5py.VirtualSource(str(secret), 'bias', (64,))
+      group.create_virtual_dataset('bias', layout)
+    else:
+      links = {
+        'soft': h5py.SoftLink('/elsewhere'),
+        'link': h5py.ExternalLink(str(secret), '/bias'),
+      }
+      f['elsewhere'] = np.ones(64, 'f4')
+      group['bias'] = links[kind]
+  message = 'in another file' if kind in ('external', 'virtual') else 'shapes'
+  with pytest.raises(ValueError, match=f'vgg.h5: .*block1_conv1 .*{message}'):
+    convert_vgg.read(path)
+
+
+@pytest.mark.parametrize('output', ['folder', 'fifo', 'source'])
+def test_an_output_that_cannot_be_is_refused_first(output, tmp_path):
+  source = tmp_path / 'source'  # No suffix: reading it would be refused, too.
+  source.touch()
+  (tmp_path / 'folder').mkdir()
+  os.mkfifo(tmp_path / 'fifo')
+  with pytest.raises(ValueError, match='regular file|the source itself'):
+    convert_vgg.convert_file(source, tmp_path / output)
+
+
+@pytest.mark.parametrize('kind', ['complex64', 'datetime64[s]', 'i4,f4', 'O'])
+def test_weights_that_are_no_real_numbers_are_refused(kind, tmp_path):
+  path, state = tmp_path / 'vgg.npz', _state_dict()
+  state['features.0.bias'] = np.zeros(64, kind)
+  np.savez(path, **state)
+  with pytest.raises(ValueError, match='features.0.bias is not a numeric'):
+    convert_vgg.read(path)

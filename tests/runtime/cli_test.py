@@ -56,3 +56,16 @@ def test_help_lists_every_field_of_the_config_with_its_default():
   config = ml_collections.ConfigDict({'a': {'b': (1, 2)}, 'seed': 0})
   lines = cli._fields(config).splitlines()
   assert lines[-2:] == ['  --config.a.b=[1, 2]', '  --config.seed=0']
+
+
+def test_a_config_flag_without_its_file_is_named(tmp_path):
+  with pytest.raises(ValueError, match='--config is the last argument'):
+    cli.find_config(['s', '--config'], tmp_path)
+
+
+def test_an_error_line_is_never_longer_than_500_characters(capsys):
+  with pytest.raises(SystemExit) as e:
+    cli._fail(ValueError('a \n b' * 1000))
+  line = capsys.readouterr().err
+  assert e.value.code == 1 and line.count('\n') == 1
+  assert len(line) == 501 and ': error: a ba b' in line

@@ -198,3 +198,16 @@ def test_json_is_read_back_and_ends_with_a_line_break(tmp_path):
   files.write_json(path, METADATA)
   text = path.read_text(encoding='utf-8')
   assert json.loads(text) == METADATA and text.endswith('}\n')
+
+
+def test_an_output_is_checked_before_the_work(tmp_path):
+  source, link = tmp_path / 'a', tmp_path / 'link'
+  source.write_text('a')
+  link.symlink_to(source)
+  files.check_output(tmp_path / 'new', source)
+  for path in (source, link, tmp_path / 'none' / '..' / 'a'):
+    with pytest.raises(ValueError, match='is the source itself'):
+      files.check_output(path, source)
+  for path in (tmp_path, os.devnull):
+    with pytest.raises(ValueError, match='is not a regular file'):
+      files.check_output(path)

@@ -19,12 +19,14 @@ def test_names_of_runs_differ_with_any_field():
 def test_a_config_survives_its_folder(tmp_path):
   config = tiny_runs.config()
   run_folder.claim_workdir(config, tmp_path)
-  assert run_folder.load_workdir(tmp_path).to_dict() == run_folder.plain(config)
+  default = tiny_runs.config()
+  found = run_folder.load_workdir(tmp_path, default)
+  assert run_folder.plain(found) == run_folder.plain(config)
   with pytest.raises(FileNotFoundError, match='no run here'):
-    run_folder.load_workdir(tmp_path / 'none')
+    run_folder.load_workdir(tmp_path / 'none', default)
   (tmp_path / 'config.json').write_text('{"half')
   with pytest.raises(ValueError, match='not the config of a run'):
-    run_folder.load_workdir(tmp_path)
+    run_folder.load_workdir(tmp_path, default)
 
 
 def test_plain_is_what_json_gives_back():
@@ -59,8 +61,8 @@ def test_a_folder_without_a_run_belongs_to_any_config(tmp_path):
 
 def test_json_that_is_no_config_is_refused(tmp_path):
   (tmp_path / 'config.json').write_text('[1]')
-  with pytest.raises(ValueError, match=r'not the config of a run \(\[1\]\)'):
-    run_folder.load_workdir(tmp_path)
+  with pytest.raises(ValueError, match=r'not the config of a run \(\[1\] is'):
+    run_folder.load_workdir(tmp_path, tiny_runs.config())
 
 
 def test_the_commit_is_gits_or_unknown(monkeypatch):
