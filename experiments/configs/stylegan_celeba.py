@@ -30,8 +30,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.mapping_fmaps = 128
   config.network.split = 6
   config.gan = gan.default_config()
-  config.gan.kimg = 180.0
-  config.gan.decay_kimg = 70.0
+  config.gan.kimg = 140.0
+  config.gan.decay_kimg = 60.0
   config.gan.learning_rate = 2e-3
   config.gan.r1_gamma = 0.1
   config.gan.style_mixing = 0.9
