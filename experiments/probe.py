@@ -22,10 +22,18 @@ from absl import flags
 from advmix_jax import generators
 from advmix_jax.evaluation import attributes, probing
 from advmix_jax.report import figures
-from advmix_jax.runtime import cli, files, run_folder
+from advmix_jax.runtime import cli, files, run_folder, shipped
 
-GENERATOR = flags.DEFINE_string('generator', '', 'The file of a StyleGAN.')
-JUDGE = flags.DEFINE_string('judge', '', 'The file of a judge of attributes.')
+GENERATOR = flags.DEFINE_string(
+  'generator',
+  str(shipped.DATA / 'face_generator.npz'),
+  'The file of a StyleGAN.',
+)
+JUDGE = flags.DEFINE_string(
+  'judge',
+  str(shipped.DATA / 'face_judge.npz'),
+  'The file of a judge of attributes, from train_judge.py.',
+)
 ATTRIBUTE = flags.DEFINE_list(
   'attribute', ['Smiling'], 'Attributes to plot and to recommend for.'
 )
@@ -104,6 +112,9 @@ def _advice(record, names):
 def main(argv: list[str]) -> None:
   """Prints the table and the advice, writes the record and the plot."""
   del argv  # cli.run has refused any.
+  path = pathlib.Path(OUTPUT.value)
+  for suffix in ('.json', '.png'):
+    files.check_output(path.with_suffix(suffix), GENERATOR.value, JUDGE.value)
   config = generators.default_config()
   config.path = GENERATOR.value
   generator, params = generators.load(config)
@@ -128,7 +139,6 @@ def main(argv: list[str]) -> None:
     'commit': run_folder.commit(),
     'command': shlex.join(['python', *sys.argv]),
   }
-  path = pathlib.Path(OUTPUT.value)
   files.write_json(path.with_suffix('.json'), record)
   files.write_bytes(path.with_suffix('.png'), _plot(record, judge.names))
   print(f'{path}.json, {path}.png')

@@ -16,7 +16,7 @@ from absl import flags
 
 from advmix_jax import datasets
 from advmix_jax.evaluation import attributes
-from advmix_jax.runtime import cli, locks, run_folder
+from advmix_jax.runtime import cli, files, locks, run_folder
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONFIG = cli.define_config(__file__, 'configs/celeba.py')
@@ -43,6 +43,7 @@ def _table(accuracy, test):
 def main(argv: list[str]) -> None:
   """Trains the judge, writes it, and prints how good it is."""
   del argv  # cli.run has refused any.
+  files.check_output(OUTPUT.value)
   config = CONFIG.value.data.copy_and_resolve_references()
   config.mirror = True
   train, test = (datasets.load(config, split) for split in ('train', 'test'))

@@ -22,7 +22,7 @@ import optax
 
 from advmix_jax import types
 from advmix_jax.evaluation import judge as judges
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, untrusted
 
 _KIND = 'attribute_judge'
 
@@ -125,9 +125,15 @@ def load(path: str | os.PathLike) -> AttributeJudge:
     FileNotFoundError: The file is missing.
     ValueError: It is corrupt, or of another kind.
   """
-  params, metadata = files.load_npz(path, kind=_KIND)
+  params, metadata = files.load_npz(path, kind=_KIND, needed=['vgg/logits/b'])
+  with untrusted.reading(path, 'corrupt'):
+    names = tuple(metadata['names'])
+    untrusted.need(
+      len(names) == len(params['vgg/logits']['b']),
+      f'{len(names)} names, expected one per output',
+    )
   params = {
     name: {k: np.float32(v) for k, v in layer.items()}
     for name, layer in params.items()
   }
-  return AttributeJudge(judges.Judge(params, whole), tuple(metadata['names']))
+  return AttributeJudge(judges.Judge(params, whole), names)

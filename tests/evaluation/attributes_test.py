@@ -66,3 +66,10 @@ def test_groupings_of_other_values_are_refused(tmp_path):
     attributes.train(data._replace(groups=two), tmp_path)
   with pytest.raises(ValueError, match='no groupings'):
     attributes.train(data._replace(groups={}), tmp_path)
+
+
+def test_a_file_without_its_names_is_refused(trained, tmp_path):
+  path = tmp_path / 'judge.npz'
+  attributes.save(path, trained._replace(names=('left',)), {})
+  with pytest.raises(ValueError, match='1 names, expected one per output'):
+    attributes.load(path)
