@@ -19,6 +19,7 @@ import os
 import pathlib
 from typing import Any
 
+import jax
 import ml_collections
 import numpy as np
 
@@ -53,6 +54,7 @@ def load_latents(
   """
   if config.generator.name == 'ideal':
     return np.asarray(ideal.encode(datasets.to_float(dataset.image)))
+  _check_size(dataset, generator, params)
   layers = (generator.num_layers, generator.dlatent_size)
   if config.encoder.path:
     found = latents_file.load(config.encoder.path, dataset.image)
@@ -79,18 +81,33 @@ def load_latents(
 def check_file(
   config: ml_collections.ConfigDict, dataset: types.Dataset
 ) -> None:
-  """Checks the file at config.encoder.path, if there is one, by its hashes.
+  """Checks what latents need: the generator, and config.encoder.path's hashes.
 
   Raises:
     FileNotFoundError: no file there, or none at config.encoder.features.
-    ValueError: it lacks some of the images, or is corrupt.
+    ValueError: it lacks some of the images, or is corrupt, or the generator's
+      images have another size.
   """
   if config.generator.name == 'ideal':
     return
+  _check_size(dataset, *generators.load(config.generator))
   if config.encoder.path:
     latents_file.check(config.encoder.path, dataset.image)
   else:  # The files that Algorithm 1 would need.
     pipeline.provenance(config)
+
+
+def _check_size(dataset, generator, params):
+  """Raises ValueError if the generator's images have another size."""
+  shape = (1, generator.num_layers, generator.dlatent_size)
+  latents = jax.ShapeDtypeStruct(shape, np.float32)
+  made = jax.eval_shape(generator.synthesize, params, latents).shape[1:]
+  if made != dataset.image.shape[1:]:
+    raise ValueError(
+      f'the generator makes images {made}, expected '
+      f'{dataset.image.shape[1:]}, as the data set has; '
+      '--config.generator.path names another generator'
+    )
 
 
 def _lookup(

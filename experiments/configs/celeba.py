@@ -3,20 +3,22 @@
   python experiments/train.py --config=configs/celeba.py \
     --config.data.data_dir=celeba --config.data.attribute=Smiling
 
-The attack is that of the paper: N_r = 5 restarts in training and 10 in
-evaluation. Every field can be overridden on the command line.
+The generator is the one of faces that ships; with `--config.generator.path` it
+is your own. The attack is that of the paper: N_r = 5 restarts in training and
+10 in evaluation. Every field can be overridden on the command line.
 """
 
 import ml_collections
 
 from advmix_jax import datasets, training
+from advmix_jax.runtime import shipped
 
 
 def get_config() -> ml_collections.ConfigDict:
   """Returns the config of a classifier of faces."""
   config = training.default_config()
   config.data = datasets.default_config('celeba')
-  config.environment = ''
+  config.generator.path = str(shipped.DATA / 'face_generator.npz')
   config.optimizer.update(learning_rate=1e-3, epochs=20)
   config.attack.update(restarts=5, steps=1, alpha=0.03, eps=0.03)
   config.eval.attack.update(restarts=10, steps=5, alpha=0.01, eps=0.03)

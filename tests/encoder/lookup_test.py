@@ -156,3 +156,13 @@ def test_the_shipped_generator_and_its_latents_belong_together():
   for name in ('latents_train.npz', 'latents_test.npz'):
     metadata = latents_file.load_metadata(shipped.DATA / name)
     assert metadata['generator'] == digest
+
+
+def test_a_generator_of_images_of_another_size_is_refused(release, tmp_path):
+  small = _dataset()._replace(image=_dataset().image[:, :4, :4])
+  message = r'makes images \(8, 8, 3\), expected \(4, 4, 3\)'
+  with pytest.raises(ValueError, match=message):
+    _load(_config(release), tmp_path, small)
+  with pytest.raises(ValueError, match=message):  # Before any training.
+    lookup.check_file(_config(release), small)
+  assert not list(tmp_path.iterdir())

@@ -171,3 +171,20 @@ def test_a_curve_has_the_cells_that_were_run():
 )
 def test_durations_have_two_digits_or_so(seconds, text):
   assert results.duration(seconds) == text
+
+
+def test_a_table_under_attack_shows_its_own_measures_and_papers():
+  attacked = record('AdvMix', '0', 0, 0.9)
+  attacked['results']['perturbed_accuracy'] = 0.75
+  attacked['results']['ci95']['perturbed'] = [0.7, 0.79]
+  layout = TABLE._replace(
+    papers={'perturbed': {('AdvMix', '0'): 74.55, ('RandMix', '0'): 23.51}},
+    measures=('perturbed', 'worst'),
+    x=(),
+  )
+  page = results.page([{'full': layout}], {'full': [attacked]})
+  assert 'Under Algorithm 2, in %' in page
+  assert '75.0 [70.0, 79.0]<br>paper 74.55, n = 1' in page
+  assert 'not run<br>paper 23.51' in page
+  assert 'clean test set' not in page and '90.0' not in page
+  assert 'worst of all' not in page  # Nobody took that measure.
