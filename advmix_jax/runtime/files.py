@@ -219,12 +219,12 @@ def load_npz(
       raise ValueError(f'format {header["format"]!r}, expected {_FORMAT!r}')
     metadata = dict(header['metadata'])
     missing = sorted(set(needed) - set(arrays))
-    if missing:
-      raise ValueError(f'{missing[0]} is missing')
     params = _nest(header['paths'], arrays)
   if kind is not None and metadata.get('kind') != kind:
     found = repr(metadata.get('kind'))[:80]
     raise ValueError(f'{path} holds {found}, expected {kind}')
+  if missing:
+    raise ValueError(f'{path}: corrupt, {missing[0]} is missing')
   return params, metadata
 
 

@@ -29,12 +29,15 @@ def test_the_judge_is_blind_to_colour_and_right_on_unbiased_digits():
 
 def test_a_file_that_is_no_judge_is_refused(tmp_path):
   view_fn = colored_mnist.brightness
-  made = judge.Judge({'a': {'b': np.ones(1)}}, view_fn)
+  made = judge.Judge({'vgg/logits': {'b': np.ones(1)}}, view_fn)
   judge.save(tmp_path / 'judge.npz', made, {})
   judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
   with pytest.raises(ValueError, match='expected judge'):
     path = judge.SHIPPED.with_name('generator.npz')
     judge.load(path, view_fn=view_fn)
+  judge.save(tmp_path / 'judge.npz', judge.Judge({}, view_fn), {})
+  with pytest.raises(ValueError, match='vgg/logits/b is missing'):
+    judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
 
 
 def test_names_and_confidence_are_those_of_the_softmax():
