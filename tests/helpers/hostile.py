@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from advmix_jax import training
-from advmix_jax.datasets import digits
+from advmix_jax import datasets, training
+from advmix_jax.datasets import arrays, celeba, digits, folder, image_files
 from advmix_jax.encoder import latents_file
 from advmix_jax.runtime import files, metrics, run_folder, untrusted
 from checkpoints_convert import convert, convert_vgg, nvlabs_pickle, torch_file
-from helpers import nvlabs_fixture
+from helpers import made_images, nvlabs_fixture
 
 SECONDS = 10.0  # A small file that takes longer is a fault.
 _SHAPES = {'x': (4, 3), 'y': (5,)}
@@ -125,6 +125,40 @@ def _config():
   return json.dumps(values).encode()
 
 
+def _save_images(path):
+  image = np.arange(96, dtype=np.uint8).reshape(2, 4, 4, 3)
+  label = np.array([0, 1])
+  arrays.save(
+    path,
+    train_image=image,
+    train_label=label,
+    test_image=image,
+    test_label=label,
+  )
+
+
+def _read_images(path):
+  config = datasets.default_config('arrays')
+  config.path = str(path)
+  return datasets.load(config, 'train')
+
+
+def _image():
+  return made_images.jpeg(made_images.picture(0, 24, 20))
+
+
+def _read_image(path):
+  square = image_files.whole_square
+  return image_files.decode(path.read_bytes(), path.name, 8, square)
+
+
+def _attributes():
+  names = ' '.join(celeba.ATTRIBUTES)
+  rows = [f'{i}.jpg' + ' -1  1' * 20 for i in range(3)]
+  return '\n'.join(['3', names, *rows, '']).encode()
+
+
+_LABELS = b'file,label,split\na.png,owl,train\nb.png,crow,test\n'
 _IDX = struct.pack('>4I', 0x803, 5, 4, 3) + bytes(range(60))
 _LINES = b'{"step": 1, "a": 0.5}\n{"step": 2, "a": 0.25, "b": 1e9}\n'
 _RESULTS = b'{"method": "a", "list": [1, 2.5, {"deep": null}], "x": "y"}'
@@ -165,6 +199,13 @@ KINDS = {
   ),
   'metrics': Kind('.jsonl', lambda: _LINES, _read_metrics),
   'config': Kind('.json', _config, _read_config),
+  'arrays': Kind('.npz', _written('.npz', _save_images), _read_images),
+  'jpeg': Kind('.jpg', _image, _read_image),
+  'labels': Kind('.csv', lambda: _LABELS, folder.read_labels),
+  'attributes': Kind('.txt', _attributes, celeba.read_attributes),
+  'partition': Kind(
+    '.txt', lambda: b'a.jpg 0\nb.jpg 2\n', celeba.read_partition
+  ),
 }
 
 _NUMBERS = [0, 1, 2**7, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
