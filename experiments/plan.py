@@ -38,6 +38,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 # Fields of a config that no result depends on.
 _PATHS = ('data.data_dir', 'generator.path', 'encoder.path')
+# Fields that came when there were records already. With these values a run does
+# what it did before, and keeps its key.
+_ADDED = {'generator.split': 0, 'generator.size': 0}
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')
 
@@ -105,7 +108,11 @@ def _complete(name: str, options: Fields) -> ml_collections.ConfigDict:
 
 def _finish(run: Run) -> Run:
   """The run without paths in its config, and with its key."""
-  config = {k: v for k, v in run.config.items() if k not in _PATHS}
+  config = {
+    k: v
+    for k, v in run.config.items()
+    if k not in _PATHS and (k not in _ADDED or v != _ADDED[k])
+  }
   text = json.dumps([run.kind, config, run.needs], sort_keys=True)
   key = hashlib.sha256(text.encode()).hexdigest()[:16]
   return run._replace(config=config, key=key)

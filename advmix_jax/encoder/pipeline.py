@@ -55,11 +55,12 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """All that latents depend on besides the images: options and file hashes.
 
   Args:
-    config: reads `generator.path` and `encoder`.
+    config: reads `generator` and `encoder`.
 
   Returns:
     'encoder', the options; 'generator', 'features' and 'start', the SHA-256 of
-    the files ('start' is None without a learned start).
+    the files ('start' is None without a learned start); 'split' and 'size' of
+    the generator, where they aren't the file's.
 
   Raises:
     FileNotFoundError: a file is missing.
@@ -70,11 +71,13 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   start = None
   if config.encoder.start == 'network':
     start = files.file_hash(_start_path(config))
+  changed = {n: config.generator[n] for n in ('split', 'size')}
   return {
     'encoder': options,
     'generator': files.file_hash(path),
     'features': files.file_hash(perceptual.path(config.encoder.features)),
     'start': start,
+    **{name: value for name, value in changed.items() if value},
   }
 
 
@@ -86,7 +89,7 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
   """Reads the networks that a config names.
 
   Args:
-    config: reads `generator.path`, `encoder` and `parallel`.
+    config: reads `generator`, `encoder` and `parallel`.
 
   Raises:
     FileNotFoundError: a file is missing.
@@ -94,8 +97,8 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
       another generator, or the options are bad.
   """
   algorithm1.check(config.encoder)
-  path, start_fn = generators.path(config.generator), None
-  generator, params = stylegan.load(path)
+  start_fn = None
+  generator, params = generators.load_stylegan(config.generator)
   known = provenance(config)
   if config.encoder.start == 'network':
     start_fn = learned_start.load(
@@ -170,7 +173,7 @@ def encode(
 
   Args:
     images: [N, H, W, C], uint8 or floats in [0, 1].
-    config: reads `generator.path`, `encoder` and `parallel`.
+    config: reads `generator`, `encoder` and `parallel`.
 
   Returns:
     Latents [N, L, D], and the mean squared error [N] of each reconstruction.

@@ -6,9 +6,23 @@ stylegan: StyleGAN v1 (its Haiku modules are in stylegan_modules). ideal: an
 exact generator whose worst case is known. mixing: z_∥ and z_⊥. gan: the losses
 and one training step; gan_training: the training loop.
 
-Public here: NAMES, default_config, load, path.
+Public here: NAMES, default_config, load, load_stylegan, path, resized.
 """
 
-from advmix_jax.generators.load import NAMES, default_config, load, path
+from advmix_jax.generators.load import (
+  NAMES,
+  default_config,
+  load,
+  load_stylegan,
+  path,
+  resized,
+)
 
-__all__ = ['NAMES', 'default_config', 'load', 'path']
+__all__ = [
+  'NAMES',
+  'default_config',
+  'load',
+  'load_stylegan',
+  'path',
+  'resized',
+]

@@ -2,17 +2,19 @@
 
   generator, params = generators.load(config.generator)
 
-Contents: NAMES, default_config, path, load.
+Contents: NAMES, default_config, path, load, load_stylegan, resized.
 """
 
 from __future__ import annotations
 
+import functools
 import pathlib
 
 import ml_collections
 
 from advmix_jax import types
 from advmix_jax.generators import ideal, stylegan
+from advmix_jax.ops import area
 from advmix_jax.runtime import shipped
 
 NAMES = ('stylegan', 'ideal')
@@ -22,13 +24,23 @@ def default_config() -> ml_collections.ConfigDict:
   """Which generator, `config.generator`.
 
   Returns:
-    name: one of NAMES. path: of a StyleGAN, '' = the shipped one. colors: what
+    name: one of NAMES. path: of a StyleGAN, '' = the shipped one. split: S, its
+    number of coarse layers, as experiments/probe.py recommends; 0 = the file's.
+    size: height and width to which its images are resized by area, for a
+    generator of larger images than the data set; 0 = as they are. colors: what
     the ideal generator draws, 'legible' (any legible colour), or the mean
     colours of 'colored_mnist' or 'rgb_mnist'. color_shares: the probability of
     each mean colour, () = all equal; Table 2 has (0.999, 0.0005, 0.0005).
   """
   return ml_collections.ConfigDict(
-    {'name': 'stylegan', 'path': '', 'colors': 'legible', 'color_shares': ()}
+    {
+      'name': 'stylegan',
+      'path': '',
+      'split': 0,
+      'size': 0,
+      'colors': 'legible',
+      'color_shares': (),
+    }
   )
 
 
@@ -59,5 +71,40 @@ def load(
     )
   if config.name == 'ideal':
     return ideal.default_generator(config.colors, config.color_shares)
-  generator, params = stylegan.load(path(config))
+  generator, params = load_stylegan(config)
   return stylegan.clipped(generator), params
+
+
+def load_stylegan(
+  config: ml_collections.ConfigDict,
+) -> tuple[types.Generator, types.Params]:
+  """The StyleGAN of `config`, with its split and size; images aren't clipped.
+
+  Args:
+    config: the fields of `default_config`; reads `path`, `split` and `size`.
+
+  Raises:
+    ValueError, FileNotFoundError: as `load`; bad split or size.
+  """
+  generator, params = stylegan.load(path(config), split=config.split)
+  if config.size < 0:
+    raise ValueError(f'generator.size is {config.size}, expected >= 0')
+  return resized(generator, config.size) if config.size else generator, params
+
+
+@functools.lru_cache(maxsize=8)  # Always the same functions: compiled once.
+def resized(generator: types.Generator, size: int) -> types.Generator:
+  """The generator with its images resized by area to size x size pixels.
+
+  Its latents stay as they are, so the same latents give the image in both
+  sizes: an official generator of 1024x1024 serves a classifier of 64x64.
+  """
+
+  def resize(images):
+    h, w = images.shape[1:3]
+    return area.resize(images, area.Box(0, 0, h, w), size)
+
+  return generator._replace(
+    synthesize=lambda *a, **k: resize(generator.synthesize(*a, **k)),
+    fine=lambda *a: resize(generator.fine(*a)),
+  )

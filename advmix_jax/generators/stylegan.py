@@ -361,13 +361,21 @@ def save(
   files.save_npz(path, params, metadata, kind=kind)
 
 
-def load(path: str | os.PathLike) -> tuple[types.Generator, types.Params]:
+def load(
+  path: str | os.PathLike, *, split: int = 0
+) -> tuple[types.Generator, types.Params]:
   """Reads a generator that `save` or the converter wrote.
 
+  Args:
+    path: the file.
+    split: S, the number of coarse layers; 0: the file's.
+
   Raises:
-    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+    FileNotFoundError, ValueError: missing, corrupt or foreign file, or a split
+      that its layers don't have.
   """
   config, params = _load(path, GENERATOR_KIND)
+  config.split = split or config.split
   return make_generator(config), params
 
 

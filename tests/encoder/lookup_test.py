@@ -34,10 +34,11 @@ def release(tmp_path_factory):
 def _config(path, latents_path='', **options):
   config = ml_collections.ConfigDict(
     {
-      'generator': {'name': 'stylegan', 'path': str(path)},
+      'generator': generators.default_config(),
       'encoder': algorithm1.default_config(),
     }
   )
+  config.generator.path = str(path)
   config.encoder.update(path=str(latents_path), start='average', **options)
   return config
 
@@ -111,6 +112,8 @@ def test_latents_beside_the_generator_are_found(release, tmp_path):
     {'generator': hashlib.sha256(b'other').hexdigest()},
     {'features': hashlib.sha256(b'other').hexdigest()},
     {'encoder': {'steps': 1}},
+    {'split': 3},
+    {'size': 16},
   ],
   ids=str,
 )

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from advmix_jax import generators
+from advmix_jax import generators, ops
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.generators import ideal, stylegan
 
@@ -38,6 +38,36 @@ def test_a_stylegan_is_clipped_to_the_range_of_images(release):
   parts = generator.coarse(params, w[:, :2])
   got = generator.fine(params, parts, w[:, 2:])
   np.testing.assert_allclose(got, np.clip(want, 0, 1), atol=1e-5)
+
+
+def test_another_split_changes_the_parts_and_not_the_images(release):
+  first, params = generators.load(_config(path=str(release)))
+  second, _ = generators.load(_config(path=str(release), split=3))
+  assert (first.split, second.split) == (2, 3)
+  w = jax.random.normal(jax.random.key(1), (2, 4, 32))
+  want = first.synthesize(params, w)
+  np.testing.assert_array_equal(second.synthesize(params, w), want)
+  parts = second.coarse(params, w[:, :3])
+  got = second.fine(params, parts, w[:, 3:])
+  np.testing.assert_allclose(got, want, atol=1e-5)
+  for split in (4, -1):
+    with pytest.raises(ValueError, match=f'split must be in 1..3, got {split}'):
+      generators.load(_config(path=str(release), split=split))
+
+
+def test_images_are_resized_by_area_and_then_clipped(release):
+  small, params = generators.load(_config(path=str(release), size=4))
+  raw, _ = stylegan.load(release)
+  w = 30 * jax.random.normal(jax.random.key(1), (2, 4, 32))
+  want = np.clip(ops.downscale2d(raw.synthesize(params, w), 2), 0, 1)
+  np.testing.assert_allclose(small.synthesize(params, w), want, atol=1e-5)
+  parts = small.coarse(params, w[:, :2])
+  got = small.fine(params, parts, w[:, 2:])
+  np.testing.assert_allclose(got, want, atol=1e-5)
+  again, _ = generators.load(_config(path=str(release), size=4))
+  assert again.synthesize is small.synthesize  # Compiled once.
+  with pytest.raises(ValueError, match='generator.size is -1'):
+    generators.load(_config(path=str(release), size=-1))
 
 
 def test_the_ideal_one_is_the_same_object_at_every_call():

@@ -73,8 +73,19 @@ def test_the_key_changes_with_any_field_but_paths_and_test_fields(plan):
   assert set(config) >= set(complete) - {
     'data.data_dir',
     'generator.path',
+    'generator.size',
+    'generator.split',
     'encoder.path',
   }
+
+
+def test_a_field_that_came_later_changes_the_key_only_where_it_is_used(plan):
+  runs = tiny(plan)
+  assert not any('generator.split' in run.config for run in runs.values())
+  same, other = (tiny(plan, **{'generator.split': n}) for n in (0, 7))
+  assert set(same) == set(runs)
+  changed = {runs[key].kind for key in set(runs) - set(other)}
+  assert 'classifier' in changed and 'generator' not in changed
 
 
 def test_scales_share_runs_of_the_same_config(plan):
