@@ -15,7 +15,7 @@ import pathlib
 from absl import flags
 
 from advmix_jax import classifiers, datasets, training
-from advmix_jax.evaluation import attributes, measures, recolouring
+from advmix_jax.evaluation import attributes, measures, outcomes, recolouring
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import statistics
 from advmix_jax.runtime import (
@@ -70,7 +70,7 @@ def _test(config, params, num_classes):
     )
   if ATTACK.value:
     results |= _attack(config, params)
-    results['groups'] = _groups(test, right)
+    results['groups'] = outcomes.by_group(test, right, GROUPS.value)
   return results
 
 
@@ -98,19 +98,7 @@ def _judge_fn(config):
   """Images -> whether the judge sees the attribute; None for other data."""
   if 'attribute' not in config.data:
     return None
-  found = attributes.load(JUDGE.value)
-  index = found.names.index(config.data.attribute)
-  return lambda images: attributes.answer(found, images)[0][:, index]
-
-
-def _groups(test, right):
-  """{grouping: [[share right, interval, images] for each of its values]}."""
-  found = {}
-  for name in GROUPS.value:
-    if name in test.groups:
-      hits = [right[test.groups[name] == value] for value in (0, 1)]
-      found[name] = [[*statistics.share(h), len(h)] for h in hits]
-  return found
+  return attributes.judge_fn(JUDGE.value, config.data.attribute)
 
 
 def main(argv: list[str]) -> None:

@@ -8,13 +8,13 @@ It is one network with an output per attribute, trained on real images alone.
 It audits generators and mixes; no method trains with it. judge.py has the judge
 of one label.
 
-Contents: AttributeJudge, answer, accuracy, train, save, load.
+Contents: AttributeJudge, whole, answer, accuracy, judge_fn, train, save, load.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +63,24 @@ def accuracy(judge: AttributeJudge, dataset: types.Dataset) -> dict[str, float]:
     name: float((has[:, i] == dataset.groups[name]).mean())
     for i, name in enumerate(judge.names)
   }
+
+
+def judge_fn(
+  path: str | os.PathLike, attribute: str
+) -> Callable[[np.ndarray], np.ndarray]:
+  """The judge in a file, for one attribute: images [N, H, W, C] -> 0 or 1 [N].
+
+  Raises:
+    FileNotFoundError, ValueError: As `load`; the judge doesn't know it.
+  """
+  found = load(path)
+  if attribute not in found.names:
+    raise ValueError(
+      f'{path}: no attribute {attribute!r}, expected one of '
+      f'{", ".join(found.names)}'
+    )
+  index = found.names.index(attribute)
+  return lambda images: answer(found, images)[0][:, index]
 
 
 def train(

@@ -6,20 +6,21 @@ intervals, accuracy curves and the CSV are computed from it, without a model:
   results = summarise(clean, outcomes, attack=config.eval.attack)
   text = csv_text(outcomes)
 
-Contents: num_random_draws, Outcomes, correct, discordant, summarise, csv_text.
+Contents: num_random_draws, Outcomes, correct, discordant, summarise, csv_text,
+by_group.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ml_collections
 import numpy as np
 
-from advmix_jax import attacks
+from advmix_jax import attacks, types
 from advmix_jax.evaluation.measures import Attacked
 from advmix_jax.report import statistics
 
@@ -166,3 +167,25 @@ def csv_text(
     row += [int(column[i]) for column in added.values()]
     writer.writerow(row)
   return file.getvalue()
+
+
+def by_group(
+  dataset: types.Dataset, right: np.ndarray, names: Sequence[str]
+) -> dict[str, list[list[Any]]]:
+  """The share of images that are right, in each group of some groupings.
+
+  Args:
+    dataset: N images.
+    right: [N] bool.
+    names: Groupings of 0 and 1; those that the data set lacks are left out.
+
+  Returns:
+    {name: [[share, [low, high], images] for 0 and for 1]}, as JSON values, with
+    Wilson's 95% interval; the share of no images is None.
+  """
+  found = {}
+  for name in names:
+    if name in dataset.groups:
+      hits = [right[dataset.groups[name] == value] for value in (0, 1)]
+      found[name] = [[*statistics.share(h), len(h)] for h in hits]
+  return found

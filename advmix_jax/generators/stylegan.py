@@ -393,9 +393,5 @@ def _load(path, kind):
   with untrusted.reading(path, 'corrupt'):
     config = options.fill(default_config(), metadata['config'], 'config')
     _check(config)
-  return config, jax.tree.map(_to_32_bits, params)
-
-
-def _to_32_bits(array):
-  """Shipped files may hold 16-bit floats, to be small; networks do not."""
-  return np.float32(array) if array.dtype == np.float16 else array
+  # A file may hold 16-bit floats, to be small.
+  return config, jax.tree.map(np.float32, params)

@@ -268,7 +268,7 @@ def test_load_paints_what_the_config_says():
 
 
 @pytest.mark.parametrize('variant', ['biased', 'more_biased', 'less_biased'])
-@pytest.mark.parametrize('name', datasets.NAMES)
+@pytest.mark.parametrize('name', colored_mnist.NAMES)
 def test_the_test_split_is_unbiased_in_every_variant(name, variant):
   biased = datasets.load(small_config(name=name, variant=variant), 'test')
   plain = datasets.load(small_config(name=name, variant='unbiased'), 'test')

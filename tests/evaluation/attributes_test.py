@@ -73,3 +73,14 @@ def test_a_file_without_its_names_is_refused(trained, tmp_path):
   attributes.save(path, trained._replace(names=('left',)), {})
   with pytest.raises(ValueError, match='1 names, expected one per output'):
     attributes.load(path)
+
+
+def test_a_judge_of_one_attribute_names_that_one(trained, tmp_path):
+  path = tmp_path / 'judge.npz'
+  attributes.save(path, trained, {})
+  images = _dataset(2, 60).image
+  answers, _ = attributes.answer(attributes.load(path), images)
+  found = attributes.judge_fn(path, 'top')(images)
+  np.testing.assert_array_equal(found, answers[:, 1])
+  with pytest.raises(ValueError, match="'bottom', expected one of left, top"):
+    attributes.judge_fn(path, 'bottom')

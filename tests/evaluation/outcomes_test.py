@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import toy_subject as toy
 
+from advmix_jax import types
 from advmix_jax.evaluation import measures, outcomes
 from advmix_jax.report import statistics
 
@@ -121,3 +122,20 @@ def test_converged_is_less_than_half_an_interval_in_the_second_half(late):
   # Half the widths are 0.163 for 14 of 16 and 0.182 for 13 of 16.
   assert results['converged'] is (late / n < (high - low) / 2)
   assert results['converged'] is (late == 2)
+
+
+def test_groups_have_the_accuracy_of_their_own_images():
+  male = np.array([1, 1, 1, 1, 0, 0])
+  groups = {'Male': male, 'Blurry': np.zeros(6, int)}
+  images = np.zeros((6, 1, 1, 3), np.uint8)
+  data = types.Dataset(images, male, 2, groups, 'made')
+  right = np.array([True, True, True, False, False, True])
+  found = outcomes.by_group(data, right, ['Male', 'Blurry', 'not there'])
+  assert set(found) == {'Male', 'Blurry'}
+  assert [(share, n) for share, _, n in found['Male']] == [(0.5, 2), (0.75, 4)]
+  low, high = found['Male'][1][1]
+  assert low < 0.75 < high
+  assert [(share, n) for share, _, n in found['Blurry']] == [
+    (4 / 6, 6),
+    (None, 0),
+  ]
