@@ -4,11 +4,11 @@
   python experiments/demo_faces.py --attribute=Wearing_Lipstick
 
 The generator that ships draws faces, so their latents are known and nothing is
-encoded. The judge that ships, trained on real faces, says who smiles
-(--attribute). Then each method trains a classifier on 3,000 of these faces and
-is attacked on 300 others, by mixing the fine latents. So this shows the method
-at work on images of this generator; it says nothing of real faces. The same
-command again goes on where the last one stopped.
+encoded. The judge that ships, trained on real faces, says who is male
+(--attribute); half of the faces are. Then each method trains a classifier on
+1,600 of these faces and is attacked on 200 others, by mixing the fine latents.
+So this shows the method at work on images of this generator; it says nothing of
+real faces. The same command again goes on where the last one stopped.
 """
 
 import pathlib
@@ -36,7 +36,7 @@ CONFIG = cli.define_config(__file__, 'configs/drawn_faces.py')
 WORKDIR = flags.DEFINE_string(
   'workdir', '', 'Folder of the run; default: runs/faces-<attribute>.'
 )
-ATTRIBUTE = flags.DEFINE_string('attribute', 'Smiling', 'What to classify.')
+ATTRIBUTE = flags.DEFINE_string('attribute', 'Male', 'What to classify.')
 METHODS = flags.DEFINE_list(
   'methods', ['nominal', 'randmix', 'advmix'], 'Rows of the table.'
 )
@@ -44,9 +44,9 @@ JUDGE = flags.DEFINE_string(
   'judge', str(shipped.DATA / 'face_judge.npz'), 'Who labels the faces.'
 )
 NUM_TRAIN = flags.DEFINE_integer(
-  'num_train', 3000, 'Faces to train on.', lower_bound=1
+  'num_train', 1600, 'Faces to train on.', lower_bound=1
 )
-NUM_TEST = flags.DEFINE_integer('num_test', 1000, 'Others.', lower_bound=1)
+NUM_TEST = flags.DEFINE_integer('num_test', 400, 'Others.', lower_bound=1)
 SEED = flags.DEFINE_integer('seed', 0, 'Of faces and training.', lower_bound=0)
 
 

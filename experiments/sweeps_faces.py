@@ -70,7 +70,7 @@ _FACES = {
 
 _DRAWN = (
   'Faces that the shipped generator draws, labelled by the shipped judge; the '
-  "paper's are of CelebA. A classifier was trained nominally on 2,000 of them."
+  "paper's are of CelebA. A classifier was trained nominally on 1,600 of them."
 )
 
 ITEMS = {

@@ -48,7 +48,7 @@ def draw(
   count: int,
   sure: float = 0.9,
 ) -> Drawn:
-  """Draws images until the judge is sure of `count` of them.
+  """Draws images until the judge is sure of `count`, half with the attribute.
 
   Args:
     rng: Key of the samples.
@@ -68,26 +68,30 @@ def draw(
     )
   index = judge.names.index(attribute)
   decode = jax.jit(generator.synthesize)
-  parts, found, step = [], 0, 0
+  parts, left, step = [], [count - count // 2, count // 2], 0
   with metrics.progress(
     description='draw images', total=count, unit='img'
   ) as bar:
-    while found < count:
+    while sum(left):
       if step * _BATCH >= _MOST * count:
         raise ValueError(
-          f'the judge is sure of {attribute} in {found} of {step * _BATCH} '
-          f'samples, expected {count}'
+          f'{step * _BATCH} samples: {left[0]} images without and {left[1]} with '
+          f'{attribute} are missing, of {count}, of which the judge is sure'
         )
       key = jax.random.fold_in(rng, step)
       z = jax.random.normal(key, (_BATCH, generator.latent_size))
       w = np.asarray(generator.map(params, z))
-      _, probability = attributes.answer(judge, _decode(decode, params, w))
-      parts.append(w[probability[:, index] > sure])
-      bar.update(min(len(parts[-1]), count - found))
-      found, step = found + len(parts[-1]), step + 1
-  # A file of latents holds 8 bits of each number: so do these images.
-  kept = latents_file.quantise(np.concatenate(parts)[:count])
-  w = latents_file.dequantise(kept)
+      has, probability = attributes.answer(judge, _decode(decode, params, w))
+      for value in (0, 1):
+        good = (has[:, index] == value) & (probability[:, index] > sure)
+        parts.append(w[good][: left[value]])
+        left[value] -= len(parts[-1])
+        bar.update(len(parts[-1]))
+      step += 1
+  # In any order, so that both splits have both answers. A file of latents holds
+  # 8 bits of each number: so do these images.
+  w = np.random.default_rng(0).permutation(np.concatenate(parts))
+  w = latents_file.dequantise(latents_file.quantise(w))
   image = _decode(decode, params, w)
   return Drawn(image, attributes.answer(judge, image)[0][:, index], w)
 

@@ -42,11 +42,11 @@ def test_the_demo_draws_faces_trains_and_reports(tmp_path):
   assert np.abs(image - again).max() <= 1  # The latents are known.
   pictures = sorted(p.name for p in (workdir / 'pictures').iterdir())
   assert pictures == [
-    'drawn-faces,-without-and-with-smiling.png',
+    'drawn-faces,-without-and-with-male.png',
     'mixes.png',
     'randmix-seed0.png',
   ]
 
-  other = _demo(workdir, '--attribute=Male')
+  other = _demo(workdir, '--attribute=Young')
   assert other.returncode == 1
   assert 'holds faces of other options' in other.stderr
