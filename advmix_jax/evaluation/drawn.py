@@ -75,8 +75,8 @@ def draw(
     while sum(left):
       if step * _BATCH >= _MOST * count:
         raise ValueError(
-          f'{step * _BATCH} samples: {left[0]} images without and {left[1]} with '
-          f'{attribute} are missing, of {count}, of which the judge is sure'
+          f'{step * _BATCH} samples: {left[0]} images without and {left[1]} '
+          f'with {attribute} are missing, of {count} that the judge is sure of'
         )
       key = jax.random.fold_in(rng, step)
       z = jax.random.normal(key, (_BATCH, generator.latent_size))

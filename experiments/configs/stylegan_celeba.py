@@ -5,10 +5,10 @@
 
 It is unconditional, as in the paper, and sees each image and its mirror image.
 It has style mixing as in the official code, and no progressive growing: 64x64
-is small. The paper mixes the upper four
-of nine resolutions, at 128 to 1024 pixels; here these are the last two of five,
-layers 6 to 9 of 10, at 32 and 64 pixels. The file that ships has its split at 8,
-as probe.py recommends. docs/faces.md has what came out.
+is small. The paper mixes the upper four of nine resolutions, at 128 to 1024
+pixels; here these are the last two of five, layers 6 to 9 of 10, at 32 and 64
+pixels. The file that ships has its split at 8, as probe.py recommends.
+docs/faces.md has what came out.
 """
 
 import ml_collections
