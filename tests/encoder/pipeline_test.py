@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import random_params
 
+from advmix_jax import generators
 from advmix_jax.encoder import (
   algorithm1,
   latents_file,
@@ -83,7 +84,7 @@ def _images():
 
 def _config(**changes):
   config = ml_collections.ConfigDict(
-    {'generator': {'path': ''}, 'parallel': 'pmap'}
+    {'generator': generators.default_config(), 'parallel': 'pmap'}
   )
   config.encoder = algorithm1.default_config()
   config.encoder.update(steps=2, batch_size=4, average_draws=20)
