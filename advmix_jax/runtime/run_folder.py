@@ -61,9 +61,17 @@ def data_name(workdir: str | os.PathLike) -> str:
     FileNotFoundError: WORKDIR has no config.json.
     ValueError: It isn't the config of a run.
   """
-  path = pathlib.Path(workdir) / 'config.json'
+  path = _config_path(workdir)
   with untrusted.reading(path, 'not the config of a run'):
     return str(_read(path.parent)['data']['name'])
+
+
+def _config_path(workdir):
+  """WORKDIR/config.json; raises FileNotFoundError if it isn't there."""
+  path = pathlib.Path(workdir) / 'config.json'
+  if not path.is_file():
+    raise FileNotFoundError(f'{workdir}: no run here (no config.json)')
+  return path
 
 
 def check_workdir(
@@ -111,11 +119,9 @@ def load_workdir(
     FileNotFoundError: WORKDIR has no config.json.
     ValueError: config.json is corrupt, or a value has another type.
   """
-  workdir = pathlib.Path(workdir)
-  if not (workdir / 'config.json').is_file():
-    raise FileNotFoundError(f'{workdir}: no run here (no config.json)')
-  values = _read(workdir)
-  with untrusted.reading(workdir / 'config.json', 'not the config of a run'):
+  path = _config_path(workdir)
+  values = _read(path.parent)
+  with untrusted.reading(path, 'not the config of a run'):
     return options.fill(default, values, ignore=True)
 
 

@@ -201,6 +201,9 @@ def soak(name, kills, folder, *, seed=0):
   def place(label):
     return shutil.copytree(template, folder / name / label)
 
+  # Where tests run in the background, commands would inherit that it is ignored.
+  if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
   whole = place('whole')
   seconds = _run(name, whole, cache)
   runs, met, ended = 0, 0, True
