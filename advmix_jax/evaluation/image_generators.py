@@ -78,9 +78,13 @@ def measure(
 
 
 def _scaled(first, *others):
-  """Divides each feature by its root mean square over the first images."""
-  scale = np.sqrt(np.square(first).mean(0)) + 1e-6
-  return [x / scale for x in (first, *others)]
+  """Divides each feature by its size among the first images.
+
+  The mean of all sizes is added to it, since a feature that is nearly always
+  zero would otherwise decide alone where it is not.
+  """
+  size = np.sqrt(np.square(first).mean(0))
+  return [x / (size + size.mean()) for x in (first, *others)]
 
 
 def _vgg(features_fn, images):

@@ -71,3 +71,12 @@ def test_shares_of_attributes_are_those_of_both_sets(real, monkeypatch):
   assert abs(record['shares']['a'][0] - 0.5) < 0.125
   assert record['sure']['generated'][0] == 1
   assert set(record['judge']) == {'generated', 'floor'}
+
+
+def test_a_feature_that_is_nearly_always_zero_does_not_decide():
+  first = np.ones((100, 3))
+  first[:, 2] = 0
+  rare = np.ones((10, 3))
+  _, scaled = image_generators._scaled(first, rare)
+  # Sizes 1, 1, 0 and their mean, 2/3.
+  np.testing.assert_allclose(scaled[0], [0.6, 0.6, 1.5])

@@ -201,7 +201,7 @@ def soak(name, kills, folder, *, seed=0):
   def place(label):
     return shutil.copytree(template, folder / name / label)
 
-  # Where tests run in the background, commands would inherit that it is ignored.
+  # In the background it is ignored, and commands would inherit that.
   if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
   whole = place('whole')
