@@ -270,7 +270,9 @@ def _finish(work: Work, job: _Process) -> str:
   if code == 0 and job.run.kind == 'measure':
     text = (job.folder / _PRINTED).read_text()
     printed = text[text.find('{') : text.rfind('}') + 1]
-    files.write_json(job.folder / job.run.output, untrusted.parse_json(printed))
+    results = untrusted.parse_json(printed)
+    del results['command']  # The record's own names no folder.
+    files.write_json(job.folder / job.run.output, results)
   if code == 0 and work.done(job.run.key):
     _record(work, job.run)
     return ''
