@@ -19,6 +19,7 @@ import pathlib
 import ml_collections
 import numpy as np
 
+from advmix_jax.datasets import splits
 from advmix_jax.runtime import files, untrusted
 from advmix_jax.types import Dataset
 
@@ -51,8 +52,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     ValueError: no path, unknown split, or arrays that are no images and labels.
     FileNotFoundError: there is no such file.
   """
-  if split not in SPLITS:
-    raise ValueError(f'split is {split!r}, expected one of {", ".join(SPLITS)}')
+  splits.check(split, SPLITS)
   if not config.path:
     raise ValueError("data 'arrays' needs path, an .npz file")
   path = pathlib.Path(os.path.expanduser(config.path))
@@ -63,13 +63,8 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   if found['train_image'].shape[1:] != found['test_image'].shape[1:]:
     raise ValueError(f'{path}: images of the two splits differ in shape')
   image, label = found[f'{split}_image'], found[f'{split}_label']
-  limit = config[f'num_{split}']
-  if not 0 <= limit <= len(image):
-    raise ValueError(
-      f'data.num_{split} is {limit}, expected 0 (all) to {len(image)}'
-    )
+  keep = splits.first(config, split, len(image))
   classes = int(max(found[f'{s}_label'].max() for s in SPLITS)) + 1
-  keep = slice(limit or None)
   return Dataset(
     image=image[keep],
     label=label[keep].astype(np.int32),

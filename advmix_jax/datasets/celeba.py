@@ -23,7 +23,13 @@ import pathlib
 import ml_collections
 import numpy as np
 
-from advmix_jax.datasets import framing, image_files, pixels
+from advmix_jax.datasets import (
+  framing,
+  from_tfds,
+  image_files,
+  pixels,
+  splits,
+)
 from advmix_jax.ops import area
 from advmix_jax.types import Dataset
 
@@ -41,7 +47,6 @@ ATTRIBUTES = tuple(_NAMES.split())
 
 _FOLDERS = ('', 'Img', 'Anno', 'Eval')  # Of the official download.
 _IMAGES = ('img_align_celeba', 'img_align_celeba.zip')
-_TFDS_HINT = 'pip install tensorflow-datasets tensorflow importlib_resources'
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -51,14 +56,7 @@ def default_config() -> ml_collections.ConfigDict:
   config.source = 'celeba'  # Or 'tfds'.
   config.data_dir = ''  # The folder of the files; needed for 'celeba'.
   config.attribute = 'Smiling'  # The label, one of ATTRIBUTES.
-  config.resolution = 64  # Height and width of the images.
-  config.num_train = 0  # First images kept of a split, 0 = all.
-  config.num_valid = 0
-  config.num_test = 0
-  # Adds the mirror image of each training image, for generators.
-  config.mirror = False
-  # Decoded images are kept here; '': ~/.cache/advmix_jax/images.
-  config.cache_dir = ''
+  config.update(image_files.default_fields())
   return config
 
 
@@ -96,15 +94,11 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
 
 
 def _check(config, split):
-  options = (
-    ('attribute', config.attribute, ATTRIBUTES),
-    ('source', config.source, SOURCES),
-    ('split', split, SPLITS),
-  )
-  for name, value, known in options:
-    if value not in known:
+  splits.check(split, SPLITS)
+  for name, known in (('attribute', ATTRIBUTES), ('source', SOURCES)):
+    if config[name] not in known:
       raise ValueError(
-        f'data.{name} is {value!r}, expected one of {", ".join(known)}'
+        f'data.{name} is {config[name]!r}, expected one of {", ".join(known)}'
       )
   if config.resolution < 4:
     raise ValueError(f'data.resolution is {config.resolution}, expected >= 4')
@@ -123,30 +117,15 @@ def _read_files(config, split):
   names = [n for n, p in read_partition(path).items() if p == part]
   if not names:
     raise ValueError(f'{path}: no image of the {split} part (number {part})')
-  names = _limited(config, split, names)
+  names = names[splits.first(config, split, len(names))]
   missing = next((n for n in names if n not in attributes), None)
   if missing:
     raise ValueError(f'{path}: {missing} is not in list_attr_celeba.txt')
   with image_files.open_images(_find(folder, *_IMAGES)) as images:
-    pictures = image_files.load(
-      images,
-      names,
-      size=config.resolution,
-      box_fn=framing.in_frame,
-      mirror=config.mirror and split == 'train',
-      cache_dir=config.cache_dir,
+    pictures = image_files.load_split(
+      images, names, config, split, box_fn=framing.in_frame
     )
   return pictures, np.stack([attributes[n] for n in names])
-
-
-def _limited(config, split, names):
-  """The first images of a split, as many as the config says."""
-  limit = config[f'num_{split}']
-  if not 0 <= limit <= len(names):
-    raise ValueError(
-      f'data.num_{split} is {limit}, expected 0 (all) to {len(names)}'
-    )
-  return names[: limit or None]
 
 
 def _find(folder: pathlib.Path, *names: str) -> pathlib.Path:
@@ -171,7 +150,7 @@ def _lines(path: pathlib.Path) -> list[str]:
     text = path.read_text(encoding='ascii')
   except UnicodeDecodeError as error:
     raise ValueError(f'{path}: {error.reason}, expected a text file') from error
-  if text.lstrip().lower().startswith(('<!doctype', '<html')):
+  if image_files.is_html(text.encode()):
     raise ValueError(f'{path}: is an HTML page; the download failed')
   return text.splitlines()
 
@@ -243,29 +222,16 @@ def read_partition(path: str | os.PathLike) -> dict[str, int]:
 
 def _read_tfds(config, split):
   """The images and attributes of `celeb_a` in tensorflow-datasets."""
-  try:
-    import tensorflow_datasets as tfds
-
-    name = 'validation' if split == 'valid' else split
-    data = tfds.load(
-      'celeb_a', split=name, data_dir=config.data_dir or None, download=False
-    )
-    limit = config[f'num_{split}'] or len(data)
-    rows = [_tfds_row(config, row) for row in tfds.as_numpy(data.take(limit))]
-  except ImportError as error:  # TensorFlow itself may be missing, too.
-    raise ValueError(
-      f"data source 'tfds' is not installed ({error}): {_TFDS_HINT}"
-    ) from error
-  except Exception as error:  # Not prepared, full disk, ...
-    reason = str(error).partition('\n')[0]
-    raise ValueError(
-      f"data source 'tfds' could not read celeb_a in data_dir "
-      f'{config.data_dir!r}: {type(error).__name__}: {reason}'
-    ) from error
+  folder = config.data_dir or None
+  name = 'validation' if split == 'valid' else split
+  with from_tfds.reading('celeb_a', folder) as tfds:
+    data = tfds.load('celeb_a', split=name, data_dir=folder, download=False)
+    data = data.take(splits.first(config, split, len(data)).stop)
+    rows = [_tfds_row(config, row) for row in tfds.as_numpy(data)]
   image, attributes = map(np.stack, zip(*rows, strict=True))
   if config.mirror and split == 'train':
-    image = np.stack([image, image[:, :, ::-1]], axis=1)
-  return image.reshape((-1, *image.shape[-3:])), attributes
+    image = image_files.mirrored(image)
+  return image, attributes
 
 
 def _tfds_row(config, row):

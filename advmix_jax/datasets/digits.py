@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from advmix_jax.datasets import from_tfds
 from advmix_jax.runtime import untrusted
 
 NUM_CLASSES = 10
@@ -35,7 +36,6 @@ _IDX_PREFIX = {'train': 'train', 'test': 't10k'}
 _RATIO = 8  # Gzip packs images of digits by about 5.
 # IDX magic numbers: two zero bytes, type 8 (unsigned byte), number of axes.
 _IDX_MAGIC = {1: 0x00000801, 3: 0x00000803}
-_TFDS_HINT = 'pip install tensorflow-datasets tensorflow importlib_resources'
 
 
 class Digits(NamedTuple):
@@ -184,21 +184,9 @@ def _gunzip(data: bytes, path: str | os.PathLike) -> bytes:
 
 def _read_tfds(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:
   """Reads MNIST through tensorflow-datasets, in its own (shuffled) order."""
-  try:
-    import tensorflow_datasets as tfds
-
+  with from_tfds.reading('mnist', data_dir) as tfds:
     data = tfds.load('mnist', split=split, data_dir=data_dir, batch_size=-1)
-  except ImportError as error:  # TensorFlow itself may be missing, too.
-    raise ValueError(
-      f"data source 'tfds' is not installed ({error}): {_TFDS_HINT}"
-    ) from error
-  except Exception as error:  # No network, full disk, bad checksum, ...
-    reason = str(error).partition('\n')[0]
-    raise ValueError(
-      f"data source 'tfds' could not prepare mnist in data_dir {data_dir!r}:"
-      f' {type(error).__name__}: {reason}'
-    ) from error
-  data = tfds.as_numpy(data)
+    data = tfds.as_numpy(data)
   return data['image'][..., 0], data['label']
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from advmix_jax.datasets import image_files
+from advmix_jax.datasets import image_files, splits
 from advmix_jax.types import Dataset
 
 SPLITS = ('train', 'valid', 'test')
@@ -42,14 +42,7 @@ def default_config() -> ml_collections.ConfigDict:
   config.name = 'folder'
   config.data_dir = ''  # The folder or zip archive of the images.
   config.labels = ''  # The CSV; '': labels.csv in data_dir.
-  config.resolution = 64  # Height and width of the images.
-  config.num_train = 0  # First images kept of a split, 0 = all.
-  config.num_valid = 0
-  config.num_test = 0
-  # Adds the mirror image of each training image, for generators.
-  config.mirror = False
-  # Decoded images are kept here; '': ~/.cache/advmix_jax/images.
-  config.cache_dir = ''
+  config.update(image_files.default_fields())
   return config
 
 
@@ -75,8 +68,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     ValueError: unknown split, a malformed CSV or image.
     FileNotFoundError: a file is not there.
   """
-  if split not in SPLITS:
-    raise ValueError(f'split is {split!r}, expected one of {", ".join(SPLITS)}')
+  splits.check(split, SPLITS)
   if not config.data_dir:
     raise ValueError("data 'folder' needs data_dir, the folder of the images")
   folder = pathlib.Path(os.path.expanduser(config.data_dir))
@@ -84,30 +76,16 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   path = path if config.labels else path / 'labels.csv'
   rows = read_labels(path)
   names = sorted({row.label for row in rows})
-  kept = _kept(config, split, [row for row in rows if row.split == split], path)
+  kept = [row for row in rows if row.split == split]
+  if not kept:
+    raise ValueError(f'{path}: no row of split {split!r}')
+  kept = kept[splits.first(config, split, len(kept))]
   with image_files.open_images(folder) as images:
-    pictures = image_files.load(
-      images,
-      [row.file for row in kept],
-      size=config.resolution,
-      mirror=config.mirror and split == 'train',
-      cache_dir=config.cache_dir,
-    )
+    files = [row.file for row in kept]
+    pictures = image_files.load_split(images, files, config, split)
   label = np.array([names.index(row.label) for row in kept], np.int32)
   label = label.repeat(len(pictures) // len(label))
   return Dataset(pictures, label, len(names), {}, f'folder {folder.name}')
-
-
-def _kept(config, split, rows, path):
-  """The first rows of a split, as many as the config says."""
-  limit = config[f'num_{split}']
-  if not rows:
-    raise ValueError(f'{path}: no row of split {split!r}')
-  if not 0 <= limit <= len(rows):
-    raise ValueError(
-      f'data.num_{split} is {limit}, expected 0 (all) to {len(rows)}'
-    )
-  return rows[: limit or None]
 
 
 def read_labels(path: str | os.PathLike) -> list[Row]:

@@ -15,8 +15,6 @@ images that turn is small and is left out.
 Contents: FRAME, SQUARE, in_frame.
 """
 
-import math
-
 from advmix_jax.ops import area
 
 FRAME = (218, 178)  # Height and width of aligned CelebA images.
@@ -51,7 +49,7 @@ def in_frame(height: int, width: int) -> area.Box:
       pixel.
   """
   scale = height / FRAME[0]
-  if abs(width - scale * FRAME[1]) > 1 or math.isclose(height, 0):
+  if abs(width - scale * FRAME[1]) > 1:
     raise ValueError(
       f'image of {width}x{height} pixels, expected the proportions of '
       f'{FRAME[1]}x{FRAME[0]}, those of img_align_celeba'

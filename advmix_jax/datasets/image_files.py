@@ -8,7 +8,8 @@ than the memory. The cache is keyed by the files (names, sizes, times), the box
 and the size, so changed files are read again. Decoding runs in threads, because
 Pillow decodes outside Python's lock; processes were no faster.
 
-Contents: Images, open_images, load, decode, whole_square.
+Contents: Images, default_fields, open_images, is_html, whole_square,
+load_split, load, mirrored, decode.
 """
 
 import concurrent.futures
@@ -22,17 +23,17 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import ml_collections
 import numpy as np
 from PIL import Image
 
 from advmix_jax.datasets import pixels
 from advmix_jax.ops import area
-from advmix_jax.runtime import files, hosts, metrics, preemption
+from advmix_jax.runtime import files, hosts, metrics, preemption, untrusted
 
 MAX_BYTES = 2**26  # Of one image file.
 MAX_PIXELS = 2**26  # Of one image.
 _CHUNK = 256  # Images in memory at a time.
-_HTML = (b'<!doctype', b'<html')  # In lower case.
 # What Pillow raises for files that are no image or damaged.
 _FAULTS = (
   OSError,
@@ -50,6 +51,20 @@ class Images(NamedTuple):
   path: str
   read: Callable[[str], bytes]  # name -> the file's bytes
   stamp: Callable[[str], object]  # name -> changes when the file does
+
+
+def default_fields() -> ml_collections.ConfigDict:
+  """The fields that all data sets of image files have; for `load_split`."""
+  fields = ml_collections.ConfigDict()
+  fields.resolution = 64  # Height and width of the images.
+  fields.num_train = 0  # First images kept of a split, 0 = all.
+  fields.num_valid = 0
+  fields.num_test = 0
+  # Adds the mirror image of each training image, for generators.
+  fields.mirror = False
+  # Decoded images are kept here; '': ~/.cache/advmix_jax/images.
+  fields.cache_dir = ''
+  return fields
 
 
 @contextlib.contextmanager
@@ -73,7 +88,8 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
     return
   if not path.exists():
     raise FileNotFoundError(f'{path}: no such file or folder')
-  with _open_zip(path) as archive:
+  with contextlib.ExitStack() as stack:
+    archive = _open_zip(stack, path)
     members = {i.filename: i for i in archive.infolist()}
     inside = f'{path.stem}/'
 
@@ -97,19 +113,25 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
     yield Images(str(path), read, lambda name: (find(name).CRC, name))
 
 
-def _open_zip(path: pathlib.Path) -> zipfile.ZipFile:
+def is_html(data: bytes) -> bool:
+  """Whether bytes begin like a web page, as what a failed download leaves."""
+  return data[:64].lstrip().lower().startswith((b'<!doctype', b'<html'))
+
+
+def _open_zip(stack, path: pathlib.Path) -> zipfile.ZipFile:
   with open(path, 'rb') as f:
-    start = f.read(64).lstrip().lower()
-  if start.startswith(_HTML):
+    start = f.read(64)
+  if is_html(start):
     raise ValueError(
       f'{path}: is an HTML page, expected a zip archive; the download failed, '
       "often because of the server's daily limit"
     )
   try:
-    return zipfile.ZipFile(path)
-  except (zipfile.BadZipFile, NotImplementedError) as error:
+    return stack.enter_context(untrusted.open_zip(path, packed=True))
+  except Exception as error:  # Parsers of hostile bytes raise any.
+    reason = untrusted.first_line(error)
     raise ValueError(
-      f'{path}: {error}, expected a folder or a whole zip archive of images'
+      f'{path}: {reason}, expected a folder or a whole zip archive of images'
     ) from error
 
 
@@ -147,6 +169,25 @@ def whole_square(height: int, width: int) -> area.Box:
   side = min(height, width)
   top, left = (height - side) / 2, (width - side) / 2
   return area.Box(top, left, top + side, left + side)
+
+
+def load_split(
+  images: Images,
+  names: Sequence[str],
+  config: ml_collections.ConfigDict,
+  split: str,
+  *,
+  box_fn: Callable[[int, int], area.Box] = whole_square,
+) -> np.ndarray:
+  """`load` for a split of a data set, with the fields of `default_fields`."""
+  return load(
+    images,
+    names,
+    size=config.resolution,
+    box_fn=box_fn,
+    mirror=config.mirror and split == 'train',
+    cache_dir=config.cache_dir,
+  )
 
 
 def load(
@@ -212,6 +253,12 @@ def _cached(path, shape):
   return found if found.shape == shape and found.dtype == np.uint8 else None
 
 
+def mirrored(images: np.ndarray) -> np.ndarray:
+  """Each image [N, H, W, C] and after it its mirror image: [2 N, H, W, C]."""
+  pairs = np.stack([images, images[:, :, ::-1]], axis=1)
+  return pairs.reshape(-1, *images.shape[1:])
+
+
 def _write(f, images, names, shape, box_fn, mirror):
   """Writes the .npy file of all images, a few at a time."""
   header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
@@ -229,8 +276,7 @@ def _write(f, images, names, shape, box_fn, mirror):
     for start in range(0, len(names), _CHUNK):
       preemption.check()
       chunk = np.stack(list(pool.map(one, names[start : start + _CHUNK])))
-      pairs = (chunk, chunk[:, :, ::-1]) if mirror else (chunk,)
-      f.write(np.stack(pairs, axis=1).tobytes())
+      f.write((mirrored(chunk) if mirror else chunk).tobytes())
       bar.update(len(chunk))
 
 
@@ -248,7 +294,7 @@ def decode(
   Raises:
     ValueError: no image, damaged, larger than MAX_PIXELS, or `box_fn` refuses.
   """
-  if data[:64].lstrip().lower().startswith(_HTML):
+  if is_html(data):
     raise ValueError(f'{name}: is an HTML page, expected an image')
   try:
     with Image.open(io.BytesIO(data)) as image:
@@ -257,11 +303,6 @@ def decode(
       box = box_fn(image.height, image.width)
       array = np.asarray(image.convert('RGB'), np.float32)
   except _FAULTS as error:
-    raise ValueError(f'{name}: {_first(error)}') from error
+    reason = untrusted.first_line(error).partition(' <_io.BytesIO')[0]
+    raise ValueError(f'{name}: {reason}') from error
   return pixels.to_uint8(area.resize(array, box, size) / 255)
-
-
-def _first(error):
-  """The first line of an error's text, without the address of a buffer."""
-  text = (str(error) or type(error).__name__).splitlines()[0]
-  return text.partition(' <_io.BytesIO')[0]
