@@ -7,7 +7,7 @@ Images are uint8 on the host; `take` makes a batch of them floats.
 
 Public here: NAMES, default_config, load, describe; REPAINTABLE, Repaintable,
 load_repaintable; epoch_batches, shuffled, endless_batch, environment, first,
-take; to_float, to_uint8.
+in_batches, take; to_float, to_uint8.
 """
 
 import ml_collections
@@ -18,6 +18,7 @@ from advmix_jax.datasets.batches import (
   environment,
   epoch_batches,
   first,
+  in_batches,
   shuffled,
   take,
 )
@@ -50,6 +51,7 @@ __all__ = [
   'epoch_batches',
   'shuffled',
   'first',
+  'in_batches',
   'load',
   'load_repaintable',
   'take',

@@ -2,7 +2,8 @@
 
 So a resumed run meets the same batches as one that was never stopped.
 
-Contents: epoch_batches, shuffled, endless_batch, environment, first, take.
+Contents: epoch_batches, shuffled, endless_batch, environment, first,
+in_batches, take.
 """
 
 import functools
@@ -12,6 +13,7 @@ import jax
 import numpy as np
 
 from advmix_jax.datasets import pixels
+from advmix_jax.runtime import preemption
 from advmix_jax.types import Batch, Dataset
 
 
@@ -121,6 +123,28 @@ def first(dataset: Dataset, count: int) -> Dataset:
     label=dataset.label[:count],
     groups={name: group[:count] for name, group in dataset.groups.items()},
   )
+
+
+def in_batches(
+  fn: Callable[[np.ndarray], jax.Array], images: np.ndarray, batch_size: int
+) -> np.ndarray:
+  """fn of all images, in batches of one size, so that it is compiled once.
+
+  Args:
+    fn: floats [batch_size, H, W, C] in [0, 1] -> [batch_size, ...], row by row.
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+    batch_size: images in one call.
+
+  Returns:
+    [N, ...].
+  """
+  parts = []
+  for start in range(0, len(images), batch_size):
+    preemption.check()
+    chunk = pixels.to_float(images[start : start + batch_size])
+    full = np.resize(chunk, (batch_size, *chunk.shape[1:]))
+    parts.append(np.asarray(fn(full))[: len(chunk)])
+  return np.concatenate(parts)
 
 
 def take(data: Batch, index: np.ndarray) -> Batch:

@@ -8,7 +8,8 @@ It is one network with an output per attribute, trained on real images alone.
 It audits generators and mixes; no method trains with it. judge.py has the judge
 of one label.
 
-Contents: AttributeJudge, whole, answer, accuracy, judge_fn, train, save, load.
+Contents: KIND, AttributeJudge, whole, index, answer, accuracy, judge_fn, train,
+save, load.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import optax
 
@@ -24,7 +26,7 @@ from advmix_jax import types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.runtime import files, untrusted
 
-_KIND = 'attribute_judge'
+KIND = 'attribute_judge'
 
 
 class AttributeJudge(NamedTuple):
@@ -37,6 +39,19 @@ class AttributeJudge(NamedTuple):
 def whole(images):
   """The view of a judge that sees images as they are."""
   return images
+
+
+def index(judge: AttributeJudge, attribute: str) -> int:
+  """The place of an attribute among the judge's answers.
+
+  Raises:
+    ValueError: The judge doesn't know it.
+  """
+  if attribute not in judge.names:
+    raise ValueError(
+      f'attribute is {attribute!r}, expected one of {", ".join(judge.names)}'
+    )
+  return judge.names.index(attribute)
 
 
 def answer(
@@ -52,7 +67,7 @@ def answer(
     (has [N, A] int32, 0 or 1; probability [N, A] of that answer).
   """
   logits = judges.logits(judge.judge, images)
-  # The logistic function of the answer's own side, which is at least 0.
+  # The logistic function of the answer's own logit, at least one half.
   return (logits > 0).astype(np.int32), 1 / (1 + np.exp(-np.abs(logits)))
 
 
@@ -74,13 +89,8 @@ def judge_fn(
     FileNotFoundError, ValueError: As `load`; the judge doesn't know it.
   """
   found = load(path)
-  if attribute not in found.names:
-    raise ValueError(
-      f'{path}: no attribute {attribute!r}, expected one of '
-      f'{", ".join(found.names)}'
-    )
-  index = found.names.index(attribute)
-  return lambda images: answer(found, images)[0][:, index]
+  place = index(found, attribute)
+  return lambda images: answer(found, images)[0][:, place]
 
 
 def train(
@@ -128,12 +138,9 @@ def save(
   metadata: Mapping[str, Any],
 ) -> None:
   """Writes the network as a portable `.npz`, in 16-bit floats."""
-  half = {
-    name: {k: np.float16(v) for k, v in layer.items()}
-    for name, layer in judge.judge.params.items()
-  }
+  half = jax.tree.map(np.float16, judge.judge.params)
   metadata = {'names': list(judge.names), **metadata}
-  files.save_npz(path, half, metadata, kind=_KIND)
+  files.save_npz(path, half, metadata, kind=KIND)
 
 
 def load(path: str | os.PathLike) -> AttributeJudge:
@@ -143,15 +150,12 @@ def load(path: str | os.PathLike) -> AttributeJudge:
     FileNotFoundError: The file is missing.
     ValueError: It is corrupt, or of another kind.
   """
-  params, metadata = files.load_npz(path, kind=_KIND, needed=['vgg/logits/b'])
+  params, metadata = files.load_npz(path, kind=KIND, needed=['vgg/logits/b'])
   with untrusted.reading(path, 'corrupt'):
     names = tuple(metadata['names'])
     untrusted.need(
       len(names) == len(params['vgg/logits']['b']),
       f'{len(names)} names, expected one per output',
     )
-  params = {
-    name: {k: np.float32(v) for k, v in layer.items()}
-    for name, layer in params.items()
-  }
+  params = jax.tree.map(np.float32, params)
   return AttributeJudge(judges.Judge(params, whole), names)

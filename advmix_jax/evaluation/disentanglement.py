@@ -29,7 +29,6 @@ from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
 
-_CONFIDENT = 0.9  # Probability above which a judge is called confident.
 _CHUNK = 1000  # Real images that are floats at a time.
 
 
@@ -81,7 +80,7 @@ def measure(
   names, confidence = judges.name(judge, samples)
   after, mixes_confidence = judges.name(judge, mixes)
   follows = names[:num_mixes] == after
-  sure = confidence > _CONFIDENT
+  sure = confidence > judges.SURE
   given, taken = style.measure_fn(donors), style.measure_fn(mixes)
   distance = np.abs(taken - given).max(-1)
   return {
@@ -89,7 +88,7 @@ def measure(
     'label_follows': statistics.share(follows),
     'label_follows_if_confident': statistics.share(follows[sure[:num_mixes]]),
     'confident': statistics.share(sure),
-    'mixes_confident': statistics.share(mixes_confidence > _CONFIDENT),
+    'mixes_confident': statistics.share(mixes_confidence > judges.SURE),
     'style_distance': float(np.median(distance)),
     **_shares(names, judges.num_classes(judge), style, samples),
     'num_mixes': num_mixes,
@@ -129,7 +128,7 @@ def confident(
   Returns:
     (share, [low, high]) with Wilson's 95% interval.
   """
-  return statistics.share(judges.name(judge, images)[1] > _CONFIDENT)
+  return statistics.share(judges.name(judge, images)[1] > judges.SURE)
 
 
 def largest_deviation(

@@ -1,7 +1,7 @@
 """A labelled data set drawn by a generator, whose latents are known.
 
-  drawn = drawn.draw(rng, generator, params, judge, 'Smiling', count=4000)
-  drawn.image, drawn.label, drawn.latents
+  faces = drawn.draw(rng, generator, params, judge, 'Smiling', count=4000)
+  faces.image, faces.label, faces.latents
 
 For demonstrations without real images: the generator draws them, a judge that
 was trained on real images says what they show, and no encoder is needed. Images
@@ -23,8 +23,10 @@ import numpy as np
 from advmix_jax import types
 from advmix_jax.datasets import arrays, pixels
 from advmix_jax.encoder import latents_file
-from advmix_jax.evaluation import attributes
-from advmix_jax.runtime import metrics, preemption
+from advmix_jax.evaluation import attributes, measures
+from advmix_jax.evaluation import judge as judges
+from advmix_jax.generators import mixing
+from advmix_jax.runtime import metrics
 
 _BATCH = 100
 _MOST = 20  # Samples per image that is kept, before `draw` gives up.
@@ -46,7 +48,7 @@ def draw(
   attribute: str,
   *,
   count: int,
-  sure: float = 0.9,
+  sure: float = judges.SURE,
 ) -> Drawn:
   """Draws images until the judge is sure of `count`, half with the attribute.
 
@@ -62,12 +64,9 @@ def draw(
   Raises:
     ValueError: Unknown attribute, or the judge is hardly ever sure.
   """
-  if attribute not in judge.names:
-    raise ValueError(
-      f'attribute is {attribute!r}, expected one of {", ".join(judge.names)}'
-    )
-  index = judge.names.index(attribute)
-  decode = jax.jit(generator.synthesize)
+  index = attributes.index(judge, attribute)
+  # No classifier is needed to decode.
+  subject = measures.Subject(None, None, generator, params)
   parts, left, step = [], [count - count // 2, count // 2], 0
   with metrics.progress(
     description='draw images', total=count, unit='img'
@@ -79,9 +78,9 @@ def draw(
           f'with {attribute} are missing, of {count} that the judge is sure of'
         )
       key = jax.random.fold_in(rng, step)
-      z = jax.random.normal(key, (_BATCH, generator.latent_size))
+      z = mixing.random_z(generator, key, _BATCH)
       w = np.asarray(generator.map(params, z))
-      has, probability = attributes.answer(judge, _decode(decode, params, w))
+      has, probability = attributes.answer(judge, _decode(subject, w))
       for value in (0, 1):
         good = (has[:, index] == value) & (probability[:, index] > sure)
         parts.append(w[good][: left[value]])
@@ -92,20 +91,14 @@ def draw(
   # 8 bits of each number: so do these images.
   w = np.random.default_rng(0).permutation(np.concatenate(parts))
   w = latents_file.dequantise(latents_file.quantise(w))
-  image = _decode(decode, params, w)
+  image = _decode(subject, w)
   return Drawn(image, attributes.answer(judge, image)[0][:, index], w)
 
 
-def _decode(decode, params, latents):
-  """Images [N, H, W, C] uint8 of latents, in batches."""
-  images = []
-  for start in range(0, len(latents), _BATCH):
-    preemption.check()
-    chunk = latents[start : start + _BATCH]
-    full = np.resize(chunk, (_BATCH, *chunk.shape[1:]))
-    image = np.asarray(decode(params, full))[: len(chunk)]
-    images.append(pixels.to_uint8(np.clip(image, 0, 1)))
-  return np.concatenate(images)
+def _decode(subject, latents):
+  """Images [N, H, W, C] uint8 of latents."""
+  image = measures.decode(subject, latents, batch_size=_BATCH)
+  return pixels.to_uint8(np.clip(image, 0, 1))
 
 
 def save(

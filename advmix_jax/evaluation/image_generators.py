@@ -26,7 +26,6 @@ from advmix_jax.encoder import perceptual
 from advmix_jax.evaluation import attributes, disentanglement, quality
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.report import statistics
-from advmix_jax.runtime import preemption
 
 _BATCH = 50
 
@@ -87,16 +86,16 @@ def _scaled(first, *others):
   return [x / (size + size.mean()) for x in (first, *others)]
 
 
+@jax.jit
+def _pooled(features_fn, images):
+  return perceptual.pooled(features_fn(images))
+
+
 def _vgg(features_fn, images):
   """Means over the pixels of the three activations, [N, 448] for VGG-16."""
-  compiled = jax.jit(lambda fn, x: perceptual.pooled(fn(x)))
-  parts = []
-  for start in range(0, len(images), _BATCH):
-    preemption.check()
-    chunk = datasets.to_float(images[start : start + _BATCH])
-    full = np.resize(chunk, (_BATCH, *chunk.shape[1:]))
-    parts.append(np.asarray(compiled(features_fn, full))[: len(chunk)])
-  return np.concatenate(parts)
+  return datasets.in_batches(
+    lambda batch: _pooled(features_fn, batch), images, _BATCH
+  )
 
 
 def _attributes(judge, fake, real):
@@ -105,7 +104,7 @@ def _attributes(judge, fake, real):
   for name, images in (('generated', fake), ('real', real)):
     has, probability = attributes.answer(judge, images)
     shares.append(has.mean(0))
-    sure[name] = statistics.share((probability > 0.9).ravel())
+    sure[name] = statistics.share((probability > judges.SURE).ravel())
   return {
     'shares': {
       name: [round(float(s[i]), 4) for s in shares]

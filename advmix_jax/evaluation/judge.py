@@ -12,8 +12,8 @@ was trained with; experiments/measure_generator.py has that of the shipped one.
   label, confidence = judge.name(found, images)
   features = judge.features(found, images)  # For distances between sets.
 
-Contents: SHIPPED, ViewFn, Judge, num_classes, logits, name, features, accuracy,
-train, fit, save, load.
+Contents: SHIPPED, SURE, ViewFn, Judge, num_classes, logits, name, features,
+accuracy, train, fit, save, load.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ import numpy as np
 import optax
 
 from advmix_jax import classifiers, datasets, types
-from advmix_jax.runtime import files, loop, preemption, shipped
+from advmix_jax.runtime import files, loop, shipped
 
 SHIPPED = shipped.DATA / 'judge.npz'
+SURE = 0.9  # Probability of an answer above which a judge is called sure.
 _KIND = 'judge'
 _BATCH = 64  # Batch size of its training.
 
@@ -79,14 +80,11 @@ def _features(params, images, view_fn):
 
 def _in_batches(fn, judge, images, batch_size):
   """fn(params, images, view_fn) [N, ...] of uint8 or float images."""
-  parts = []
-  for start in range(0, len(images), batch_size):
-    preemption.check()
-    chunk = datasets.to_float(images[start : start + batch_size])
-    full = np.resize(chunk, (batch_size, *chunk.shape[1:]))
-    part = fn(judge.params, full, judge.view_fn)
-    parts.append(np.asarray(part)[: len(chunk)])
-  return np.concatenate(parts)
+
+  def apply(batch):
+    return fn(judge.params, batch, judge.view_fn)
+
+  return datasets.in_batches(apply, images, batch_size)
 
 
 def logits(

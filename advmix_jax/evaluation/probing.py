@@ -21,11 +21,11 @@ import jax
 import numpy as np
 
 from advmix_jax import types
+from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
 from advmix_jax.runtime import preemption
 
-_SURE = 0.9  # Probability of an answer above which a judge is called sure.
 _FEW = 20  # Fewer pairs than these say nothing of an answer.
 
 # [N, H, W, C] in [0, 1] -> (answers [N, A], their probabilities [N, A])
@@ -66,7 +66,7 @@ def measure(
     rng, generator, params, answer_fn, splits, num_mixes, batch_size
   )
   answers = [np.unique(column).tolist() for column in own.answer.T]
-  sure = own.probability > _SURE
+  sure = own.probability > judges.SURE
   return {
     'splits': splits,
     'answers': answers,
@@ -107,9 +107,7 @@ def _answers(rng, generator, params, answer_fn, splits, num_mixes, size):
   rows = [[] for _ in range(2 + len(splits))]
   for start in range(0, num_mixes, size):
     preemption.check()
-    z = jax.random.normal(
-      jax.random.fold_in(rng, start), (2 * size, generator.latent_size)
-    )
+    z = mixing.random_z(generator, jax.random.fold_in(rng, start), 2 * size)
     w = generator.map(params, z)
     own, other = w[:size], w[size:]
     latents = [own, other] + [

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from advmix_jax.evaluation import disentanglement
+from advmix_jax.evaluation import attributes, disentanglement
 from advmix_jax.generators import stylegan
 from advmix_jax.runtime import cli, files, shipped
 
@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
     f'{generator}: {generator.stat().st_size / 1e6:.1f} MB; no pixel of 250 '
     f'images moves by more than {255 * moved:.1f} of 255'
   )
-  params, metadata = files.load_npz(JUDGE.value, kind='attribute_judge')
+  params, metadata = files.load_npz(JUDGE.value, kind=attributes.KIND)
   judge = folder / 'face_judge.npz'
   metadata['condition'] = CONDITION
   files.save_npz(judge, params, metadata)
