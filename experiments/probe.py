@@ -49,15 +49,6 @@ OUTPUT = flags.DEFINE_string(
 )
 
 
-def _check(names):
-  """Raises ValueError if an attribute is unknown to the judge."""
-  for name in ATTRIBUTE.value:
-    if name not in names:
-      raise ValueError(
-        f'--attribute is {name!r}, expected one of {", ".join(names)}'
-      )
-
-
 def _cell(least):
   return f'{100 * least["share"]:>6.1f}' if least else f'{"-":>6}'
 
@@ -119,7 +110,8 @@ def main(argv: list[str]) -> None:
   config.path = GENERATOR.value
   generator, params = generators.load(config)
   judge = attributes.load(JUDGE.value)
-  _check(judge.names)
+  for name in ATTRIBUTE.value:
+    attributes.index(judge, name)  # Raises for an unknown one.
   accuracy = files.load_npz(JUDGE.value)[1].get('accuracy', {})
   record = probing.measure(
     jax.random.key(SEED.value),

@@ -8,19 +8,13 @@ from __future__ import annotations
 import functools
 import tempfile
 
-import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import (
-  classifiers,
-  datasets,
-  generators,
-  methods,
-  training,
-  types,
-)
+from advmix_jax import datasets, generators, training, types
+from advmix_jax.datasets.digits import NUM_CLASSES
 from advmix_jax.encoder import lookup
+from figures import short
 
 _STEPS = 150  # The colour is learned by then.
 _BATCH = 64
@@ -61,17 +55,11 @@ def nominal_logits_fn(config: ml_collections.ConfigDict) -> types.LogitsFn:
   config.optimizer.batch_size = _BATCH
   train = datasets.load(config.data, 'train')
   data = types.Batch(train.image, train.label)
-  classifier = classifiers.make_classifier(config.classifier, train.num_classes)
-  method = methods.make('nominal', config, num_classes=train.num_classes)
-  step = training.make_train_step(config, classifier, method)
-  state = training.create_train_state(
-    config, classifier, datasets.to_float(train.image[:1])
-  )
   order = datasets.epoch_batches(config.seed, len(train.label), _BATCH)
-  for index in order[:_STEPS]:
-    batch = datasets.take(data, index)
-    state, _ = step(state, batch, jax.random.key(config.seed), None)
-  return functools.partial(classifier.apply, state.params)
+  classifier, params = short.nominal(
+    config, data, train.num_classes, order[:_STEPS]
+  )
+  return functools.partial(classifier.apply, params)
 
 
 def examples(
@@ -83,10 +71,6 @@ def examples(
   params: types.Params,
 ) -> types.Examples:
   """One draw of a method's examples on the batch, as NumPy arrays."""
-  method = methods.make(name, config, num_classes=10, generator=generator)
-
-  @jax.jit
-  def draw(rng, batch, params):
-    return method.examples_fn(rng, logits_fn, batch, params)
-
-  return jax.device_get(draw(jax.random.key(config.seed), batch, params))
+  return short.examples(
+    name, config, batch, NUM_CLASSES, logits_fn, generator, params
+  )

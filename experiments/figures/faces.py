@@ -3,7 +3,7 @@
 The paper shows faces of CelebA. These are drawn by the generator that ships, so
 that they may be shown; the judge that ships says who is male.
 
-Contents: ATTRIBUTE, NAMES, config, drawn_faces, nominal, broken, says.
+Contents: ATTRIBUTE, NAMES, config, drawn_faces, broken, says, setting.
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import (
-  classifiers,
-  datasets,
-  generators,
-  methods,
-  training,
-  types,
-)
+from advmix_jax import datasets, generators, training, types
 from advmix_jax.evaluation import attributes, drawn, measures
 from advmix_jax.runtime import shipped
+from figures import short
 
 ATTRIBUTE = 'Male'
 NAMES = ('not male', 'male')
@@ -59,24 +53,6 @@ def drawn_faces(
   train = types.Batch(*(part[:_TRAIN] for part in faces))
   test = types.Batch(*(part[_TRAIN:] for part in faces))
   return train, test, generator, params
-
-
-def nominal(
-  config: ml_collections.ConfigDict, train: types.Batch
-) -> tuple[classifiers.Classifier, types.Params]:
-  """A classifier that was trained nominally on the faces."""
-  classifier = classifiers.make_classifier(config.classifier, len(NAMES))
-  method = methods.make('nominal', config, num_classes=len(NAMES))
-  step = training.make_train_step(config, classifier, method)
-  state = training.create_train_state(
-    config, classifier, datasets.to_float(train.image[:1])
-  )
-  size = config.optimizer.batch_size
-  index = datasets.shuffled(config.seed, len(train.label), size)
-  for n in range(config.optimizer.epochs * -(-len(train.label) // size)):
-    batch = datasets.take(train, index(n))
-    state, _ = step(state, batch, jax.random.key(config.seed), None)
-  return classifier, state.params
 
 
 def broken(
@@ -119,6 +95,11 @@ def setting():
   """(config, test faces, subject of the nominal classifier), made once."""
   fields = config()
   train, test, generator, params = drawn_faces(fields)
-  classifier, weights = nominal(fields, train)
+  size, epochs = fields.optimizer.batch_size, fields.optimizer.epochs
+  index = datasets.shuffled(fields.seed, len(train.label), size)
+  steps = epochs * -(-len(train.label) // size)
+  classifier, weights = short.nominal(
+    fields, train, len(NAMES), map(index, range(steps))
+  )
   subject = measures.Subject(classifier.apply, weights, generator, params)
   return fields, test, subject

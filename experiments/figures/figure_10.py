@@ -12,13 +12,12 @@ from __future__ import annotations
 import os
 import pathlib
 
-import jax
 import numpy as np
 
-from advmix_jax import datasets, methods
+from advmix_jax import datasets
 from advmix_jax.report import illustrations
 from advmix_jax.runtime import files
-from figures import faces
+from figures import faces, short
 
 _COUNT = 8
 
@@ -39,13 +38,15 @@ def make(outdir: str | os.PathLike) -> list[pathlib.Path]:
     ('l_inf, eps 8/255', 'adversarial_training'),
     ('AdvMix', 'advmix'),
   ):
-    method = methods.make(
-      name, config, num_classes=2, generator=subject.generator
-    )
-    found = jax.jit(method.examples_fn, static_argnums=1)(
-      jax.random.key(0), logits_fn, batch, subject.generator_params
-    )
-    variations[row] = np.asarray(found.image)
+    variations[row] = short.examples(
+      name,
+      config,
+      batch,
+      len(faces.NAMES),
+      logits_fn,
+      subject.generator,
+      subject.generator_params,
+    ).image
   path = pathlib.Path(outdir) / 'figure_10.png'
   png = illustrations.difference_grid(np.asarray(batch.image), variations)
   files.write_bytes(path, png)
