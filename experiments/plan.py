@@ -40,7 +40,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 _PATHS = ('data.data_dir', 'generator.path', 'encoder.path')
 # Fields that came when there were records already. With these values a run does
 # what it did before, and keeps its key.
-_ADDED = {'generator.split': 0, 'generator.size': 0}
+_ADDED = {
+  'generator.split': 0,
+  'generator.size': 0,
+  'network.use_noise': True,
+}
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')
 

@@ -64,6 +64,8 @@ def default_config() -> ml_collections.ConfigDict:
     fine_norm: whether the layers after layer S have an instance norm. With it,
     a thin shape is brighter than a broad one, unless the coarse latents
     compensate; without it, these layers can limit the values of a map.
+    use_noise: whether the layers have noise inputs, as the official ones do;
+    without them, all of an image comes from its latents.
     label_frequencies: shares of the classes among the samples, () = all equal.
     lod: how often the resolution is halved by default; above 0, maybe between
     integers, in a converted network that was still growing.
@@ -84,6 +86,7 @@ def default_config() -> ml_collections.ConfigDict:
       'split': 6,
       'split_fmaps': 0,
       'fine_norm': True,
+      'use_noise': True,
       'mbstd_group_size': 4,
       'mbstd_by_class': False,
       'lod': 0.0,

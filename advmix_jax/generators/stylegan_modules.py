@@ -98,11 +98,18 @@ class StyleLayer(hk.Module):
   """
 
   def __init__(
-    self, index: int, channels: int, name: str, *, norm: bool = True
+    self,
+    index: int,
+    channels: int,
+    name: str,
+    *,
+    norm: bool = True,
+    noise: bool = True,
   ):
     """Initialises layer `index`; without `norm`, AdaIN has the style alone."""
     super().__init__(name=name)
     self._index, self._channels, self._norm = index, channels, norm
+    self._has_noise = noise
     self._size = 2 ** (index // 2 + 2)
 
   def __call__(
@@ -121,7 +128,9 @@ class StyleLayer(hk.Module):
     return (norms.adain if self._norm else norms.modulate)(x, style(w))
 
   def _before_norm(self, x, batch, rng):
-    x = self._source(x, batch) + self._noise(batch, rng)
+    x = self._source(x, batch)
+    if self._has_noise:
+      x = x + self._noise(batch, rng)
     return ops.leaky_relu(norms.add_bias(x, _bias(self._channels)))
 
   def normalised(self, x: jax.Array | None) -> jax.Array:
@@ -175,6 +184,7 @@ class Synthesis(hk.Module):
         _channels(config, i),
         layer_name(i),
         norm=config.fine_norm or i <= config.split,
+        noise=config.use_noise,
       )
       for i in range(num_layers(config))
     ]

@@ -51,6 +51,29 @@ def test_fresh_noise_changes_the_image_and_stored_noise_does_not():
   assert float(jnp.abs(stored - fresh).max()) > 1e-2
 
 
+def test_without_noise_inputs_an_image_is_that_of_noise_zero():
+  noisy = stylegan.make_generator(_small())
+  quiet = stylegan.make_generator(_small(use_noise=False))
+  params = random_params.draw(noisy)
+  noise = ('noise', 'noise_strength')
+  bare = {
+    name: {k: v for k, v in layer.items() if k not in noise}
+    for name, layer in params.items()
+  }
+  made = jax.tree.map(jnp.shape, quiet.init(jax.random.key(0)))
+  assert made == jax.tree.map(jnp.shape, bare)
+  zeros = {
+    name: {k: v * (k != 'noise') for k, v in layer.items()}
+    for name, layer in params.items()
+  }
+  w = quiet.map(bare, jax.random.normal(jax.random.key(1), (2, 64)))
+  found = jax.jit(quiet.synthesize)(bare, w)
+  # Sums with zeros are exact; the two programs may fuse in other ways.
+  np.testing.assert_allclose(found, noisy.synthesize(zeros, w), atol=1e-5)
+  fresh = quiet.synthesize(bare, w, jax.random.key(3))
+  np.testing.assert_allclose(found, fresh, atol=1e-5)
+
+
 def test_truncation_pulls_early_layers_to_the_mean():
   params = {'mapping': {'dlatent_avg': jnp.full((2,), 4.0)}}
   w = jnp.zeros((1, 3, 2))
