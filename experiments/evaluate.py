@@ -8,7 +8,7 @@ Prints one table, all rows on the same test images: clean, reconstruction, one
 random mix, the worst of N random mixes at the attack's number of images and at
 its compute, Algorithm 2, with the margin loss, with Adam, a search without
 gradients, and the worst of all. Each has its Wilson 95% interval, its cost and,
-for digits, its accuracy as audited by a colour-blind judge. Then: do twice the
+for digits and attributes its accuracy as audited by a judge. Then: do twice the
 restarts or steps change it, what does the gradient add, and the gates; for
 coloured digits also the accuracy on the same digits in other colours.
 --noladder stops at Algorithm 2, as training does, in an eighth of the time.
@@ -25,8 +25,7 @@ from absl import flags
 
 try:
   from advmix_jax import attacks, classifiers, training
-  from advmix_jax.datasets import colored_mnist
-  from advmix_jax.evaluation import digit_generators, judge, recolouring, sweep
+  from advmix_jax.evaluation import audits, recolouring, sweep
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
   from advmix_jax.runtime import cli, files
@@ -44,6 +43,9 @@ NUM_EXAMPLES = flags.DEFINE_integer(
 )
 LADDER = flags.DEFINE_bool(
   'ladder', True, 'Run every attack of the ladder, not Algorithm 2 alone.'
+)
+JUDGE = flags.DEFINE_string(
+  'judge', '', 'A judge of attributes, for faces; default: the one that ships.'
 )
 SWEEP = flags.DEFINE_bool(
   'sweep',
@@ -99,20 +101,13 @@ def _name(config):
   return ','.join(shown)
 
 
-def _judge_fn(config):
-  """The judge of coloured digits, as images -> classes; None for other data."""
-  if config.data.name not in colored_mnist.NAMES:
-    return None
-  found = digit_generators.load_judge()
-  return lambda images: judge.name(found, images)[0]
-
-
 def main(argv: list[str]) -> int:
   """Evaluates one run, prints its measures, and returns the exit code."""
   del argv  # cli.run has refused any.
   config, name = _config()
   workdir = pathlib.Path(WORKDIR.value)
   output = workdir / 'evaluations' / name
+  judge_fn = audits.judge_fn(config.data, JUDGE.value) if LADDER.value else None
   classifier, params = classifiers.load(workdir / 'classifier.npz')
   arguments = {
     'num_examples': config.eval.num_examples,
@@ -124,7 +119,7 @@ def main(argv: list[str]) -> int:
     params,
     output=output,
     with_ladder=LADDER.value,
-    judge_fn=_judge_fn(config) if LADDER.value else None,
+    judge_fn=judge_fn,
     **arguments,
   )
   if SWEEP.value:

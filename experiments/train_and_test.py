@@ -15,7 +15,7 @@ import pathlib
 from absl import flags
 
 from advmix_jax import classifiers, datasets, training
-from advmix_jax.evaluation import attributes, measures, outcomes, recolouring
+from advmix_jax.evaluation import audits, measures, outcomes, recolouring
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import statistics
 from advmix_jax.runtime import (
@@ -23,7 +23,6 @@ from advmix_jax.runtime import (
   files,
   locks,
   run_folder,
-  shipped,
   untrusted,
 )
 
@@ -37,8 +36,9 @@ ATTACK = flags.DEFINE_bool(
 )
 JUDGE = flags.DEFINE_string(
   'judge',
-  str(shipped.DATA / 'face_judge.npz'),
-  'A judge of attributes; for data with an attribute as the label.',
+  '',
+  'A judge of attributes, for data with an attribute as the label; default: '
+  'the one of faces that ships.',
 )
 GROUPS = flags.DEFINE_list(
   'groups',
@@ -47,7 +47,7 @@ GROUPS = flags.DEFINE_list(
 )
 
 
-def _test(config, params, num_classes):
+def _test(config, params, num_classes, judge_fn):
   """Accuracy on the whole test set, with its Wilson interval."""
   test = datasets.load(config.data, 'test')
   classifier = classifiers.make_classifier(config.classifier, num_classes)
@@ -69,12 +69,12 @@ def _test(config, params, num_classes):
       config, classifier.apply, params
     )
   if ATTACK.value:
-    results |= _attack(config, params)
+    results |= _attack(config, params, judge_fn)
     results['groups'] = outcomes.by_group(test, right, GROUPS.value)
   return results
 
 
-def _attack(config, params):
+def _attack(config, params, judge_fn):
   """The values of the ladder, with the measures that tables name."""
   results = evaluation.evaluate_run(
     config,
@@ -83,7 +83,7 @@ def _attack(config, params):
     num_examples=config.eval.num_examples,
     attack=config.eval.attack,
     with_ladder=True,
-    judge_fn=_judge_fn(config),
+    judge_fn=judge_fn,
   )
   rungs = {rung['name']: rung for rung in results['ladder']}
   results['worst_accuracy'] = rungs['worst']['accuracy']
@@ -94,13 +94,6 @@ def _attack(config, params):
   return results
 
 
-def _judge_fn(config):
-  """Images -> whether the judge sees the attribute; None for other data."""
-  if 'attribute' not in config.data:
-    return None
-  return attributes.judge_fn(JUDGE.value, config.data.attribute)
-
-
 def main(argv: list[str]) -> None:
   """Trains, tests, and prints the accuracy."""
   del argv  # cli.run has refused any.
@@ -108,13 +101,15 @@ def main(argv: list[str]) -> None:
     raise ValueError("--workdir is missing, expected the run's folder")
   config, workdir = CONFIG.value, pathlib.Path(WORKDIR.value)
   run_folder.check_workdir(config, workdir)
-  path = workdir / 'results.json'
+  path, judge_fn = workdir / 'results.json', None
+  if ATTACK.value:  # Before the training: it may be of another size.
+    judge_fn = audits.judge_fn(config.data, JUDGE.value)
   if not path.exists():
     with locks.hold(workdir):
       train = datasets.load(config.data, 'train')
       params = training.train_classifier(config, workdir, train)
       results = {'num_train': len(train.label), 'source': train.source}
-      results |= _test(config, params, train.num_classes)
+      results |= _test(config, params, train.num_classes, judge_fn)
       files.write_json(path, results)
 
   def line(results):

@@ -8,8 +8,8 @@ It is one network with an output per attribute, trained on real images alone.
 It audits generators and mixes; no method trains with it. judge.py has the judge
 of one label.
 
-Contents: KIND, AttributeJudge, whole, index, answer, accuracy, judge_fn, train,
-save, load.
+Contents: KIND, AttributeJudge, whole, index, image_size, answer, accuracy,
+judge_fn, train, save, load.
 """
 
 from __future__ import annotations
@@ -54,6 +54,14 @@ def index(judge: AttributeJudge, attribute: str) -> int:
   return judge.names.index(attribute)
 
 
+def image_size(judge: AttributeJudge) -> int:
+  """Height and width of the square images that the judge can see."""
+  params = judge.judge.params
+  channels = params['vgg/conv3_1']['b'].size
+  pixels = len(params['vgg/logits']['w']) // channels
+  return 8 * round(pixels**0.5)  # Three poolings.
+
+
 def answer(
   judge: AttributeJudge, images: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -81,15 +89,26 @@ def accuracy(judge: AttributeJudge, dataset: types.Dataset) -> dict[str, float]:
 
 
 def judge_fn(
-  path: str | os.PathLike, attribute: str
+  path: str | os.PathLike, attribute: str, *, size: int = 0
 ) -> Callable[[np.ndarray], np.ndarray]:
   """The judge in a file, for one attribute: images [N, H, W, C] -> 0 or 1 [N].
 
+  Args:
+    path: The judge's file.
+    attribute: One that it knows.
+    size: Height and width of the images that it will see; 0: not checked.
+
   Raises:
-    FileNotFoundError, ValueError: As `load`; the judge doesn't know it.
+    FileNotFoundError, ValueError: As `load`; the judge doesn't know the
+      attribute, or sees images of another size.
   """
   found = load(path)
-  place = index(found, attribute)
+  place, own = index(found, attribute), image_size(found)
+  if size not in (0, own):
+    raise ValueError(
+      f'{path} judges images of {own}x{own}, expected {size}x{size}, as '
+      'data.resolution says; experiments/train_judge.py trains one'
+    )
   return lambda images: answer(found, images)[0][:, place]
 
 

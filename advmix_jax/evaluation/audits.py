@@ -1,0 +1,42 @@
+"""Which judge audits the mixes of a data set.
+
+A mix on which a judge no longer sees the label is no fair error of a
+classifier. ladder.climb counts it as right in its audited columns.
+
+Contents: judge_fn.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import ml_collections
+import numpy as np
+
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.evaluation import attributes, digit_generators, judge
+from advmix_jax.runtime import shipped
+
+
+def judge_fn(
+  data: ml_collections.ConfigDict, path: str | os.PathLike = ''
+) -> Callable[[np.ndarray], np.ndarray] | None:
+  """Images [N, H, W, C] -> the class [N] that a judge sees; None: no judge.
+
+  Args:
+    data: `config.data`. Coloured digits have the colour-blind judge that ships,
+      data with an attribute as the label the judge of attributes in `path`.
+    path: A judge of attributes; '': the one of faces that ships.
+
+  Raises:
+    FileNotFoundError, ValueError: No such file, or its judge does not know the
+      attribute or sees images of another size.
+  """
+  if data.name in colored_mnist.NAMES:
+    found = digit_generators.load_judge()
+    return lambda images: judge.name(found, images)[0]
+  if 'attribute' in data:
+    path = path or shipped.DATA / 'face_judge.npz'
+    return attributes.judge_fn(path, data.attribute, size=data.resolution)
+  return None

@@ -1,0 +1,48 @@
+"""Each data set has the judge that knows its labels."""
+
+import numpy as np
+import pytest
+
+from advmix_jax import datasets
+from advmix_jax.evaluation import attributes, audits
+from advmix_jax.runtime import shipped
+
+
+def test_the_judge_of_digits_sees_no_colour():
+  config = datasets.default_config()
+  config.num_test = 100
+  test = datasets.load(config, 'test')
+  grey = test.image.max(-1, keepdims=True).repeat(3, -1)
+  judge_fn = audits.judge_fn(config)
+  named = judge_fn(test.image)
+  np.testing.assert_array_equal(named, judge_fn(grey))
+  # README: right on 98.6% of the test digits.
+  assert (named == test.label).mean() >= 0.95
+
+
+def test_faces_have_the_judge_that_ships_and_its_answer_for_the_attribute():
+  config = datasets.default_config('celeba')
+  config.attribute = 'Male'
+  images = np.random.default_rng(0).random((4, 64, 64, 3)).astype(np.float32)
+  found = attributes.load(shipped.DATA / 'face_judge.npz')
+  has, _ = attributes.answer(found, images)
+  expected = has[:, found.names.index('Male')]
+  np.testing.assert_array_equal(audits.judge_fn(config)(images), expected)
+
+
+def test_an_attribute_that_the_judge_does_not_know_is_named():
+  config = datasets.default_config('celeba')
+  config.attribute = 'Tall'
+  with pytest.raises(ValueError, match="attribute is 'Tall', expected one of"):
+    audits.judge_fn(config)
+
+
+def test_a_judge_of_another_size_is_refused_before_it_sees_an_image():
+  config = datasets.default_config('celeba')
+  config.resolution = 32
+  with pytest.raises(ValueError, match='images of 64x64, expected 32x32'):
+    audits.judge_fn(config)
+
+
+def test_data_without_a_judge_are_not_audited():
+  assert audits.judge_fn(datasets.default_config('folder')) is None
