@@ -3,6 +3,9 @@
   python experiments/train_encoder.py --generator=runs/stylegan/generator.npz \
     --output_dir=runs/stylegan
 
+A generator of larger images than the data set needs `--config.generator.size`,
+and other fields of config.generator, as the classifiers' configs do.
+
 Writes encoder.npz, which belongs to this very generator, to --output_dir: the
 generator's own folder is where every other script looks for it. The same
 command resumes what was stopped.
@@ -14,7 +17,7 @@ import jax
 from absl import flags
 
 try:
-  from advmix_jax import datasets
+  from advmix_jax import datasets, generators
   from advmix_jax.encoder import algorithm1, learned_start, perceptual
   from advmix_jax.generators import stylegan
   from advmix_jax.runtime import (
@@ -47,7 +50,9 @@ WORKDIR = flags.DEFINE_string(
 
 def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
-  generator, params = stylegan.load(GENERATOR.value)
+  named = config.generator.copy_and_resolve_references()
+  named.path = GENERATOR.value
+  generator, params = generators.load_stylegan(named)
   features_fn = perceptual.load(config.encoder.features)
   run_folder.claim_workdir(config, workdir)
   start = learned_start.train(

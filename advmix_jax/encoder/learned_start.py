@@ -34,7 +34,7 @@ import optax
 from advmix_jax import classifiers, datasets, ops, types
 from advmix_jax.encoder import algorithm1
 from advmix_jax.generators import mixing
-from advmix_jax.runtime import files, loop
+from advmix_jax.runtime import files, loop, untrusted
 
 _KIND = 'learned_start'
 
@@ -305,7 +305,10 @@ def save(
 
 
 def load(
-  path: str | os.PathLike, *, generator_hash: str | None = None
+  path: str | os.PathLike,
+  *,
+  generator_hash: str | None = None,
+  size: int = 0,
 ) -> algorithm1.StartFn:
   """Reads what `save` wrote and returns its start_fn.
 
@@ -313,17 +316,34 @@ def load(
     path: the file.
     generator_hash: SHA-256 of the generator's file, which has to equal
       `generator` in the metadata; None accepts a start for any generator.
+    size: to which the generator's images are resized, 0 = not; it has to be
+      the size of the training.
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
-    ValueError: the start was trained for another generator.
+    ValueError: the start was trained for another generator or size.
   """
   needed = ['inverter/mean', 'inverter/std']
   params, metadata = files.load_npz(path, kind=_KIND, needed=needed)
-  trained_for = metadata.get('generator')
-  if generator_hash is not None and trained_for != generator_hash:
-    raise ValueError(
-      f'{path} inverts generator {str(trained_for)[:12]}, expected '
-      f'{generator_hash[:12]}; experiments/train_encoder.py trains another'
-    )
+  if generator_hash is not None:
+    with untrusted.reading(path, 'does not fit'):
+      _check_made_for(metadata, generator_hash, size)
   return make_start_fn(params)
+
+
+def _check_made_for(metadata, generator_hash, size):
+  """Raises ValueError if a start inverts another generator or size."""
+  hint = 'experiments/train_encoder.py trains another'
+  trained_for = metadata.get('generator')
+  if trained_for != generator_hash:
+    raise ValueError(
+      f'it inverts generator {str(trained_for)[:12]}, expected '
+      f'{generator_hash[:12]}; {hint}'
+    )
+  # Starts of earlier versions know no size.
+  found = metadata.get('config', {}).get('generator', {}).get('size', 0)
+  if found != size:
+    raise ValueError(
+      f'its generator.size is {found}, expected {size}; {hint} with '
+      f'--config.generator.size={size}'
+    )

@@ -102,7 +102,9 @@ def load_setting(config: ml_collections.ConfigDict) -> Setting:
   known = provenance(config)
   if config.encoder.start == 'network':
     start_fn = learned_start.load(
-      _start_path(config), generator_hash=known['generator']
+      _start_path(config),
+      generator_hash=known['generator'],
+      size=config.generator.size,
     )
   return Setting(
     generator=stylegan.clipped(generator, towards=True),

@@ -6,7 +6,8 @@ stylegan: StyleGAN v1 (its Haiku modules are in stylegan_modules). ideal: an
 exact generator whose worst case is known. mixing: z_∥ and z_⊥. gan: the losses
 and one training step; gan_training: the training loop.
 
-Public here: NAMES, default_config, load, load_stylegan, path, resized.
+Public here: NAMES, default_config, load, load_stylegan, path, resized,
+stylegan_config.
 """
 
 from advmix_jax.generators.load import (
@@ -16,6 +17,7 @@ from advmix_jax.generators.load import (
   load_stylegan,
   path,
   resized,
+  stylegan_config,
 )
 
 __all__ = [
@@ -25,4 +27,5 @@ __all__ = [
   'load_stylegan',
   'path',
   'resized',
+  'stylegan_config',
 ]

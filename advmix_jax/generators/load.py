@@ -2,7 +2,8 @@
 
   generator, params = generators.load(config.generator)
 
-Contents: NAMES, default_config, path, load, load_stylegan, resized.
+Contents: NAMES, default_config, stylegan_config, path, load, load_stylegan,
+resized.
 """
 
 from __future__ import annotations
@@ -42,6 +43,14 @@ def default_config() -> ml_collections.ConfigDict:
       'color_shares': (),
     }
   )
+
+
+def stylegan_config() -> ml_collections.ConfigDict:
+  """The fields of `default_config` that a StyleGAN reads."""
+  config = default_config()
+  for name in ('name', 'colors', 'color_shares'):
+    del config[name]
+  return config
 
 
 def path(config: ml_collections.ConfigDict) -> pathlib.Path:

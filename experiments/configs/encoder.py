@@ -8,7 +8,7 @@ and without labels.
 
 import ml_collections
 
-from advmix_jax import datasets
+from advmix_jax import datasets, generators
 from advmix_jax.encoder import algorithm1, learned_start
 
 
@@ -17,6 +17,7 @@ def get_config() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.seed = 0
   config.data = datasets.default_config()
+  config.generator = generators.stylegan_config()
   config.inversion = learned_start.default_config()
   config.inversion.steps = 1800
   config.encoder = algorithm1.default_config()

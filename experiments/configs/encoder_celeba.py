@@ -9,7 +9,7 @@ It is trained on CelebA's training images, without labels, as the generator is.
 
 import ml_collections
 
-from advmix_jax import datasets
+from advmix_jax import datasets, generators
 from advmix_jax.encoder import algorithm1, learned_start
 
 
@@ -19,6 +19,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.seed = 0
   config.data = datasets.default_config('celeba')
   config.data.mirror = True
+  config.generator = generators.stylegan_config()
   config.inversion = learned_start.default_config()
   config.inversion.widths = (32, 64, 96, 128)
   config.inversion.hidden = 256

@@ -137,6 +137,8 @@ def test_foreign_starts_are_refused(tmp_path):
   learned_start.save(path, _train(images, sample_steps=0), {'generator': 'abc'})
   with pytest.raises(ValueError, match='inverts generator abc, expected xyz'):
     learned_start.load(path, generator_hash='xyz')
+  with pytest.raises(ValueError, match='generator.size is 0, expected 64; '):
+    learned_start.load(path, generator_hash='abc', size=64)
   learned_start.load(path)
   files.save_npz(path, {}, {'kind': 'latents'})
   with pytest.raises(ValueError, match="holds 'latents', expected"):
