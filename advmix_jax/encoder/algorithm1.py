@@ -31,7 +31,7 @@ draws of z depend on the index of an image.
 
 Contents: FeaturesFn, StartFn, DISTANCES, STARTS, default_config, check,
 pixel_error, average_start_fn, Target, make_losses, as_pytree, encode,
-error_curve.
+error_curve, progress.
 """
 
 from __future__ import annotations
@@ -202,12 +202,17 @@ def _keep_best(best: _Best, w, loss, error) -> _Best:
   )
 
 
-def _descend(objective, w, rng, steps, config):
+def _descend(objective, w, rng, steps, config, with_path=False):
   """Lines 2 to 6: Adam from w; objective(w, key) -> (sum, (loss, error)) [B].
 
   Returns:
-    The best iterate, and the errors [B, steps + 1] of the best one so far.
+    The best iterate, the errors [B, steps + 1] of the best one so far, and its
+    latents [B, steps + 1, L, D], None without `with_path`.
   """
+
+  def record(best):
+    return best.error, best.latents if with_path else None
+
   rate = optax.cosine_decay_schedule(
     config.learning_rate, max(steps, 1), config.final_rate
   )
@@ -220,18 +225,22 @@ def _descend(objective, w, rng, steps, config):
     )
     best = _keep_best(best, w, loss, error)
     updates, state = adam.update(grads, state)
-    return (optax.apply_updates(w, updates), state, best), best.error
+    return (optax.apply_updates(w, updates), state, best), record(best)
 
   far = jnp.full(len(w), jnp.inf)
   carry = w, adam.init(w), _Best(latents=w, loss=far, error=far)
-  (w, _, best), curve = jax.lax.scan(step, carry, jnp.arange(steps))
+  (w, _, best), records = jax.lax.scan(step, carry, jnp.arange(steps))
   _, (loss, error) = objective(w, jax.random.fold_in(rng, steps))
   best = _keep_best(best, w, loss, error)
-  return best, jnp.concatenate([curve, best.error[None]]).T
+
+  def join(earlier, last):
+    return jnp.concatenate([earlier, last[None]]).swapaxes(0, 1)
+
+  return best, *jax.tree.map(join, records, record(best))
 
 
 @functools.lru_cache(maxsize=4)
-def _make_descent(generator, config, kind):
+def _make_descent(generator, config, kind, with_path):
   """Returns the compiled Algorithm 1 for one batch; `config` is frozen."""
   target_fn, losses = make_losses(generator, config)
   draws = config.mixing_draws
@@ -252,8 +261,10 @@ def _make_descent(generator, config, kind):
     w, target = start_fn(x), target_fn(features_fn, x)
     if config.start_steps:
       w = _descend(pixels, w, rng, config.start_steps, config)[0].latents
-    best, curve = _descend(objective, w, rng, config.steps, config)
-    return best.latents, best.error, curve
+    best, curve, path = _descend(
+      objective, w, rng, config.steps, config, with_path
+    )
+    return best.latents, best.error, path if with_path else curve
 
   split = (False, False, False, False, True)
   return parallel.compile(run, kind, split=split, out_split=True)
@@ -261,26 +272,31 @@ def _make_descent(generator, config, kind):
 
 def _run(
   images,
+  *,
   generator,
-  params,
+  generator_params,
   features_fn,
   config,
   start_fn,
   rng,
   keep=None,
   kind='pmap',
+  with_path=False,
 ):
-  """Returns latents, errors [N] and error curves [N, steps + 1]."""
+  """Returns latents, errors [N], and the errors of all steps or their latents.
+
+  These are [N, steps + 1] and, with `with_path`, [N, steps + 1, L, D].
+  """
   check(config)
   if not len(images):
     raise ValueError('no images to encode')
   average_rng, rng = jax.random.split(rng)
   start_fn = start_fn or average_start_fn(
-    average_rng, generator, params, draws=config.average_draws
+    average_rng, generator, generator_params, draws=config.average_draws
   )
   features_fn, start_fn = as_pytree(features_fn), as_pytree(start_fn)
   frozen = ml_collections.FrozenConfigDict(config)
-  descent = _make_descent(generator, frozen, kind)
+  descent = _make_descent(generator, frozen, kind, with_path)
   batch, found = min(config.batch_size, len(images)), []
   with metrics.progress(
     description='Algorithm 1', total=len(images), unit='img'
@@ -294,7 +310,7 @@ def _run(
         full = np.resize(x, (batch,) + x.shape[1:])
         key = jax.random.fold_in(rng, first)
         w, error, curve = jax.device_get(
-          descent(key, params, features_fn, start_fn, full)
+          descent(key, generator_params, features_fn, start_fn, full)
         )
         parts = w[: len(x)], error[: len(x)], curve[: len(x)]
         if keep:
@@ -347,7 +363,7 @@ def encode(
   latents, errors, _ = _run(
     images,
     generator=generator,
-    params=generator_params,
+    generator_params=generator_params,
     features_fn=features_fn,
     config=config,
     start_fn=start_fn,
@@ -358,16 +374,7 @@ def encode(
   return latents, errors
 
 
-def error_curve(
-  images: np.ndarray,
-  *,
-  generator: types.Generator,
-  generator_params: types.Params,
-  features_fn: FeaturesFn,
-  config: ml_collections.ConfigDict,
-  start_fn: StartFn | None,
-  rng: jax.Array,
-) -> np.ndarray:
+def error_curve(images: np.ndarray, **arguments: Any) -> np.ndarray:
   """Mean squared error of the best iterates after 0, 1, .., N steps.
 
   Arguments are those of `encode`. All points belong to one run of N steps.
@@ -375,7 +382,17 @@ def error_curve(
   Returns:
     [steps + 1] float, the mean over the images.
   """
-  *_, curves = _run(
-    images, generator, generator_params, features_fn, config, start_fn, rng
-  )
+  *_, curves = _run(images, **arguments)
   return curves.mean(0)
+
+
+def progress(images: np.ndarray, **arguments: Any) -> np.ndarray:
+  """The best iterates after 0, 1, .., N steps, as Figure 5 shows them.
+
+  Arguments are those of `encode`, without `keep`.
+
+  Returns:
+    Latents [N, steps + 1, L, D]; the last ones are what `encode` returns.
+  """
+  *_, path = _run(images, with_path=True, **arguments)
+  return path

@@ -229,6 +229,30 @@ def test_error_curve_begins_at_the_start_and_ends_at_the_result():
   assert curve[-1] < 0.2 * curve[0]
 
 
+def test_progress_is_the_path_to_the_result_of_the_same_run():
+  generator, params = _generator()
+  images, config = _targets(9), _config(steps=30)
+  path = algorithm1.progress(
+    images,
+    generator=generator,
+    generator_params=params,
+    features_fn=_features,
+    config=config,
+    start_fn=None,
+    rng=jax.random.key(0),
+  )
+  assert path.shape == (9, 31, 3, D)
+  latents, _ = _encode(images, config)
+  # The same steps in two programs, which may fuse in other ways.
+  np.testing.assert_allclose(path[:, -1], latents, atol=1e-3)
+  error = [
+    algorithm1.pixel_error(generator.synthesize(params, w), images).mean()
+    for w in path.swapaxes(0, 1)
+  ]
+  curve = _encode(images, config, curve=True)
+  np.testing.assert_allclose(error, curve, rtol=1e-3)
+
+
 def test_without_mixing_images_are_encoded_one_by_one():
   images = _targets(7)
   one, three = (
