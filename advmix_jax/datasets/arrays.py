@@ -1,4 +1,4 @@
-"""Images and labels in one .npz file of four arrays.
+"""Images and labels in one .npz file.
 
   numpy.savez('cells.npz', train_image=..., train_label=..., test_image=...,
               test_label=...)
@@ -7,8 +7,11 @@
   config.path = 'cells.npz'
   train = datasets.load(config, 'train')
 
-Images are uint8 [N, H, W, C], labels integers from 0 on; the largest label of
-both splits says how many classes there are.
+Images are uint8 [N, H, W, 3], or grey, [N, H, W, 1] or [N, H, W], and then get
+three equal channels. Labels are integers from 0 on; the largest label says how
+many classes there are. valid_image and valid_label may be there too. Where
+nothing but train_image and train_label is there, a stratified split of them is
+made (splits.make).
 
 Contents: SPLITS, default_config, load, describe, save.
 """
@@ -19,11 +22,13 @@ import pathlib
 import ml_collections
 import numpy as np
 
-from advmix_jax.datasets import splits
+from advmix_jax.datasets import image_files, pixels, splits
+from advmix_jax.ops import area
 from advmix_jax.runtime import files, untrusted
 from advmix_jax.types import Dataset
 
-SPLITS = ('train', 'test')
+SPLITS = splits.SPLITS
+_CHUNK = 256  # Images that are floats at a time.
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -31,8 +36,13 @@ def default_config() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.name = 'arrays'
   config.path = ''  # The .npz file.
+  # Height and width to which images are resized by area, from their middle
+  # square; 0: as they are. A StyleGAN needs a power of two.
+  config.resolution = 0
   config.num_train = 0  # First images kept of a split, 0 = all.
+  config.num_valid = 0
   config.num_test = 0
+  config.update(splits.made_fields())
   return config
 
 
@@ -46,40 +56,86 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
 
   Args:
     config: the fields of `default_config`.
-    split: 'train' or 'test'.
+    split: 'train', 'valid' or 'test'.
 
   Raises:
-    ValueError: no path, unknown split, or arrays that are no images and labels.
+    ValueError: no path, unknown split, one that the file doesn't have, or
+      arrays that are no images and labels.
     FileNotFoundError: there is no such file.
   """
   splits.check(split, SPLITS)
   if not config.path:
     raise ValueError("data 'arrays' needs path, an .npz file")
   path = pathlib.Path(os.path.expanduser(config.path))
-  names = [f'{s}_{kind}' for s in SPLITS for kind in ('image', 'label')]
-  found = untrusted.read_arrays(path, dict.fromkeys(names), packed=True)
-  for each in SPLITS:
-    _check(path, each, found[f'{each}_image'], found[f'{each}_label'])
-  if found['train_image'].shape[1:] != found['test_image'].shape[1:]:
-    raise ValueError(f'{path}: images of the two splits differ in shape')
-  image, label = found[f'{split}_image'], found[f'{split}_label']
+  found = _read(path, split)
+  classes = max(2, int(max(label.max() for _, label in found.values())) + 1)
+  image, label, source = *found.get(split, (None, None)), f'arrays {path.name}'
+  if list(found) == ['train']:
+    image, label = found['train']
+    kept = _made(path, label, config) == split
+    image, label = image[kept], label[kept]
+    source += f', split: {splits.describe_made(config)}'
   keep = splits.first(config, split, len(image))
-  classes = int(max(found[f'{s}_label'].max() for s in SPLITS)) + 1
   return Dataset(
-    image=image[keep],
+    image=_sized(image[keep], config.resolution),
     label=label[keep].astype(np.int32),
-    num_classes=max(2, classes),
+    num_classes=classes,
     groups={},
-    source=f'arrays {path.name}',
+    source=source,
   )
+
+
+def _read(path, split):
+  """{split: (images [N, H, W, 3], labels [N])} of all that the file has."""
+  known = set(untrusted.array_names(path))
+  there = [s for s in SPLITS if {f'{s}_image', f'{s}_label'} & known]
+  if len(there) < 2 and there != ['train']:
+    there = ['train', 'test']  # Read, so that what is missing is named.
+  if split not in there and there != ['train']:
+    raise ValueError(f'{path}: has no {split}_image, only {", ".join(there)}')
+  names = [f'{s}_{kind}' for s in there for kind in ('image', 'label')]
+  read = untrusted.read_arrays(path, dict.fromkeys(names), packed=True)
+  found = {s: (read[f'{s}_image'], read[f'{s}_label']) for s in there}
+  for each, (image, label) in found.items():
+    _check(path, each, image, label)
+  if len({image.shape[1:] for image, _ in found.values()}) > 1:
+    raise ValueError(f'{path}: images of the splits differ in shape')
+  return {s: (_colour(image), label) for s, (image, label) in found.items()}
+
+
+def _colour(image):
+  """Images with three channels; grey ones have them equal."""
+  image = image if image.ndim == 4 else image[..., None]
+  return np.broadcast_to(image, (*image.shape[:3], 3))
+
+
+def _made(path, label, config):
+  try:
+    return splits.make(label, config)
+  except ValueError as error:
+    raise ValueError(f'{path}: {error}') from error
+
+
+def _sized(image, size):
+  """Middle squares of the images, resized by area; size 0: as they are."""
+  if not size or image.shape[1:3] == (size, size):
+    return np.ascontiguousarray(image)
+  box = image_files.whole_square(*image.shape[1:3])
+  parts = [
+    pixels.to_uint8(area.resize(part / np.float32(255), box, size))
+    for part in np.array_split(image, -(-len(image) // _CHUNK))
+  ]
+  return np.concatenate(parts)
 
 
 def _check(path, split, image, label):
   """Raises ValueError unless these are images and their labels."""
-  if image.dtype != np.uint8 or image.ndim != 4 or not image.size:
+  layout = image.ndim == 3 or image.ndim == 4 and image.shape[3] in (1, 3)
+  if image.dtype != np.uint8 or not layout or not image.size:
+    hint = ' (transpose(0, 2, 3, 1) of N, C, H, W)' * (image.shape[1:2] == (3,))
     raise ValueError(
       f'{path}: {split}_image is {image.dtype} {image.shape}, expected uint8 '
-      '(N, H, W, C), N > 0'
+      f'(N, H, W, 3) or grey (N, H, W), N > 0{hint}'
     )
   if label.dtype.kind not in 'iu' or label.shape != image.shape[:1]:
     raise ValueError(

@@ -1,16 +1,18 @@
-"""Any folder or zip archive of images, with a CSV of labels.
+"""Any folder or zip archive of images, labelled by a CSV or by folders.
 
   config = datasets.default_config('folder')
   config.data_dir = 'birds'          # Or birds.zip.
-  config.labels = 'birds/labels.csv'
   train = datasets.load(config, 'train')
 
-The CSV has one row per image and a header: `file,label,split`. A file is a path
-inside data_dir; a label is any text, and the classes are the different labels
-in alphabetical order; a split is train, valid or test. Images of any size and
-format that Pillow reads are cut to their middle square and resized by area.
+Where data_dir has a labels.csv, or `labels` names a CSV, it has one row per
+image and a header: `file,label,split` or `file,label`. A file is a path inside
+data_dir, a label is any text, a split is train, valid or test. Without a CSV
+each folder in data_dir is a class: birds/owl/1.jpg is an owl. The classes are
+the different labels in alphabetical order. Without splits a stratified one is
+made (splits.make). Images of any size and format that Pillow reads are cut to
+their middle square and resized by area; grey ones get three equal channels.
 
-Contents: SPLITS, default_config, load, describe, read_labels.
+Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
 """
 
 import csv
@@ -24,16 +26,16 @@ import numpy as np
 from advmix_jax.datasets import image_files, splits
 from advmix_jax.types import Dataset
 
-SPLITS = ('train', 'valid', 'test')
+SPLITS = splits.SPLITS
 _COLUMNS = ('file', 'label', 'split')
 
 
 class Row(NamedTuple):
-  """One row of the CSV."""
+  """One image."""
 
   file: str
   label: str
-  split: str
+  split: str  # '': none is given.
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -41,8 +43,10 @@ def default_config() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.name = 'folder'
   config.data_dir = ''  # The folder or zip archive of the images.
-  config.labels = ''  # The CSV; '': labels.csv in data_dir.
+  # The CSV; '': labels.csv in data_dir, or else the names of its folders.
+  config.labels = ''
   config.update(image_files.default_fields())
+  config.update(splits.made_fields())
   return config
 
 
@@ -55,37 +59,76 @@ def describe(config: ml_collections.ConfigDict) -> dict[str, object]:
 
 
 def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
-  """Reads one split of the images that the CSV names.
+  """Reads one split of the images.
 
   Args:
     config: the fields of `default_config`.
     split: 'train', 'valid' or 'test'.
 
   Returns:
-    Dataset; its classes are all labels of the CSV, whatever their split.
+    Dataset; its classes are all labels, whatever their split.
 
   Raises:
-    ValueError: unknown split, a malformed CSV or image.
+    ValueError: unknown split, a malformed CSV or image, too few images.
     FileNotFoundError: a file is not there.
   """
   splits.check(split, SPLITS)
   if not config.data_dir:
     raise ValueError("data 'folder' needs data_dir, the folder of the images")
   folder = pathlib.Path(os.path.expanduser(config.data_dir))
-  path = pathlib.Path(os.path.expanduser(config.labels or folder))
-  path = path if config.labels else path / 'labels.csv'
-  rows = read_labels(path)
-  names = sorted({row.label for row in rows})
-  kept = [row for row in rows if row.split == split]
-  if not kept:
-    raise ValueError(f'{path}: no row of split {split!r}')
-  kept = kept[splits.first(config, split, len(kept))]
   with image_files.open_images(folder) as images:
+    rows, made = _rows(config, folder, images)
+    names = sorted({row.label for row in rows})
+    kept = [row for row in rows if row.split == split]
+    if not kept:
+      raise ValueError(f'{folder}: no row of split {split!r}')
+    kept = kept[splits.first(config, split, len(kept))]
     files = [row.file for row in kept]
     pictures = image_files.load_split(images, files, config, split)
   label = np.array([names.index(row.label) for row in kept], np.int32)
   label = label.repeat(len(pictures) // len(label))
-  return Dataset(pictures, label, len(names), {}, f'folder {folder.name}')
+  source = f'folder {folder.name}{made}'
+  return Dataset(pictures, label, len(names), {}, source)
+
+
+def _rows(config, folder, images):
+  """All images, each with a split, and what a record says of a made one."""
+  path = pathlib.Path(os.path.expanduser(config.labels or folder))
+  path = path if config.labels else path / 'labels.csv'
+  if config.labels or path.exists():
+    rows = read_labels(path)
+  else:
+    rows = by_folder(images)
+  if rows[0].split:
+    return rows, ''
+  try:
+    parts = splits.make([row.label for row in rows], config)
+  except ValueError as error:
+    raise ValueError(f'{folder}: {error}') from error
+  pairs = zip(rows, parts.tolist(), strict=True)
+  made = f', split: {splits.describe_made(config)}'
+  return [row._replace(split=part) for row, part in pairs], made
+
+
+def by_folder(images: image_files.Images) -> list[Row]:
+  """Labels each image by the folder that it lies in, the first of its path.
+
+  Files that don't end like an image are left out.
+
+  Raises:
+    ValueError: an image lies in no folder, or there are fewer than two classes.
+  """
+  rows = []
+  for name in filter(image_files.is_image_name, images.names()):
+    label, slash, _ = name.partition('/')
+    if not slash:
+      raise ValueError(
+        f'{images.path}: {name} lies in no folder, expected a folder for each '
+        'class, or a labels.csv'
+      )
+    rows.append(Row(name, label, ''))
+  _check(images.path, rows)
+  return rows
 
 
 def read_labels(path: str | os.PathLike) -> list[Row]:
@@ -107,23 +150,27 @@ def read_labels(path: str | os.PathLike) -> list[Row]:
     ) from error
   except (csv.Error, UnicodeDecodeError) as error:
     raise ValueError(f'{path}: {error}, expected a CSV in UTF-8') from error
-  if tuple(header) != _COLUMNS:
+  if tuple(header) not in (_COLUMNS, _COLUMNS[:2]):
     raise ValueError(
       f'{path}: first line is {",".join(header)[:60]!r}, expected '
-      f'{",".join(_COLUMNS)!r}'
+      f'{",".join(_COLUMNS)!r} or {",".join(_COLUMNS[:2])!r}'
     )
-  found = [_row(path, number, row) for number, row in enumerate(rows, 2) if row]
+  width = len(header)
+  found = [
+    _row(path, number, row, width) for number, row in enumerate(rows, 2) if row
+  ]
   _check(path, found)
   return found
 
 
-def _row(path, number, row):
-  if len(row) != len(_COLUMNS) or not all(row) or row[2] not in SPLITS:
+def _row(path, number, row, width):
+  if len(row) != width or not all(row) or row[2:] and row[2] not in SPLITS:
+    splits_too = f' and one of {", ".join(SPLITS)}' if width == 3 else ''
     raise ValueError(
       f'{path}: line {number} is {",".join(row)[:60]!r}, expected a file, a '
-      f'label and one of {", ".join(SPLITS)}'
+      f'label{splits_too}'
     )
-  return Row(*row)
+  return Row(*row, *[''] * (3 - width))
 
 
 def _check(path, rows):

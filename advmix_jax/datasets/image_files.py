@@ -8,8 +8,8 @@ than the memory. The cache is keyed by the files (names, sizes, times), the box
 and the size, so changed files are read again. Decoding runs in threads, because
 Pillow decodes outside Python's lock; processes were no faster.
 
-Contents: Images, default_fields, open_images, is_html, whole_square,
-load_split, load, mirrored, decode.
+Contents: Images, default_fields, open_images, is_html, is_image_name,
+whole_square, load_split, load, mirrored, decode.
 """
 
 import concurrent.futures
@@ -51,6 +51,7 @@ class Images(NamedTuple):
   path: str
   read: Callable[[str], bytes]  # name -> the file's bytes
   stamp: Callable[[str], object]  # name -> changes when the file does
+  names: Callable[[], list[str]]  # () -> all files, in order
 
 
 def default_fields() -> ml_collections.ConfigDict:
@@ -84,6 +85,7 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
       str(path),
       lambda name: _read_file(path, name),
       lambda name: _file_stamp(path, name),
+      lambda: _files_below(path),
     )
     return
   if not path.exists():
@@ -110,7 +112,16 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
       except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise ValueError(f'{path}: {name}: {error}') from error
 
-    yield Images(str(path), read, lambda name: (find(name).CRC, name))
+    yield Images(
+      str(path),
+      read,
+      lambda name: (find(name).CRC, name),
+      lambda: sorted(
+        name.removeprefix(inside)
+        for name, info in members.items()
+        if not info.is_dir()
+      ),
+    )
 
 
 def is_html(data: bytes) -> bool:
@@ -144,6 +155,18 @@ def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
   if os.path.isabs(name) or '..' in pathlib.PurePath(name).parts:
     raise ValueError(f'{name!r}: leads out of {folder}, expected a file in it')
   return folder / name
+
+
+def _files_below(folder: pathlib.Path) -> list[str]:
+  found = (p for p in folder.rglob('*') if p.is_file())
+  return sorted(p.relative_to(folder).as_posix() for p in found)
+
+
+def is_image_name(name: str) -> bool:
+  """Whether a file's name ends like an image's that Pillow reads."""
+  path = pathlib.PurePosixPath(name)
+  known = Image.registered_extensions()
+  return path.suffix.lower() in known and not path.name.startswith('.')
 
 
 def _file_stamp(folder: pathlib.Path, name: str) -> object:

@@ -1,10 +1,19 @@
-"""What every source of images asks: a known split, and how many images of it.
+"""Splits of a data set: known names, the first images, and made splits.
 
-Contents: check, first.
+A made split is stratified: each class gives the same shares of its images to
+the validation and test part. It depends on the order of the images, the seed
+and the shares alone, so every command makes the same one.
+
+Contents: SPLITS, check, first, made_fields, make, describe_made.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import ml_collections
+import numpy as np
+
+SPLITS = ('train', 'valid', 'test')
 
 
 def check(split: str, known: Sequence[str]) -> None:
@@ -30,3 +39,58 @@ def first(config: Mapping[str, Any], split: str, count: int) -> slice:
       f'data.num_{split} is {limit}, expected 0 (all) to {count}'
     )
   return slice(limit or count)
+
+
+def made_fields() -> ml_collections.ConfigDict:
+  """How a split is made where the data have none."""
+  fields = ml_collections.ConfigDict()
+  fields.split_seed = 0
+  fields.valid_share = 0.1  # Of each class.
+  fields.test_share = 0.2
+  return fields
+
+
+def make(
+  labels: Sequence[Any], config: ml_collections.ConfigDict
+) -> np.ndarray:
+  """A stratified split: each image's part, 'train', 'valid' or 'test'.
+
+  Args:
+    labels: [N], of any type that can be compared.
+    config: the fields of `made_fields`.
+
+  Returns:
+    [N] names. Each class has at least one image in each part.
+
+  Raises:
+    ValueError: a class has too few images, or the shares leave none to train.
+  """
+  valid, test = config.valid_share, config.test_share
+  if min(valid, test) <= 0 or valid + test >= 1:
+    raise ValueError(
+      f'data.valid_share and test_share are {valid:g} and {test:g}, expected '
+      'numbers above 0 whose sum is below 1'
+    )
+  labels = np.asarray(labels)
+  part = np.full(len(labels), 'train')
+  rng = np.random.default_rng((config.split_seed, 8))
+  for name in np.unique(labels):
+    index = rng.permutation(np.flatnonzero(labels == name))
+    counts = [max(1, round(share * len(index))) for share in (valid, test)]
+    if sum(counts) >= len(index):
+      raise ValueError(
+        f'class {name!s} has {len(index)} image(s), expected at least '
+        f'{sum(counts) + 1}, to train, validate and test'
+      )
+    part[index[: counts[0]]] = 'valid'
+    part[index[counts[0] : sum(counts)]] = 'test'
+  return part
+
+
+def describe_made(config: ml_collections.ConfigDict) -> str:
+  """A made split in words, for records."""
+  valid, test = 100 * config.valid_share, 100 * config.test_share
+  return (
+    f'{valid:g}% validation and {test:g}% test images of each class, seed '
+    f'{config.split_seed}'
+  )

@@ -34,7 +34,7 @@ def error_of(config, split='train'):
 
 def test_what_was_saved_is_loaded(config):
   parts = _parts()
-  for split in arrays.SPLITS:
+  for split in ('train', 'test'):
     data = datasets.load(config, split)
     np.testing.assert_array_equal(data.image, parts[f'{split}_image'])
     np.testing.assert_array_equal(data.label, parts[f'{split}_label'])
@@ -57,7 +57,12 @@ def test_a_compressed_file_and_a_limit(config, tmp_path):
   'change, message',
   [
     ({'train_image': np.zeros((5, 8, 6, 3), np.float32)}, 'is float32'),
-    ({'train_image': np.zeros((5, 8, 6), np.uint8)}, 'expected uint8 (N, H'),
+    ({'train_image': np.zeros((5, 8, 6, 4), np.uint8)}, 'expected uint8 (N, H'),
+    (
+      {'train_image': np.zeros((5, 3, 8, 6), np.uint8)},
+      'transpose(0, 2, 3, 1)',
+    ),
+    ({'train_image': np.zeros((5, 8), np.uint8)}, 'or grey (N, H, W)'),
     ({'train_image': np.zeros((0, 8, 6, 3), np.uint8)}, 'N > 0'),
     ({'test_image': np.zeros((3, 8, 7, 3), np.uint8)}, 'differ in shape'),
     ({'train_label': np.zeros(4, np.int64)}, 'expected 5 integers'),
@@ -82,3 +87,47 @@ def test_a_missing_file_or_path_is_named(config, tmp_path):
   assert 'cells.npz: no such file' in error_of(config)
   config.path = ''
   assert 'needs path' in error_of(config)
+
+
+def test_without_a_test_part_a_stratified_split_is_made(config, tmp_path):
+  label = np.repeat([0, 1], [20, 10])
+  image = np.zeros((30, 4, 4, 3), np.uint8)
+  image[:] = np.arange(30, dtype=np.uint8)[:, None, None, None]
+  path = tmp_path / 'cells.npz'
+  np.savez(path, train_image=image, train_label=label)
+  parts = {s: datasets.load(config, s) for s in arrays.SPLITS}
+  assert {s: np.bincount(d.label).tolist() for s, d in parts.items()} == {
+    'train': [14, 7],
+    'valid': [2, 1],
+    'test': [4, 2],
+  }
+  found = np.concatenate([d.image[:, 0, 0, 0] for d in parts.values()])
+  assert sorted(found) == list(range(30))
+  for part in parts.values():
+    np.testing.assert_array_equal(part.label, label[part.image[:, 0, 0, 0]])
+  assert 'seed 0' in parts['test'].source
+  np.savez(path, train_image=image, train_label=label, valid_image=image)
+  assert 'valid_label' in error_of(config)
+  parts = {'valid_image': image, 'valid_label': label}
+  np.savez(path, train_image=image, train_label=label, **parts)
+  assert 'has no test_image, only train, valid' in error_of(config, 'test')
+
+
+@pytest.mark.parametrize('axis', [(), (1,)])
+def test_grey_images_get_three_equal_channels(config, tmp_path, axis):
+  parts = _parts()
+  for name in ('train_image', 'test_image'):
+    parts[name] = parts[name][..., :1].reshape(-1, 8, 6, *axis)
+  np.savez(tmp_path / 'cells.npz', **parts)
+  data = datasets.load(config, 'train')
+  expected = _parts()['train_image'][..., :1].repeat(3, -1)
+  np.testing.assert_array_equal(data.image, expected)
+
+
+def test_resolution_resizes_the_middle_square(config):
+  config.resolution = 3
+  square = _parts()['train_image'][:, 1:7].reshape(5, 3, 2, 3, 2, 3)
+  expected = square.mean((2, 4))
+  data = datasets.load(config, 'train')
+  # Rounded to 8 bits.
+  np.testing.assert_allclose(data.image, expected, atol=0.501)

@@ -1,4 +1,5 @@
 import io
+import shutil
 import zipfile
 
 import numpy as np
@@ -108,8 +109,11 @@ def test_a_missing_or_foreign_table_is_named(config, tmp_path):
   assert "first line is 'image_id;class'" in error_of(config)
   path.write_bytes(b'\xff\xff\x00')
   assert 'expected a CSV in UTF-8' in error_of(config)
-  path.unlink()
+  config.labels = str(tmp_path / 'other.csv')
   assert 'no such file, expected a CSV' in error_of(config)
+  path.unlink()
+  config.labels = ''
+  assert 'class a has 2 image(s), expected at least 3' in error_of(config)
   config.data_dir = ''
   assert 'needs data_dir' in error_of(config)
 
@@ -132,3 +136,56 @@ def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch):
   monkeypatch.setattr(image_files, 'MAX_PIXELS', 8999)
   with pytest.raises(ValueError, match='x.png: 100x90 pixels are too many'):
     image_files.decode(buffer.getvalue(), 'x.png', 4, image_files.whole_square)
+
+
+def write_classes(path, counts):
+  for name, count in counts.items():
+    (path / name / 'more').mkdir(parents=True)
+    for i in range(count):
+      place = path / name / 'more' / f'{i}.png' if i % 2 else path / name
+      place = place if i % 2 else place / f'{i}.png'
+      Image.fromarray(made_images.picture(i, 12, 10)).save(place)
+  (path / 'crow' / '.DS_Store').write_bytes(b'x')
+  (path / 'notes.txt').write_text('no image')
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_a_folder_is_a_class_and_a_split_is_made(config, tmp_path, packed):
+  path = tmp_path / 'classes'
+  write_classes(path, {'owl': 10, 'crow': 5})
+  config.data_dir = str(path)
+  if packed:
+    config.data_dir = shutil.make_archive(str(path), 'zip', tmp_path, 'classes')
+  found = {s: datasets.load(config, s) for s in folder.SPLITS}
+  # Of 5: one to validate, one to test. Of 10: one and two.
+  assert {s: np.bincount(d.label).tolist() for s, d in found.items()} == {
+    'train': [3, 7],
+    'valid': [1, 1],
+    'test': [1, 2],
+  }
+  image = np.concatenate([d.image for d in found.values()])
+  assert len(np.unique(image.reshape(15, -1), axis=0)) == 10  # 5 are in both.
+  assert 'split: 10% validation and 20% test' in found['train'].source
+
+
+def test_an_image_outside_all_folders_is_named(config, tmp_path):
+  path = tmp_path / 'classes'
+  write_classes(path, {'owl': 4, 'crow': 4})
+  Image.fromarray(made_images.picture(0, 9, 9)).save(path / 'lost.png')
+  config.data_dir = str(path)
+  assert 'lost.png lies in no folder' in error_of(config)
+
+
+def test_a_table_without_splits_has_the_seed_of_the_split(config, tmp_path):
+  path = tmp_path / 'classes'
+  write_classes(path, {'owl': 30, 'crow': 30})
+  names = [f'{c}/{i}.png' for c in ('owl', 'crow') for i in range(0, 30, 2)]
+  lines = [f'{name},{name.split("/")[0]}' for name in names]
+  (path / 'labels.csv').write_text('\n'.join(['file,label', *lines]) + '\n')
+  config.data_dir = str(path)
+  again, same = (datasets.load(config, 'test').image for _ in range(2))
+  np.testing.assert_array_equal(again, same)
+  config.split_seed = 1
+  assert (datasets.load(config, 'test').image != same).any()
+  (path / 'labels.csv').write_text('file,label\nowl/0.png\n')
+  assert 'expected a file, a label' in error_of(config)

@@ -1,0 +1,57 @@
+"""Made splits are stratified, and depend on nothing but what they are told."""
+
+import numpy as np
+import pytest
+
+from advmix_jax.datasets import splits
+
+
+def _config(**changes):
+  config = splits.made_fields()
+  config.update(changes)
+  return config
+
+
+def test_each_class_gives_the_same_shares():
+  labels = np.random.default_rng(0).permutation(
+    np.repeat(['a', 'b'], [50, 200])
+  )
+  part = splits.make(labels, _config())
+  found = {
+    (name, split): int(((labels == name) & (part == split)).sum())
+    for name in 'ab'
+    for split in splits.SPLITS
+  }
+  assert found == {
+    ('a', 'train'): 35,
+    ('a', 'valid'): 5,
+    ('a', 'test'): 10,
+    ('b', 'train'): 140,
+    ('b', 'valid'): 20,
+    ('b', 'test'): 40,
+  }
+
+
+def test_the_seed_decides_and_nothing_else():
+  labels = np.repeat([0, 1], 50)
+  part = splits.make(labels, _config())
+  np.testing.assert_array_equal(part, splits.make(labels, _config()))
+  assert (part != splits.make(labels, _config(split_seed=1))).any()
+
+
+@pytest.mark.parametrize('count', [1, 2])
+def test_a_class_of_too_few_images_is_named(count):
+  labels = ['owl'] * 9 + ['crow'] * count
+  with pytest.raises(
+    ValueError, match=rf'crow has {count} image\(s\), exp.* 3'
+  ):
+    splits.make(labels, _config())
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [{'valid_share': 0}, {'test_share': -0.1}, {'valid_share': 0.8}],
+)
+def test_shares_that_leave_nothing_are_refused(changes):
+  with pytest.raises(ValueError, match='whose sum is below 1'):
+    splits.make([0, 1] * 9, _config(**changes))
