@@ -33,7 +33,7 @@ from advmix_jax.datasets import (
 from advmix_jax.ops import area
 from advmix_jax.types import Dataset
 
-SPLITS = ('train', 'valid', 'test')
+SPLITS = splits.SPLITS  # In the order of the official partition's numbers.
 SOURCES = ('celeba', 'tfds')
 _NAMES = """
   5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs
