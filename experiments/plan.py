@@ -44,6 +44,7 @@ _ADDED = {
   'generator.split': 0,
   'generator.size': 0,
   'network.use_noise': True,
+  'preset': '',
 }
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')

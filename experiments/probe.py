@@ -35,7 +35,9 @@ JUDGE = flags.DEFINE_string(
   'The file of a judge of attributes, from train_judge.py.',
 )
 ATTRIBUTE = flags.DEFINE_list(
-  'attribute', ['Smiling'], 'Attributes to plot and to recommend for.'
+  'attribute',
+  [],
+  'Attributes to plot and to recommend for; default: Smiling, or else all.',
 )
 NUM_MIXES = flags.DEFINE_integer(
   'num_mixes', 1000, 'How many pairs.', lower_bound=20
@@ -72,9 +74,15 @@ def _table(record, names, accuracy):
   return '\n'.join(lines)
 
 
+def _chosen(names):
+  """The attributes of --attribute, or its default."""
+  default = ['Smiling'] if 'Smiling' in names else list(names)
+  return ATTRIBUTE.value or default
+
+
 def _plot(record, names):
   curves = {}
-  for name in ATTRIBUTE.value:
+  for name in _chosen(names):
     a = names.index(name)
     rows = [probing.least_kept(row[a]) for row in record['kept']]
     curves[name] = (record['splits'], [r['share'] if r else 0 for r in rows])
@@ -88,7 +96,7 @@ def _plot(record, names):
 
 def _advice(record, names):
   """One line per chosen attribute."""
-  for name in ATTRIBUTE.value:
+  for name in _chosen(names):
     split = probing.recommend(record, names.index(name), keep=KEEP.value)
     if split:
       yield f'{name}: split {split} keeps it'

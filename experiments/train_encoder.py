@@ -7,19 +7,28 @@ A generator of larger images than the data set needs `--config.generator.size`,
 and other fields of config.generator, as the classifiers' configs do.
 
 Writes encoder.npz, which belongs to this very generator, to --output_dir: the
-generator's own folder is where every other script looks for it. The same
-command resumes what was stopped.
+generator's own folder is where every other script looks for it. With
+--encode=train,test it then encodes these images, to latents_train.npz and
+latents_test.npz there, which all methods share. The same command resumes what
+was stopped.
 """
 
 import pathlib
 
 import jax
+import ml_collections
 from absl import flags
 
 try:
   from advmix_jax import datasets, generators
-  from advmix_jax.encoder import algorithm1, learned_start, perceptual
+  from advmix_jax.encoder import (
+    algorithm1,
+    learned_start,
+    perceptual,
+    pipeline,
+  )
   from advmix_jax.generators import stylegan
+  from advmix_jax.report import fit
   from advmix_jax.runtime import (
     cli,
     files,
@@ -46,13 +55,14 @@ WORKDIR = flags.DEFINE_string(
   '',
   "The run's folder; default: runs/encoder-<the generator's hash>.",
 )
+ENCODE = flags.DEFINE_list(
+  'encode', [], 'Parts of the data set to encode, e.g. train,test.'
+)
 
 
 def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
-  named = config.generator.copy_and_resolve_references()
-  named.path = GENERATOR.value
-  generator, params = generators.load_stylegan(named)
+  generator, params = generators.load_stylegan(_named(config))
   features_fn = perceptual.load(config.encoder.features)
   run_folder.claim_workdir(config, workdir)
   start = learned_start.train(
@@ -72,6 +82,34 @@ def _start(rng, workdir, output, config, dataset):
   learned_start.save(output / 'encoder.npz', start, metadata)
 
 
+def _named(config):
+  """The section of the generator, with its path."""
+  named = config.generator.copy_and_resolve_references()
+  named.path = GENERATOR.value
+  return named
+
+
+def _encode(config, output, split):
+  """Writes the latents of one part of the data set beside the generator."""
+  setting = pipeline.load_setting(
+    ml_collections.ConfigDict(
+      {
+        'generator': _named(config),
+        'encoder': config.encoder,
+        'parallel': 'pmap',
+      }
+    )
+  )
+  data = config.data.copy_and_resolve_references()
+  if 'mirror' in data:
+    data.mirror = False  # Classifiers see each image once.
+  images = datasets.load(data, split).image
+  path = output / f'latents_{split}.npz'
+  _, errors = pipeline.encode_to_file(setting, images, path)
+  print(f'{path}: latents of {len(images)} images')
+  print(fit.histogram(errors))
+
+
 def main(argv: list[str]) -> None:
   """Trains the learned start of one generator."""
   del argv  # cli.run has refused any.
@@ -79,6 +117,11 @@ def main(argv: list[str]) -> None:
   options.check(config)
   algorithm1.check(config.encoder)
   files.check_output(output / 'encoder.npz', GENERATOR.value)
+  if ENCODE.value and output != pathlib.Path(GENERATOR.value).parent:
+    raise ValueError(
+      f'--output_dir is {output}, expected the folder of {GENERATOR.value}, '
+      'where --encode and all other scripts look for encoder.npz'
+    )
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
@@ -87,6 +130,8 @@ def main(argv: list[str]) -> None:
   with locks.hold(workdir):
     _start(rng, workdir, output, config, dataset)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
+  for split in ENCODE.value:
+    _encode(config, output, split)
 
 
 if __name__ == '__main__':

@@ -4,7 +4,9 @@
     --config.data.data_dir=celeba --output=runs/face_judge.npz
 
 One network names all yes-or-no attributes of the data set (CelebA's forty), on
-training images and their mirror images. Prints its accuracy on the test images
+training images and their mirror images. Of data with a label alone, such as a
+folder of your own, it names the classes: class_0, class_1, ... in alphabetical
+order; is it this one? Prints its accuracy on the test images
 beside that of always giving the more frequent answer. The same command resumes
 what was stopped. The digits' judge is made by assets/train_judge.py.
 """
@@ -30,6 +32,18 @@ EPOCHS = flags.DEFINE_integer(
 )
 
 
+def _load(config, split):
+  """A part of the data set; a label without attributes becomes attributes."""
+  dataset = datasets.load(config, split)
+  if dataset.groups:
+    return dataset
+  groups = {
+    f'class_{k}': (dataset.label == k).astype(np.int32)
+    for k in range(dataset.num_classes)
+  }
+  return dataset._replace(groups=groups)
+
+
 def _table(accuracy, test):
   """One line per attribute: accuracy and the share of the larger class."""
   lines = [f'{"attribute":<22}{"judge":>8}{"larger class":>14}']
@@ -45,8 +59,9 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   files.check_output(OUTPUT.value)
   config = CONFIG.value.data.copy_and_resolve_references()
-  config.mirror = True
-  train, test = (datasets.load(config, split) for split in ('train', 'test'))
+  if 'mirror' in config:
+    config.mirror = True
+  train, test = (_load(config, split) for split in ('train', 'test'))
   with locks.hold(WORKDIR.value):
     judge = attributes.train(
       train, WORKDIR.value, seed=SEED.value, epochs=EPOCHS.value
@@ -54,7 +69,7 @@ def main(argv: list[str]) -> None:
   accuracy = attributes.accuracy(judge, test)
   metadata = {
     'dataset': config.name,
-    'resolution': config.resolution,
+    'resolution': train.image.shape[1],
     'seed': SEED.value,
     'epochs': EPOCHS.value,
     'accuracy': accuracy,

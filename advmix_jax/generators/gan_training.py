@@ -20,7 +20,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import datasets, ops, types
-from advmix_jax.generators import gan, stylegan
+from advmix_jax.generators import gan, presets, stylegan
 from advmix_jax.runtime import files, locks, loop, options, parallel, pictures
 
 
@@ -30,10 +30,11 @@ def train(
   """Trains a generator; the same call again resumes what WORKDIR holds.
 
   Args:
-    config: `network` (stylegan.default_config), `gan` (gan.default_config),
-      `data` (datasets.default_config), `seed`, `parallel` (one of
-      parallel.KINDS), and the periods `log_kimg`, `sample_kimg` and
-      `checkpoint_kimg` in thousands of images.
+    config: `preset` (one of presets.PRESETS, which may decide `network`),
+      `network` (stylegan.default_config), `gan` (gan.default_config), `data`
+      (datasets.default_config), `seed`, `parallel` (one of parallel.KINDS), and
+      the periods `log_kimg`, `sample_kimg` and `checkpoint_kimg` in thousands
+      of images.
     workdir: the run's folder.
 
   Returns:
@@ -52,7 +53,7 @@ def train(
 
 def _train(config, workdir):
   data = datasets.load(config.data, 'train')
-  config = _with_frequencies(config, data.label)
+  config = _with_frequencies(_with_preset(config, data.image), data.label)
   files.write_json(workdir / 'config.json', config.to_dict())
   # Per shape, Threefry compiles in a second, rbg in a tenth of a second.
   rng = jax.random.key(config.seed, impl='rbg')
@@ -71,6 +72,32 @@ def _train(config, workdir):
     'wall_seconds': time.monotonic() - started,
     'generator': str(path),
   }
+
+
+def _with_preset(config, images):
+  """Replaces the fields of the network that a preset decides, and prints them.
+
+  Raises:
+    ValueError: an unknown preset, or images that do not fit the network.
+  """
+  fields = presets.network(
+    config.preset,
+    resolution=min(images.shape[1:3]),
+    images=len(images),
+    accelerator=jax.default_backend() != 'cpu',
+  )
+  if fields:
+    shown = ', '.join(f'{name} {value}' for name, value in fields.items())
+    print(f'preset {config.preset!r} of {len(images)} images: {shown}')
+  config = config.copy_and_resolve_references()
+  config.network.update(fields)
+  size = config.network.resolution
+  if images.shape[1:3] != (size, size):
+    raise ValueError(
+      f'network.resolution is {size}, the images are {images.shape[1]}x'
+      f'{images.shape[2]}; --config.preset=auto takes the size of the images'
+    )
+  return config
 
 
 def _with_frequencies(config, labels):

@@ -35,6 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
   config = ml_collections.ConfigDict()
   config.seed = 0
   config.data = datasets.default_config()
+  config.preset = ''  # Or a size for any images: presets.PRESETS.
   config.network = stylegan.default_config()
   config.network.label_size = NUM_CLASSES  # 0: not conditional.
   config.network.split_fmaps = 1

@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.seed = 0
   config.data = datasets.default_config('celeba')
   config.data.mirror = True
+  config.preset = ''  # Or a size for any images: presets.PRESETS.
   config.network = stylegan.default_config()
   config.network.resolution = 64
   config.network.fmaps = (128, 128, 64, 32, 16)

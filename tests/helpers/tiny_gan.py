@@ -14,7 +14,7 @@ from advmix_jax.generators import gan, stylegan
 def config(kimg, **fields):
   """The config of a run of `kimg` thousand images; `fields` go to its gan."""
   small = ml_collections.ConfigDict()
-  small.seed = 0
+  small.seed, small.preset = 0, ''
   small.data = datasets.default_config()
   small.data.num_train = 32
   small.network = stylegan.default_config()
