@@ -47,11 +47,16 @@ _SMALL = {
 }
 
 
-def _commands():
-  """The commands of the document, as lists of words."""
-  text = (paths.ROOT / 'docs' / 'own-data.md').read_text()
+def _commands(name):
+  """The commands of a document, as lists of words."""
+  text = (paths.ROOT / name).read_text()
   lines = text.replace('\\\n', ' ').splitlines()
   return [shlex.split(x) for x in lines if x.startswith('    python ')]
+
+
+def test_the_readme_has_the_first_three_commands_of_the_tutorial():
+  tutorial, readme = _commands('docs/own-data.md'), _commands('README.md')
+  assert all(command in readme for command in tutorial[:3])
 
 
 def _write_birds(folder):
@@ -65,7 +70,7 @@ def _write_birds(folder):
 def test_the_tutorial_leads_from_a_folder_to_a_report(tmp_path):
   _write_birds(tmp_path / 'birds')
   outputs = {}
-  for _, script, *options in _commands():
+  for _, script, *options in _commands('docs/own-data.md'):
     name = script.removeprefix('experiments/')
     done = programs.run(
       paths.ROOT / script,
