@@ -14,8 +14,9 @@ attack     Algorithm 2 as training runs it, N_r = 5 and K = 1, truncated VGG
 encode     the gradient of one step of Algorithm 1, VGG-16
 
 Nothing runs without --execute, which also prints seconds and the peak of
-resident memory above that before, in MiB. --budget_gb finds the largest power of
-two that fits as micro-batch, with the options of the first plan.
+resident memory above that before, in MiB; only the first plan's peak counts, as
+the heap keeps what it has. --budget_gb finds the largest power of two that fits
+as micro-batch, with the options of the first plan.
 
 The compiler is XLA for the CPU, so these are estimates for a GPU. It traces the
 formulas of other processors (--formulas=cpu: the CPU's own), keeps the barriers
