@@ -45,6 +45,9 @@ _ADDED = {
   'generator.size': 0,
   'network.use_noise': True,
   'preset': '',
+  'generator.microbatch': 0,
+  'generator.remat': False,
+  'generator.dtype': 'float32',
 }
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')

@@ -116,7 +116,8 @@ def _lookup(
   """Latents from a file; None if it is missing or doesn't fit."""
   try:
     metadata = latents_file.load_metadata(path)
-    names = {*wanted, 'split', 'size'}  # The latter may be on one side only.
+    # The last three may be on one side only.
+    names = {*wanted, 'split', 'size', 'dtype'}
     if any(metadata.get(name) != wanted.get(name) for name in names):
       return None
     return latents_file.load(path, images)

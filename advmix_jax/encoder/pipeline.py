@@ -59,8 +59,8 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
   Returns:
     'encoder', the options; 'generator', 'features' and 'start', the SHA-256 of
-    the files ('start' is None without a learned start); 'split' and 'size' of
-    the generator, where they aren't the file's.
+    the files ('start' is None without a learned start); 'split', 'size' and
+    'dtype' of the generator, where they aren't the defaults.
 
   Raises:
     FileNotFoundError: a file is missing.
@@ -71,13 +71,14 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   start = None
   if config.encoder.start == 'network':
     start = files.file_hash(_start_path(config))
-  changed = {n: config.generator[n] for n in ('split', 'size')}
+  usual = generators.default_config()
+  fields = {n: config.generator[n] for n in ('split', 'size', 'dtype')}
   return {
     'encoder': options,
     'generator': files.file_hash(path),
     'features': files.file_hash(perceptual.path(config.encoder.features)),
     'start': start,
-    **{name: value for name, value in changed.items() if value},
+    **{name: value for name, value in fields.items() if value != usual[name]},
   }
 
 

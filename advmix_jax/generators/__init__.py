@@ -3,8 +3,9 @@
   generator, params = generators.load(config.generator)
 
 stylegan: StyleGAN v1 (its Haiku modules are in stylegan_modules). ideal: an
-exact generator whose worst case is known. mixing: z_∥ and z_⊥. gan: the losses
-and one training step; gan_training: the training loop.
+exact generator whose worst case is known. mixing: z_∥ and z_⊥. memory: the same
+generator in less memory. gan: the losses and one training step; gan_training:
+the training loop.
 
 Public here: NAMES, default_config, load, load_stylegan, path, resized,
 stylegan_config.

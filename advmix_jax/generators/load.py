@@ -14,7 +14,7 @@ import pathlib
 import ml_collections
 
 from advmix_jax import types
-from advmix_jax.generators import ideal, stylegan
+from advmix_jax.generators import ideal, memory, stylegan
 from advmix_jax.ops import area
 from advmix_jax.runtime import shipped
 
@@ -28,7 +28,10 @@ def default_config() -> ml_collections.ConfigDict:
     name: one of NAMES. path: of a StyleGAN, '' = the shipped one. split: S, its
     number of coarse layers, as experiments/probe.py recommends; 0 = the file's.
     size: height and width to which its images are resized by area, for a
-    generator of larger images than the data set; 0 = as they are. colors: what
+    generator of larger images than the data set; 0 = as they are. microbatch:
+    images that its functions take at a time, 0 = all; remat: whether gradients
+    compute style layers again; dtype: of the synthesis, 'float32' or
+    'bfloat16'; these three save memory, see generators/memory.py. colors: what
     the ideal generator draws, 'legible' (any legible colour), or the mean
     colours of 'colored_mnist' or 'rgb_mnist'. color_shares: the probability of
     each mean colour, () = all equal; Table 2 has (0.999, 0.0005, 0.0005).
@@ -39,6 +42,9 @@ def default_config() -> ml_collections.ConfigDict:
       'path': '',
       'split': 0,
       'size': 0,
+      'microbatch': 0,
+      'remat': False,
+      'dtype': 'float32',
       'colors': 'legible',
       'color_shares': (),
     }
@@ -67,8 +73,8 @@ def load(
   the range of real images.
 
   Args:
-    config: the fields of `default_config`; 'stylegan' reads `path`, 'ideal'
-      the others.
+    config: the fields of `default_config`; 'ideal' reads `colors` and
+      `color_shares`, 'stylegan' the others.
 
   Raises:
     ValueError: Unknown name, or a corrupt or foreign file.
@@ -90,15 +96,19 @@ def load_stylegan(
   """The StyleGAN of `config`, with its split and size; images aren't clipped.
 
   Args:
-    config: the fields of `default_config`; reads `path`, `split` and `size`.
+    config: the fields of `default_config`; reads all but the ideal one's.
 
   Raises:
-    ValueError, FileNotFoundError: as `load`; bad split or size.
+    ValueError, FileNotFoundError: as `load`; bad split, size, microbatch or
+      dtype.
   """
   generator, params = stylegan.load(path(config), split=config.split)
   if config.size < 0:
     raise ValueError(f'generator.size is {config.size}, expected >= 0')
-  return resized(generator, config.size) if config.size else generator, params
+  if config.size:
+    generator = resized(generator, config.size)
+  plan = {name: config[name] for name in ('microbatch', 'remat', 'dtype')}
+  return memory.planned(generator, **plan), params
 
 
 @functools.lru_cache(maxsize=8)  # Always the same functions: compiled once.

@@ -161,7 +161,7 @@ class StyleLayer(hk.Module):
       return strength * jax.lax.stop_gradient(stored)
     rng = jax.random.fold_in(rng, self._index)
     fresh = parallel.rows(lambda n: jax.random.normal(rng, (n, s, s, 1)), batch)
-    return strength * fresh
+    return strength * fresh.astype(strength.dtype)
 
 
 def _channels(config, index):
@@ -202,8 +202,9 @@ class Synthesis(hk.Module):
     return x
 
   def to_rgb(self, x: jax.Array, lod: int) -> jax.Array:
-    """[B, h, h, C] -> [B, h, h, num_channels] in [-1, 1]."""
-    return _Rgb(self._config.num_channels, name=f'to_rgb_lod{lod}')(x)
+    """[B, h, h, C] -> [B, h, h, num_channels] in [-1, 1], float32."""
+    x = _Rgb(self._config.num_channels, name=f'to_rgb_lod{lod}')(x)
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
   def coarse(self, w: jax.Array) -> jax.Array:
     """z_∥ [B, S, D] -> activations of layer S before its style."""

@@ -1,7 +1,8 @@
 """Operations over pixels and over channels: norms, AdaIN, biases.
 
 Images are NHWC. XLA's sums over the pixels of an image are slow on the CPU, so
-this module computes them as matrix products, in gradients too.
+this module computes them as matrix products, in gradients too. Norms of images
+of 16 bits compute in 32 bits, and return 16.
 
 Contents: EPSILON, pixel_sum, spread, add_bias, pixel_norm, adain and its slow
 twin adain_reference, instance_norm, modulate, minibatch_stddev,
@@ -95,6 +96,11 @@ def adain_reference(x: jax.Array, style: jax.Array) -> jax.Array:
   return x * jax.lax.rsqrt(var + EPSILON) * (scale + 1) + shift
 
 
+def _wide(x):
+  """x in 32 bits at least, where sums over pixels are precise."""
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def _moments(x):
   """Mean and 1 / standard deviation over the pixels: [B, 1, 1, C] each."""
   size = x.shape[1] * x.shape[2]
@@ -105,18 +111,21 @@ def _moments(x):
 
 def _adain_fwd(x, style):
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
-  mean, rate = _moments(x)
-  return (x - mean) * (rate * (scale + 1)) + shift, (x, mean, rate, scale)
+  wide = _wide(x)
+  mean, rate = _moments(wide)
+  y = (wide - mean) * (rate * (scale + 1)) + shift
+  return y.astype(x.dtype), (x, mean, rate, scale)
 
 
 def _adain_bwd(residual, gy):
   x, mean, rate, scale = residual
-  x = x - mean
+  dtype = x.dtype
+  x, gy = _wide(x) - mean, _wide(gy)
   shift, slope = pixel_sum(gy), pixel_sum(gy * x) * rate
   size = x.shape[1] * x.shape[2]
   gx = gy - (shift + x * (rate * slope)) / size
-  style = jnp.concatenate([slope, shift], axis=-1)
-  return gx * (rate * (scale + 1)), style[:, 0, 0]
+  style = jnp.concatenate([slope, shift], axis=-1).astype(scale.dtype)
+  return (gx * (rate * (scale + 1))).astype(dtype), style[:, 0, 0]
 
 
 adain.defvjp(_adain_fwd, _adain_bwd)
@@ -124,8 +133,9 @@ adain.defvjp(_adain_fwd, _adain_bwd)
 
 def instance_norm(x: jax.Array) -> jax.Array:
   """Normalises x [B, H, W, C] to mean 0, standard deviation 1 over H, W."""
-  mean, rate = _moments(x)
-  return (x - mean) * rate
+  wide = _wide(x)
+  mean, rate = _moments(wide)
+  return ((wide - mean) * rate).astype(x.dtype)
 
 
 def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
@@ -139,7 +149,8 @@ def modulate(x: jax.Array, style: jax.Array) -> jax.Array:
     [B, H, W, C].
   """
   scale, shift = jnp.split(style[:, None, None], 2, axis=-1)
-  return x * spread(scale + 1, x.shape) + spread(shift, x.shape)
+  y = _wide(x) * spread(scale + 1, x.shape) + spread(shift, x.shape)
+  return y.astype(x.dtype)
 
 
 def minibatch_stddev(

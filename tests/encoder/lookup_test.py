@@ -114,6 +114,7 @@ def test_latents_beside_the_generator_are_found(release, tmp_path):
     {'encoder': {'steps': 1}},
     {'split': 3},
     {'size': 16},
+    {'dtype': 'bfloat16'},
   ],
   ids=str,
 )

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import tiny_gan, tiny_runs
+from helpers import random_params, tiny_gan, tiny_runs
 from helpers import toy_subject as toy
 
 from advmix_jax import types
 from advmix_jax.encoder import algorithm1
 from advmix_jax.evaluation import measures
-from advmix_jax.generators import gan, stylegan
+from advmix_jax.generators import gan, memory, stylegan
 from advmix_jax.runtime import parallel
 
 ALL = jax.devices()
@@ -177,3 +177,30 @@ def test_a_run_goes_on_with_other_devices(order, use, tmp_path):
   parts = tiny_runs.train(config(2), tmp_path / 'parts')
   assert tiny_runs.steps(tmp_path / 'parts') == [3, 6]
   _close(parts, whole, rate=1e-3)
+
+
+@pytest.mark.parametrize(('n', 'kind'), PLACES)
+def test_parts_of_a_batch(n, kind, use):
+  network = stylegan.default_config()
+  network.update(resolution=8, fmaps=(8, 4), latent_size=8, dlatent_size=8)
+  network.update({'mapping_fmaps': 8, 'mapping_layers': 1, 'split': 2})
+  generator = stylegan.make_generator(network)
+  params = random_params.draw(generator)
+  w = jax.random.normal(jax.random.key(0), (13, generator.num_layers, 8))
+  parts = memory.planned(generator, microbatch=4)
+
+  def gradient(of, params, w):
+    def loss(w):
+      return jnp.square(of.synthesize(params, w)).sum()
+
+    return jax.grad(loss)(w)
+
+  expected = gradient(generator, params, w)
+  use(n)
+  run = parallel.compile(
+    lambda params, w: gradient(parts, params, w),
+    kind,
+    split=(False, True),
+    out_split=True,
+  )
+  _close(run(params, w), expected)

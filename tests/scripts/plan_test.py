@@ -75,6 +75,9 @@ def test_the_key_changes_with_any_field_but_paths_and_test_fields(plan):
     'generator.path',
     'generator.size',
     'generator.split',
+    'generator.microbatch',
+    'generator.remat',
+    'generator.dtype',
     'encoder.path',
   }
 
