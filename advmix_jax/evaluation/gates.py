@@ -35,6 +35,7 @@ LEVEL = 0.01
 # Share of examples with a gradient; where the classifier is very sure, that of
 # its cross-entropy is 0 in float32.
 ALIVE = 0.95
+_OF_GRADIENTS = ('random_below_gradient', 'gradients_alive')
 
 
 class Gate(NamedTuple):
@@ -52,6 +53,7 @@ def check(
   outcomes: Outcomes,
   *,
   batch_size: int = 100,
+  gradients: bool = True,
 ) -> dict[str, Gate]:
   """Checks that a sound evaluation passes, {name: Gate}.
 
@@ -63,6 +65,9 @@ def check(
     other images in the batch.
   gradients_alive: at a random start, at least 95% of the examples have a
     finite gradient that isn't zero.
+
+  The first and the last one concern gradients, and are left out where the
+  classifier has none (`gradients=False`).
   """
   good = correct(outcomes)
   few = images[:batch_size]
@@ -73,7 +78,7 @@ def check(
   steepest = outcomes.attacked.steepest
   alive = float((np.isfinite(steepest) & (steepest > 0)).mean())
   clean = outcomes.clean == outcomes.label
-  return {
+  found = {
     'random_below_gradient': _paired(
       good['worst_random'], good['perturbed'], clean
     ),
@@ -90,6 +95,8 @@ def check(
       alive >= ALIVE, alive, ALIVE, 'share of images; saturated softmax'
     ),
   }
+  skipped = () if gradients else _OF_GRADIENTS
+  return {n: gate for n, gate in found.items() if n not in skipped}
 
 
 def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
@@ -97,9 +104,11 @@ def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
 
   corners_below_gradient: a search without gradients does not break more images
     than Algorithm 2 at the same cost; otherwise gradients mislead. A paired
-    test.
+    test; none for a ladder without gradients.
   """
   right = {rung.name: rung.right for rung in rungs}
+  if 'algorithm_2' not in right:
+    return {}
   return {
     'corners_below_gradient': _paired(
       right['corners'], right['algorithm_2'], right['clean']
