@@ -29,7 +29,8 @@ coarse latents with any fine latents still looks like x to the network, so that
 Labels are not used. Images of a batch don't influence each other; only the
 draws of z depend on the index of an image.
 
-Contents: FeaturesFn, StartFn, DISTANCES, STARTS, default_config, check,
+Contents: FeaturesFn, StartFn, DISTANCES, STARTS, default_config,
+average_config, check,
 pixel_error, average_start_fn, Target, make_losses, as_pytree, encode,
 error_curve.
 """
@@ -91,6 +92,13 @@ def default_config() -> ml_collections.ConfigDict:
       'batch_size': 50,
     }
   )
+
+
+def average_config() -> ml_collections.ConfigDict:
+  """Options without a learned start: docs/encoder.md measures these too."""
+  config = default_config()
+  config.update(start='average', start_steps=0, steps=100)
+  return config
 
 
 def check(config: ml_collections.ConfigDict) -> None:

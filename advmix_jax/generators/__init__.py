@@ -6,12 +6,14 @@ stylegan: StyleGAN v1 (its Haiku modules are in stylegan_modules). ideal: an
 exact generator whose worst case is known. mixing: z_∥ and z_⊥. gan: the losses
 and one training step; gan_training: the training loop.
 
-Public here: NAMES, default_config, load, load_stylegan, path, resized.
+Public here: NAMES, default_config, image_shape, load, load_stylegan, path,
+resized.
 """
 
 from advmix_jax.generators.load import (
   NAMES,
   default_config,
+  image_shape,
   load,
   load_stylegan,
   path,
@@ -21,6 +23,7 @@ from advmix_jax.generators.load import (
 __all__ = [
   'NAMES',
   'default_config',
+  'image_shape',
   'load',
   'load_stylegan',
   'path',

@@ -2,7 +2,8 @@
 
   generator, params = generators.load(config.generator)
 
-Contents: NAMES, default_config, path, load, load_stylegan, resized.
+Contents: NAMES, default_config, path, load, load_stylegan, resized,
+image_shape.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import functools
 import pathlib
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 
 from advmix_jax import types
@@ -108,3 +111,12 @@ def resized(generator: types.Generator, size: int) -> types.Generator:
     synthesize=lambda *a, **k: resize(generator.synthesize(*a, **k)),
     fine=lambda *a: resize(generator.fine(*a)),
   )
+
+
+def image_shape(
+  generator: types.Generator, params: types.Params
+) -> tuple[int, ...]:
+  """(H, W, C) of the images that a generator makes; computes none."""
+  shape = (1, generator.num_layers, generator.dlatent_size)
+  latents = jax.ShapeDtypeStruct(shape, jnp.float32)
+  return jax.eval_shape(generator.synthesize, params, latents).shape[1:]
