@@ -1,4 +1,4 @@
-"""Images and labels in one .npz file of four arrays.
+"""Images and labels in one .npz file, two arrays for each split.
 
   numpy.savez('cells.npz', train_image=..., train_label=..., test_image=...,
               test_label=...)
@@ -8,7 +8,7 @@
   train = datasets.load(config, 'train')
 
 Images are uint8 [N, H, W, C], labels integers from 0 on; the largest label of
-both splits says how many classes there are.
+both splits says how many classes there are. A file may hold one split alone.
 
 Contents: SPLITS, default_config, load, describe, save.
 """
@@ -49,22 +49,25 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     split: 'train' or 'test'.
 
   Raises:
-    ValueError: no path, unknown split, or arrays that are no images and labels.
+    ValueError: no path, a split that is unknown or not in the file, or arrays
+      that are no images and labels.
     FileNotFoundError: there is no such file.
   """
   splits.check(split, SPLITS)
   if not config.path:
     raise ValueError("data 'arrays' needs path, an .npz file")
   path = pathlib.Path(os.path.expanduser(config.path))
-  names = [f'{s}_{kind}' for s in SPLITS for kind in ('image', 'label')]
+  there = untrusted.array_names(path)
+  kept = [s for s in SPLITS if s == split or f'{s}_image' in there]
+  names = [f'{s}_{kind}' for s in kept for kind in ('image', 'label')]
   found = untrusted.read_arrays(path, dict.fromkeys(names), packed=True)
-  for each in SPLITS:
+  for each in kept:
     _check(path, each, found[f'{each}_image'], found[f'{each}_label'])
-  if found['train_image'].shape[1:] != found['test_image'].shape[1:]:
+  if len({found[f'{each}_image'].shape[1:] for each in kept}) > 1:
     raise ValueError(f'{path}: images of the two splits differ in shape')
   image, label = found[f'{split}_image'], found[f'{split}_label']
   keep = splits.first(config, split, len(image))
-  classes = int(max(found[f'{s}_label'].max() for s in SPLITS)) + 1
+  classes = int(max(found[f'{s}_label'].max() for s in kept)) + 1
   return Dataset(
     image=image[keep],
     label=label[keep].astype(np.int32),

@@ -32,8 +32,9 @@ _PROBABILITIES = (
   'before softmax: its gradients do not vanish where the classifier is sure.'
 )
 _NO_GRADIENTS = (
-  'The classifier has no gradients ({reason}). It is attacked by random mixes '
-  'and by a search without gradients; one with gradients could break more.'
+  'The classifier has no gradients: JAX cannot {reason}. It is attacked by '
+  'random mixes and by a search without gradients; one with gradients could '
+  'break more.'
 )
 _SUM_ERROR = 1e-3
 
@@ -61,14 +62,14 @@ def adapt(logits_fn: Callable[..., Any], images: np.ndarray) -> Adapted:
     raise ValueError(
       f'logits_fn is a {type(logits_fn).__name__}, expected a function'
     )
-  reason = _why(lambda x: jax.eval_shape(logits_fn, x), images)
+  reason = _why('trace it', lambda x: jax.eval_shape(logits_fn, x), images)
   convert = jnp.asarray if not reason else np.array
   logits = _call(logits_fn, convert(images))
   num_classes = logits.shape[1]
   _check_state(logits, _call(logits_fn, convert(images)))
   _call(logits_fn, convert(images[:1]))  # Any batch size has to do.
   run = _on_host(logits_fn, num_classes) if reason else logits_fn
-  reason = reason or _why(_gradient_fn(run), images)
+  reason = reason or _why('differentiate it', _gradient_fn(run), images)
   warnings = [_NO_GRADIENTS.format(reason=reason)] if reason else []
   if (logits >= 0).all() and np.allclose(logits.sum(-1), 1, atol=_SUM_ERROR):
     warnings.append(_PROBABILITIES)
@@ -80,12 +81,12 @@ def adapt(logits_fn: Callable[..., Any], images: np.ndarray) -> Adapted:
   )
 
 
-def _why(trace_fn, images) -> str:
-  """Why JAX can't trace a function of such images; '' where it can."""
+def _why(action, trace_fn, images) -> str:
+  """What JAX cannot do with a function of such images; '' where it can."""
   try:
     trace_fn(jax.ShapeDtypeStruct(images.shape, np.float32))
   except Exception as error:  # Foreign code raises errors of any type.
-    return f'{type(error).__name__}: {untrusted.first_line(error, 100)}'
+    return f'{action} ({type(error).__name__})'
   return ''
 
 
@@ -105,7 +106,7 @@ def _call(logits_fn, images) -> np.ndarray:
       f'{type(error).__name__}: {untrusted.first_line(error)}'
     ) from error
   inputs.check_logits(logits, len(images))
-  return logits
+  return logits.astype(np.float32)
 
 
 def _check_state(first, again):

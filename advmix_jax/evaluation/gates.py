@@ -4,7 +4,7 @@
   results |= gates.summarise(found)
 
 A gate that fails makes the evaluation invalid: `valid` is False in its results,
-`failed_gates` names the gates, and experiments/evaluate.py ends with exit code
+`failed_gates` names the gates, and commands that evaluate end with `EXIT_CODE`,
 3. A training run records its gates and goes on: its classifier is sound, only
 its numbers are not.
 
@@ -13,7 +13,8 @@ they fail only where the other attack breaks more of the same images than
 chance explains at `LEVEL`, by McNemar's exact one-sided test. The others have
 no sampling noise: they concern these very images.
 
-Contents: LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, check, check_ladder, summarise.
+Contents: EXIT_CODE, LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, check, check_ladder,
+summarise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from advmix_jax.evaluation.measures import Subject, predict
 from advmix_jax.evaluation.outcomes import Outcomes, correct, discordant
 from advmix_jax.report import statistics
 
+EXIT_CODE = 3  # Of a command whose evaluation is not valid.
 # Logits of another batch size differ by float32 sums in another order.
 LOGIT_TOLERANCE = 1e-3
 # One sound evaluation of a hundred fails a paired gate by chance, at most.

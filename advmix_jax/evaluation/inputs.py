@@ -8,6 +8,7 @@ Contents: check_images, check_labels, check_size, check_latents, check_classes,
 check_logits, check_finite.
 """
 
+import jax.numpy as jnp  # Its issubdtype knows bfloat16.
 import numpy as np
 
 from advmix_jax import types
@@ -142,7 +143,8 @@ def check_logits(logits: np.ndarray, count: int) -> None:
       f'logits_fn returns shape {logits.shape} for {count} images, expected '
       f'({count}, K), K >= 2'
     )
-  if logits.dtype.kind not in 'fiu':
+  real = (np.floating, np.integer)
+  if not any(jnp.issubdtype(logits.dtype, kind) for kind in real):
     raise ValueError(f'logits_fn returns {logits.dtype}, expected floats')
 
 
