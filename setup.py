@@ -78,7 +78,7 @@ setuptools.setup(
     # What examples/ use; none of it is needed by the package.
     'flax': ['flax>=0.12'],
     'keras3': ['keras>=3.10'],
-    'notebook': ['ipykernel>=6.29', 'jupytext>=1.16', 'nbclient>=0.10'],
+    'notebook': ['ipykernel>=6.29', 'nbclient>=0.10', 'nbformat>=5.10'],
     'onnx': ['jaxonnxruntime>=0.3.0', 'onnx>=1.18'],
     'torch': ['torch>=2.6', 'torch2jax>=0.1.0'],
     'cuda': ['jax[cuda12]>=0.10'],

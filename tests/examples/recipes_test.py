@@ -24,7 +24,9 @@ RECIPES = {
 def fixture_recipe(request):
   """(the recipe's module, its model, its function of JAX)."""
   for package in RECIPES[request.param]:
-    pytest.importorskip(package, reason=f'needs the extra {request.param}')
+    # Not importorskip: keras must not be imported before its backend is set.
+    if importlib.util.find_spec(package) is None:
+      pytest.skip(f'needs {package}, see extras_require in setup.py')
   path = paths.ROOT / 'examples' / f'{request.param}_classifier.py'
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
