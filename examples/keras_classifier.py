@@ -12,6 +12,7 @@ import os
 
 os.environ['KERAS_BACKEND'] = 'jax'
 
+import jax.numpy as jnp  # noqa: E402
 import keras  # noqa: E402
 
 import advmix_jax  # noqa: E402
@@ -32,9 +33,13 @@ def build():
 
 
 def as_jax(model):
-  """The model as a function: images [B, H, W, C] in [0, 1] -> logits [B, K]."""
-  trainable = [v.value for v in model.trainable_variables]
-  fixed = [v.value for v in model.non_trainable_variables]
+  """The model as a function: images [B, H, W, C] in [0, 1] -> logits [B, K].
+
+  The weights are copied: `fit` and `predict` give the memory of the old ones
+  away, so a model that is trained further needs a new function.
+  """
+  trainable = [jnp.array(v.value) for v in model.trainable_variables]
+  fixed = [jnp.array(v.value) for v in model.non_trainable_variables]
 
   def logits_fn(image):
     return model.stateless_call(trainable, fixed, image, training=False)[0]

@@ -8,7 +8,6 @@ from PIL import Image
 
 from advmix_jax.evaluation import command
 
-
 _ROWS = 'file,label,split\na.png,owl,test\nb.png,jay,train\n'
 
 
