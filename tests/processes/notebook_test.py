@@ -25,6 +25,7 @@ def test_the_notebook_shows_a_classifier_that_fails(monkeypatch):
   pages = [o.data for o in outputs if 'text/html' in o.get('data', {})]
   assert pages[0]['text/html'].startswith('<iframe')
   text = ''.join(o.text for o in outputs if o.get('name') == 'stdout')
-  assert re.search(r'Worst of all rows +0\.0 ', text)
+  worst = re.search(r'Worst of all rows +([\d.]+) ', text)
+  assert float(worst[1]) <= 10
   by_colour, by_shape = map(int, re.findall(r'(\d+)%', text))
-  assert by_colour > 90 and by_shape < 50
+  assert by_colour > 60 and by_shape < 40
