@@ -138,7 +138,7 @@ def evaluate(
     images: [N, H, W, C], uint8 or floats in [0, 1].
     labels: [N], integers in 0..K - 1.
     generator: (functions, parameters) from `load_generator`, or the path of a
-      StyleGAN's file. Its images have the size of yours.
+      StyleGAN's file, '' = the shipped one. Its images are as large as yours.
     latents: [N, L, D] that the generator decodes to the images; None:
       Algorithm 1 finds them, from the learned start beside a path if there is
       one, else from the average latents.
