@@ -37,6 +37,7 @@ setuptools.setup(
     'console_scripts': [
       'advmix-convert = checkpoints_convert.convert:entry',
       'advmix-convert-vgg = checkpoints_convert.convert_vgg:entry',
+      'advmix-evaluate = advmix_jax.evaluation.command:entry',
     ]
   },
   install_requires=[
@@ -74,6 +75,12 @@ setuptools.setup(
       'tensorflow>=2.18',
       'tensorflow-datasets>=4.9.7',
     ],
+    # What examples/ use; none of it is needed by the package.
+    'flax': ['flax>=0.12'],
+    'keras3': ['keras>=3.10'],
+    'notebook': ['ipykernel>=6.29', 'nbclient>=0.10', 'nbformat>=5.10'],
+    'onnx': ['jaxonnxruntime>=0.3.0', 'onnx>=1.18'],
+    'torch': ['torch>=2.6', 'torch2jax>=0.1.0'],
     'cuda': ['jax[cuda12]>=0.10'],
     'tpu': ['jax[tpu]>=0.10'],
   },

@@ -13,7 +13,8 @@ These names are the public API; everything else may change:
   encode              (images, config) -> latents, errors: Algorithm 1
   attack              (rng, logits_fn, batch, generator, params, attack=...)
                       -> AttackResult, which images stay clean: Algorithm 2
-  evaluate            (Subject, batch, attack=...) -> results, JSON values
+  evaluate            (logits_fn, images, labels, generator=...) -> Report:
+                      any classifier, on the ladder of attacks
   train_and_evaluate  (config, workdir) -> results, JSON values
   METHODS             {name: builder}, what `config.method` may be
   stylegan, vgg       StyleGAN v1, and the perceptual network
@@ -26,8 +27,7 @@ from advmix_jax.classifiers import Classifier
 from advmix_jax.classifiers import load as load_classifier
 from advmix_jax.datasets import load as load_dataset
 from advmix_jax.encoder.pipeline import encode
-from advmix_jax.evaluation.measures import Subject
-from advmix_jax.evaluation.run import evaluate
+from advmix_jax.evaluation.standard import Report, evaluate
 from advmix_jax.generators import load as load_generator
 from advmix_jax.methods import METHODS
 from advmix_jax.runtime.cpu import configure as configure_cpu
@@ -52,7 +52,7 @@ __all__ = [
   'Generator',
   'METHODS',
   'Method',
-  'Subject',
+  'Report',
   'attack',
   'configure_cpu',
   'default_config',

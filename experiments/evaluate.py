@@ -25,7 +25,7 @@ from absl import flags
 
 try:
   from advmix_jax import attacks, classifiers, training
-  from advmix_jax.evaluation import audits, recolouring, sweep
+  from advmix_jax.evaluation import audits, gates, recolouring, sweep
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages
   from advmix_jax.runtime import cli, files
@@ -34,8 +34,6 @@ except ModuleNotFoundError as error:
     f'evaluate.py: error: {error}; run `make install` or `pip install -e .` '
     "in the project's root, and use that Python."
   ) from None
-
-GATE_FAILED = 3  # Exit code.
 
 WORKDIR = flags.DEFINE_string('workdir', '', "The run's folder.")
 NUM_EXAMPLES = flags.DEFINE_integer(
@@ -133,7 +131,7 @@ def main(argv: list[str]) -> int:
   if record['valid']:
     return 0
   print(f'not valid, gates failed: {", ".join(record["failed_gates"])}')
-  return GATE_FAILED
+  return gates.EXIT_CODE
 
 
 if __name__ == '__main__':

@@ -39,7 +39,7 @@ def functions(tree):
 
 LIBRARY = sources(*PACKAGES)
 EVERYTHING = [
-  *sources(*PACKAGES, 'experiments', 'tests'),
+  *sources(*PACKAGES, 'examples', 'experiments', 'tests'),
   ROOT / 'setup.py',
 ]
 
@@ -60,7 +60,9 @@ def test_pieces_are_short(path):
     assert length <= 60, f'{node.name} has {length} lines'
 
 
-@pytest.mark.parametrize('path', LIBRARY + sources('experiments'), ids=ids)
+@pytest.mark.parametrize(
+  'path', LIBRARY + sources('examples', 'experiments'), ids=ids
+)
 def test_public_objects_have_docstrings(path):
   tree = ast.parse(path.read_text(encoding='utf-8'))
   nodes = [tree, *tree.body]

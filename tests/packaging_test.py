@@ -98,10 +98,15 @@ def test_every_import_is_declared():
     'helpers',
     'processes',
   }
-  for folder in ('experiments', 'tests'):  # Files there import each other.
+  for folder in (
+    'examples',
+    'experiments',
+    'tests',
+  ):  # Files there import each other.
     local |= {path.stem for path in (ROOT / folder).rglob('*.py')}
   modules = set()
-  for folder in ('advmix_jax', 'checkpoints_convert', 'experiments', 'tests'):
+  packages = ('advmix_jax', 'checkpoints_convert')
+  for folder in (*packages, 'examples', 'experiments', 'tests'):
     for path in (ROOT / folder).rglob('*.py'):
       for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
         if isinstance(node, ast.Import):

@@ -9,9 +9,8 @@
 
 Images are uint8 [N, H, W, 3], or grey, [N, H, W, 1] or [N, H, W], and then get
 three equal channels. Labels are integers from 0 on; the largest label says how
-many classes there are. valid_image and valid_label may be there too. Where
-nothing but train_image and train_label is there, a stratified split of them is
-made (splits.make).
+many classes there are. A file may have a valid part too, or one part alone: of
+train_image and train_label alone a stratified split is made (splits.make).
 
 Contents: SPLITS, default_config, load, describe, save.
 """
@@ -89,8 +88,7 @@ def _read(path, split):
   """{split: (images [N, H, W, 3], labels [N])} of all that the file has."""
   known = set(untrusted.array_names(path))
   there = [s for s in SPLITS if {f'{s}_image', f'{s}_label'} & known]
-  if len(there) < 2 and there != ['train']:
-    there = ['train', 'test']  # Read, so that what is missing is named.
+  there = there or ['train']  # Read, so that what is missing is named.
   if split not in there and there != ['train']:
     raise ValueError(f'{path}: has no {split}_image, only {", ".join(there)}')
   names = [f'{s}_{kind}' for s in there for kind in ('image', 'label')]

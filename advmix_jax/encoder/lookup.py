@@ -19,7 +19,6 @@ import os
 import pathlib
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
 
@@ -99,9 +98,7 @@ def check_file(
 
 def _check_size(dataset, generator, params):
   """Raises ValueError if the generator's images have another size."""
-  shape = (1, generator.num_layers, generator.dlatent_size)
-  latents = jax.ShapeDtypeStruct(shape, np.float32)
-  made = jax.eval_shape(generator.synthesize, params, latents).shape[1:]
+  made = generators.image_shape(generator, params)
   if made != dataset.image.shape[1:]:
     raise ValueError(
       f'the generator makes images {made}, expected '

@@ -11,8 +11,8 @@ that ships). The hashes of these files and the options are written to the file
 of latents as provenance: they tell whether a config would make the same latents
 today.
 
-Contents: Setting, provenance, load_setting, encode_to_file, encode,
-compare_starts.
+Contents: Setting, provenance, average_config, config_for, load_setting,
+encode_to_file, encode, compare_starts.
 """
 
 from __future__ import annotations
@@ -84,6 +84,35 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 def _start_path(config):
   return generators.path(config.generator).with_name('encoder.npz')
+
+
+def average_config() -> ml_collections.ConfigDict:
+  """Options without a learned start: docs/encoder.md measures these too."""
+  config = algorithm1.default_config()
+  config.update(start='average', start_steps=0, steps=100)
+  return config
+
+
+def config_for(path: str | os.PathLike) -> ml_collections.ConfigDict:
+  """A config that encodes with the generator of a file, '' = the shipped one.
+
+  Algorithm 1 begins at the learned start beside the generator if there is one,
+  else at the average latents, with more steps.
+
+  Returns:
+    The sections `generator` and `encoder`, and `parallel`.
+  """
+  config = ml_collections.ConfigDict(
+    {
+      'generator': generators.default_config(),
+      'encoder': algorithm1.default_config(),
+      'parallel': 'pmap',
+    }
+  )
+  config.generator.path = os.fspath(path)
+  if not _start_path(config).exists():
+    config.encoder = average_config()
+  return config
 
 
 def load_setting(config: ml_collections.ConfigDict) -> Setting:

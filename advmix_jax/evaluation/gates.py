@@ -4,7 +4,7 @@
   results |= gates.summarise(found)
 
 A gate that fails makes the evaluation invalid: `valid` is False in its results,
-`failed_gates` names the gates, and experiments/evaluate.py ends with exit code
+`failed_gates` names the gates, and commands that evaluate end with `EXIT_CODE`,
 3. A training run records its gates and goes on: its classifier is sound, only
 its numbers are not.
 
@@ -13,7 +13,8 @@ they fail only where the other attack breaks more of the same images than
 chance explains at `LEVEL`, by McNemar's exact one-sided test. The others have
 no sampling noise: they concern these very images.
 
-Contents: LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, check, check_ladder, summarise.
+Contents: EXIT_CODE, LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, check, check_ladder,
+summarise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from advmix_jax.evaluation.measures import Subject, predict
 from advmix_jax.evaluation.outcomes import Outcomes, correct, discordant
 from advmix_jax.report import statistics
 
+EXIT_CODE = 3  # Of a command whose evaluation is not valid.
 # Logits of another batch size differ by float32 sums in another order.
 LOGIT_TOLERANCE = 1e-3
 # One sound evaluation of a hundred fails a paired gate by chance, at most.
@@ -35,6 +37,7 @@ LEVEL = 0.01
 # Share of examples with a gradient; where the classifier is very sure, that of
 # its cross-entropy is 0 in float32.
 ALIVE = 0.95
+_OF_GRADIENTS = ('random_below_gradient', 'gradients_alive')
 
 
 class Gate(NamedTuple):
@@ -52,6 +55,7 @@ def check(
   outcomes: Outcomes,
   *,
   batch_size: int = 100,
+  gradients: bool = True,
 ) -> dict[str, Gate]:
   """Checks that a sound evaluation passes, {name: Gate}.
 
@@ -63,6 +67,9 @@ def check(
     other images in the batch.
   gradients_alive: at a random start, at least 95% of the examples have a
     finite gradient that isn't zero.
+
+  The first and the last one concern gradients, and are left out where the
+  classifier has none (`gradients=False`).
   """
   good = correct(outcomes)
   few = images[:batch_size]
@@ -73,7 +80,7 @@ def check(
   steepest = outcomes.attacked.steepest
   alive = float((np.isfinite(steepest) & (steepest > 0)).mean())
   clean = outcomes.clean == outcomes.label
-  return {
+  found = {
     'random_below_gradient': _paired(
       good['worst_random'], good['perturbed'], clean
     ),
@@ -90,6 +97,8 @@ def check(
       alive >= ALIVE, alive, ALIVE, 'share of images; saturated softmax'
     ),
   }
+  skipped = () if gradients else _OF_GRADIENTS
+  return {n: gate for n, gate in found.items() if n not in skipped}
 
 
 def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
@@ -97,9 +106,11 @@ def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
 
   corners_below_gradient: a search without gradients does not break more images
     than Algorithm 2 at the same cost; otherwise gradients mislead. A paired
-    test.
+    test; none for a ladder without gradients.
   """
   right = {rung.name: rung.right for rung in rungs}
+  if 'algorithm_2' not in right:
+    return {}
   return {
     'corners_below_gradient': _paired(
       right['corners'], right['algorithm_2'], right['clean']

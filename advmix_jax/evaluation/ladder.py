@@ -35,7 +35,11 @@ could have kept its label.
   rungs, doubled = ladder.climb(subject, batch, outcomes, attack=attack)
   results |= ladder.summarise(rungs, doubled)
 
-Contents: JudgeFn, Rung, climb, summarise, columns.
+A classifier without gradients has a shorter ladder (`gradients=False`): its one
+attack is the search without gradients, so the rung `corners` takes the place of
+algorithm_2, margin and adam, also where the above compares.
+
+Contents: JudgeFn, Rung, without_gradients, climb, summarise, columns.
 """
 
 from __future__ import annotations
@@ -68,6 +72,7 @@ _RECORDED = (
   'worst_random',
   'algorithm_2',
 )
+_ATTACKS = ('algorithm_2', 'corners')  # The first one that is there is doubled.
 
 
 class Rung(NamedTuple):
@@ -92,6 +97,21 @@ class _Setting(NamedTuple):
   judge_fn: JudgeFn | None
 
 
+def without_gradients(
+  attack: ml_collections.ConfigDict,
+) -> ml_collections.ConfigDict:
+  """The search without gradients that costs as much as an attack, or less.
+
+  Args:
+    attack: `config.eval.attack`. A search without gradients stays as it is.
+  """
+  found = attack.copy_and_resolve_references()
+  if attack.direction != 'corners':
+    steps = attacks.cost(attack).passes // attack.restarts - 1
+    found.update({'direction': 'corners', 'loss': 'margin', 'steps': steps})
+  return found
+
+
 def climb(
   subject: Subject,
   batch: types.Batch,
@@ -101,6 +121,7 @@ def climb(
   seed: int = 0,
   batch_size: int = 100,
   judge_fn: JudgeFn | None = None,
+  gradients: bool = True,
 ) -> tuple[list[Rung], dict[str, np.ndarray]]:
   """Measures the rungs that `measured` lacks, and Algorithm 2 doubled.
 
@@ -112,6 +133,8 @@ def climb(
     seed: Of all draws.
     batch_size: Examples in one compiled call.
     judge_fn: Names the class an image shows; None: no audit.
+    gradients: Whether the classifier has gradients. Without, `attack` is a
+      search without gradients.
 
   Returns:
     (rungs, doubled): the rungs, in the order of the table above, and
@@ -121,11 +144,10 @@ def climb(
   setting = _Setting(
     subject, batch, measured, attack, seed, batch_size, judge_fn
   )
+  name = 'algorithm_2' if gradients else 'corners'
   rungs = _random_rungs(setting)
-  rungs.append(_attack_rung(setting, 'algorithm_2', attack, measured.attacked))
-  for name, changes in _variants(attack).items():
-    variant = attack.copy_and_resolve_references()
-    variant.update(changes)
+  rungs.append(_attack_rung(setting, name, attack, measured.attacked))
+  for name, variant in (_variants(attack) if gradients else {}).items():
     attacked = measures.attack_examples(
       subject,
       measures.keys(seed)[1],
@@ -139,17 +161,11 @@ def climb(
 
 
 def _variants(attack):
-  """What each further rung changes in Algorithm 2, {name: {field: value}}."""
-  passes = attacks.cost(attack).passes
-  return {
-    'margin': {'loss': 'margin'},
-    'adam': {'direction': 'adam'},
-    'corners': {
-      'direction': 'corners',
-      'loss': 'margin',
-      'steps': passes // attack.restarts - 1,
-    },
-  }
+  """The attack of each further rung, {name: config}."""
+  margin, adam = (attack.copy_and_resolve_references() for _ in range(2))
+  margin.loss, adam.direction = 'margin', 'adam'
+  corners = without_gradients(attack)
+  return {'margin': margin, 'adam': adam, 'corners': corners}
 
 
 def _random_rungs(setting):
@@ -305,7 +321,7 @@ def summarise(
     equal_compute breaks; p_value: of McNemar's exact two-sided test}.
   """
   right = {rung.name: rung.right for rung in rungs}
-  searched = right['algorithm_2']
+  searched = right[next(name for name in _ATTACKS if name in right)]
   _, (low, high) = statistics.share(searched)
   moved = [searched.mean() - rest.mean() for rest in doubled.values()]
   only_gradient, only_random = outcomes.discordant(

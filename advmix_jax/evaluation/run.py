@@ -23,14 +23,15 @@ times as much, so a training run ends without them.
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, check, measure, evaluate, load_examples, evaluate_run.
+Contents: default_config, check, measure, Evaluation, assess, evaluate,
+load_examples, evaluate_run, show.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import ml_collections
@@ -128,6 +129,68 @@ def measure(
   )
 
 
+class Evaluation(NamedTuple):
+  """What an evaluation found."""
+
+  results: dict[str, Any]  # JSON values, as `assess` says.
+  outcomes: Outcomes  # Of each example.
+  rungs: list[ladder.Rung]  # Of the ladder; [] without it.
+
+
+def assess(
+  subject: Subject,
+  batch: types.Batch,
+  *,
+  attack: ml_collections.ConfigDict,
+  clean: np.ndarray | None = None,
+  seed: int = 0,
+  batch_size: int = 100,
+  with_ladder: bool = True,
+  judge_fn: ladder.JudgeFn | None = None,
+  gradients: bool = True,
+) -> Evaluation:
+  """Measures a classifier, by the ladder too, and checks the evaluation.
+
+  Args:
+    subject: Classifier and generator.
+    batch: N examples with their latents, NumPy arrays.
+    attack: As `attacks.default_config`.
+    clean: [M] bool, which clean images of a larger test set are classified
+      correctly; None: this batch is the whole.
+    seed: Of all draws; classifiers with the same seed meet the same draws.
+    batch_size: Examples in one compiled call.
+    with_ladder: Whether to run the attacks of ladder.py too.
+    judge_fn: Audits the ladder's mixes; None: no audit.
+    gradients: Whether the classifier has gradients; without, `attack` is a
+      search without gradients.
+
+  Returns:
+    Evaluation; its results are the values of `outcomes.summarise`, of
+    `gates.summarise` and, with the ladder, of `ladder.summarise`.
+  """
+  shared = {'attack': attack, 'seed': seed, 'batch_size': batch_size}
+  outcomes = measure(subject, batch, **shared)
+  if clean is None:
+    clean = outcomes.clean == outcomes.label
+  results = summarise(clean, outcomes, attack=attack)
+  found = gates.check(
+    subject, batch.image, outcomes, batch_size=batch_size, gradients=gradients
+  )
+  rungs = []
+  if with_ladder:
+    rungs, doubled = ladder.climb(
+      subject,
+      batch,
+      outcomes,
+      judge_fn=judge_fn,
+      gradients=gradients,
+      **shared,
+    )
+    results |= ladder.summarise(rungs, doubled)
+    found |= gates.check_ladder(rungs)
+  return Evaluation(results | gates.summarise(found), outcomes, rungs)
+
+
 def evaluate(
   subject: Subject,
   batch: types.Batch,
@@ -148,12 +211,8 @@ def evaluate(
   Returns:
     The values of `outcomes.summarise` and of `gates.summarise`: JSON values.
   """
-  size = {'batch_size': batch_size}
-  outcomes = measure(subject, batch, attack=attack, seed=seed, **size)
-  clean = outcomes.clean == outcomes.label
-  results = summarise(clean, outcomes, attack=attack)
-  found = gates.check(subject, batch.image, outcomes, **size)
-  return results | gates.summarise(found)
+  options = {'attack': attack, 'seed': seed, 'batch_size': batch_size}
+  return assess(subject, batch, with_ladder=False, **options).results
 
 
 def load_examples(
@@ -229,19 +288,16 @@ def evaluate_run(
   )
   size = config.eval.batch_size
   logits = predict(subject, test.image, batch_size=size)
-  shared = {'attack': attack, 'seed': config.seed, 'batch_size': size}
-  outcomes = measure(subject, batch, **shared)
-  clean = logits.argmax(-1) == test.label
-  results = summarise(clean, outcomes, attack=attack)
-  found = gates.check(subject, batch.image, outcomes, batch_size=size)
-  rungs = []
-  if with_ladder:
-    rungs, doubled = ladder.climb(
-      subject, batch, outcomes, judge_fn=judge_fn, **shared
-    )
-    results |= ladder.summarise(rungs, doubled)
-    found |= gates.check_ladder(rungs)
-  results |= gates.summarise(found)
+  results, outcomes, rungs = assess(
+    subject,
+    batch,
+    attack=attack,
+    clean=logits.argmax(-1) == test.label,
+    seed=config.seed,
+    batch_size=size,
+    with_ladder=with_ladder,
+    judge_fn=judge_fn,
+  )
   _write(
     pathlib.Path(output or workdir),
     {'method': config.method, 'seed': config.seed} | results,
@@ -270,14 +326,31 @@ def _shown(outcomes):
 
 
 def _pictures(subject, batch, outcomes, seed):
+  return show(subject, batch, outcomes, index=_shown(outcomes), seed=seed)
+
+
+def show(
+  subject: Subject,
+  batch: types.Batch,
+  outcomes: Outcomes,
+  *,
+  index: np.ndarray,
+  seed: int = 0,
+) -> dict[str, Any]:
   """Some images, their mixes, and the classifier's probabilities.
+
+  Args:
+    subject: Classifier and generator.
+    batch: The N examples that were measured.
+    outcomes: Of them, from `measure`.
+    index: [n], places of the examples to show.
+    seed: That of the measurement.
 
   Returns:
     index [n], places in the test set; label [n]; images, {name: uint8 [n, H, W,
     C]}; probabilities, {name: [n, K]}. The names are image, reconstruction,
     random_mix and adversarial.
   """
-  index = _shown(outcomes)
   n = len(index)
   batch = datasets.take(batch, index)
   attacked = jax.tree.map(lambda a: a[index], outcomes.attacked)

@@ -26,8 +26,8 @@ over Z_⊥, and Algorithm 2 can be compared with it:
 Give Algorithm 2 a ball that covers Z_⊥ (eps = 1), so that it searches all of
 Z_⊥, too.
 
-Contents: COLORS, RESOLUTION, MIN_BRIGHTNESS, make_generator, default_generator,
-encode, legible, color_grid.
+Contents: COLORS, RESOLUTION, MIN_BRIGHTNESS, make_generator, is_ideal,
+default_generator, encode, legible, color_grid.
 """
 
 import functools
@@ -107,6 +107,11 @@ def make_generator(
     latent_size=2 + _COLOR,
     dlatent_size=_COLOR,
   )
+
+
+def is_ideal(generator: Generator) -> bool:
+  """Whether `make_generator` made it, so that `encode` is its exact encoder."""
+  return generator.synthesize is _synthesize
 
 
 def _synthesize(params, w, rng=None):

@@ -3,7 +3,7 @@
   generator, params = generators.load(config.generator)
 
 Contents: NAMES, default_config, stylegan_config, path, load, load_stylegan,
-resized.
+resized, image_shape.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import functools
 import pathlib
 
+import jax
+import jax.numpy as jnp
 import ml_collections
 
 from advmix_jax import types
@@ -127,3 +129,12 @@ def resized(generator: types.Generator, size: int) -> types.Generator:
     synthesize=lambda *a, **k: resize(generator.synthesize(*a, **k)),
     fine=lambda *a: resize(generator.fine(*a)),
   )
+
+
+def image_shape(
+  generator: types.Generator, params: types.Params
+) -> tuple[int, ...]:
+  """(H, W, C) of the images that a generator makes; computes none."""
+  shape = (1, generator.num_layers, generator.dlatent_size)
+  latents = jax.ShapeDtypeStruct(shape, jnp.float32)
+  return jax.eval_shape(generator.synthesize, params, latents).shape[1:]

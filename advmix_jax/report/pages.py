@@ -10,7 +10,7 @@ run's pictures.npz, which evaluation/run.py writes. The layout is in
 templates/page.html.
 
 Contents: Pictures, Section, page, examples, mixes, attacked, ladder_rows,
-comparison, listing.
+measure_rows, comparison, single, listing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,19 @@ _MIXES = (
   '(reconstruction). A mix keeps the coarse latents and takes the fine latents '
   'of a random sample.'
 )
-_ATTACKED = (
+_SAYS = (
   'Below each picture: the class that the classifier names and its confidence; '
-  '✗ where that is wrong. Shown are the first test images that are right '
+  '✗ where that is wrong. '
+)
+_ATTACKED = (
+  f'{_SAYS}Shown are the first test images that are right '
   'before the attack and wrong after it; if there are none, the first of all. '
   'Algorithm 2 stops at the first mix that is misclassified.'
+)
+_WORST = (
+  f'{_SAYS}Of the images that are right before the attack, those that the '
+  'classifier gets most wrong after it, or least right if it withstands all. '
+  'The attack stops at the first mix that is misclassified.'
 )
 _RUNGS = {
   'clean': 'These images',
@@ -61,7 +69,7 @@ _MEASURES = {
   'reconstruction': 'Reconstructed',
   'random_mix': 'One random mix',
   'worst_random': 'Worst of {num_random_draws} random mixes',
-  'perturbed': 'Algorithm 2',
+  'perturbed': '{search}',
 }
 
 
@@ -152,10 +160,26 @@ def attacked(pictures: Pictures) -> bytes:
   )
 
 
-def _measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
-  """Table with a column per evaluator and a row per run."""
-  head = [text.format_map(records[0]) for text in _MEASURES.values()]
-  rows = [['Run', *head]]
+def _search(record: tables.Record) -> str:
+  return tables.search_name(record['perturbed_attack'])
+
+
+def _measures(record: tables.Record) -> list[str]:
+  """What the evaluators are called, in the order of _MEASURES."""
+  values = {**record, 'search': _search(record)}
+  return [text.format_map(values) for text in _MEASURES.values()]
+
+
+def measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
+  """Table with a column per evaluator and a row per run.
+
+  Args:
+    records: With the values of `outcomes.summarise`.
+
+  Returns:
+    Rows of cells, the header first; accuracies in % with their interval.
+  """
+  rows = [['Run', *_measures(records[0])]]
   for record in records:
     cells = [
       statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])
@@ -190,14 +214,15 @@ def ladder_rows(record: tables.Record) -> list[list[str]]:
 
 
 def _ladder_notes(record: tables.Record) -> list[str]:
-  """Is Algorithm 2 converged, and what does its gradient add?"""
+  """Is the search converged, and what does it add to random mixes?"""
   doubled, gradient = record['doubled'], record['gradient']
+  search = _search(record)
   state = 'converged' if record['converged'] else 'NOT CONVERGED'
   return [
-    f'Algorithm 2: {state}; {100 * doubled["restarts"]:.1f}% with twice the '
+    f'{search}: {state}; {100 * doubled["restarts"]:.1f}% with twice the '
     f'restarts, {100 * doubled["steps"]:.1f}% with twice the steps.',
     f'At equal compute, {gradient["only_gradient"]} images are broken by '
-    f'Algorithm 2 only and {gradient["only_random"]} by random mixes only '
+    f'{search} only and {gradient["only_random"]} by random mixes only '
     f"(McNemar's exact test, p = {gradient['p_value']:.2g}).",
   ]
 
@@ -233,7 +258,7 @@ def _curves(records: Sequence[tables.Record]) -> list[tuple[str, bytes]]:
   """Accuracy against the number of restarts, and of random mixes."""
   shown = []
   for key, x_label in (
-    ('accuracy_by_restarts', 'restarts of Algorithm 2'),
+    ('accuracy_by_restarts', f'restarts: {_search(records[0])}'),
     ('accuracy_by_draws', 'random mixes'),
   ):
     curves = {
@@ -284,9 +309,41 @@ def comparison(
   )
   sections += [
     *_ladder_sections(records),
-    Section('All measures', _measure_rows(records), note),
+    Section('All measures', measure_rows(records), note),
     Section('Accuracy by budget', pictures=_curves(records)),
     Section('Checks of the evaluation', _gate_rows(records)),
+  ]
+  return page(title, sections)
+
+
+def single(
+  record: tables.Record,
+  pictures: Pictures,
+  *,
+  title: str,
+  notes: Sequence[str] = (),
+) -> str:
+  """One self-contained page about one classifier: what it fails on.
+
+  Args:
+    record: With the values of `outcomes.summarise`, and maybe a ladder.
+    pictures: Of the worst examples, as evaluation/run.py makes them.
+    title: Of the page.
+    notes: What a reader has to know first, a sentence each.
+
+  Returns:
+    The page's HTML.
+  """
+  note = f'{record["num_attacked"]} images. Brackets: Wilson 95% intervals.'
+  shown = [('before and after', attacked(pictures))]
+  mixed = [('images and mixes', mixes(pictures))]
+  sections = [
+    Section('Accuracy in %', measure_rows([record]), ' '.join([note, *notes])),
+    *_ladder_sections([record]),
+    Section('The worst images', text=_WORST, pictures=shown),
+    Section('Reconstructions and random mixes', text=_MIXES, pictures=mixed),
+    Section('Accuracy by budget', pictures=_curves([record])),
+    Section('Checks of the evaluation', _gate_rows([record])),
   ]
   return page(title, sections)
 
@@ -322,9 +379,9 @@ def listing(record: tables.Record) -> str:
     f'{_run_name(record)}: accuracy in % [Wilson 95% interval] on the first '
     f'{record["num_attacked"]} test images; first line: on all'
   ]
-  for name, text in _MEASURES.items():
+  for name, text in zip(_MEASURES, _measures(record), strict=True):
     cell = statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])
-    lines.append(f'  {text.format_map(record):32} {cell}')
+    lines.append(f'  {text:32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:
     lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record), '']

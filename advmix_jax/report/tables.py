@@ -2,8 +2,8 @@
 
   print(tables.markdown_table(records))
 
-Contents: Record, method_name, table_rows, interval_note, markdown_table,
-summary.
+Contents: Record, method_name, search_name, table_rows, interval_note,
+markdown_table, summary.
 """
 
 from __future__ import annotations
@@ -45,12 +45,19 @@ def _cell(records: Sequence[Record], column: str) -> str:
   return statistics.percent(*statistics.mean_interval(values))
 
 
+def search_name(attack: Record) -> str:
+  """What tables call the search for mixes, of a record's perturbed_attack."""
+  if attack.get('direction') == 'corners':  # Records of 0.1.0 have none.
+    return 'Search without gradients'
+  return 'Algorithm 2'
+
+
 def _attack_name(attack: Record) -> str:
   """'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03)', and a unit but w."""
   fields = [f'{k}={attack[k]:g}' for k in ('N_r', 'K', 'alpha', 'eps')]
   if attack.get('unit', 'w') != 'w':  # Records of 0.1.0 have no unit.
     fields.append(f'unit={attack["unit"]}')
-  return f'Algorithm 2 ({", ".join(fields)})'
+  return f'{search_name(attack)} ({", ".join(fields)})'
 
 
 def table_rows(records: Sequence[Record]) -> list[list[str]]:

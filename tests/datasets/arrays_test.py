@@ -53,6 +53,15 @@ def test_a_compressed_file_and_a_limit(config, tmp_path):
   assert 'data.num_train is 6, expected 0 (all) to 5' in error_of(config)
 
 
+def test_a_file_may_hold_one_split_alone(config, tmp_path):
+  test = {k: v for k, v in _parts().items() if k.startswith('test_')}
+  np.savez(tmp_path / 'cells.npz', **test)
+  data = datasets.load(config, 'test')
+  np.testing.assert_array_equal(data.image, test['test_image'])
+  assert data.num_classes == 4
+  assert 'has no train_image, only test' in error_of(config)
+
+
 @pytest.mark.parametrize(
   'change, message',
   [

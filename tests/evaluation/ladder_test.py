@@ -175,3 +175,12 @@ def test_without_a_judge_nothing_is_audited():
     f'{name}_audited' for name in NAMES
   ]
   assert attacks.cost(toy.attack_config()) == (9, 21)
+
+
+def test_the_search_without_gradients_costs_no_more():
+  for steps in (0, 1, 2, 5):
+    attack = toy.attack_config(steps=steps)
+    found = ladder.without_gradients(attack)
+    assert attacks.cost(found).passes == attacks.cost(attack).passes
+    assert found.direction == 'corners' and attack.direction == 'sign'
+    assert ladder.without_gradients(found) == found

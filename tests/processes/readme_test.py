@@ -8,7 +8,7 @@ from processes import programs
 import advmix_jax
 
 _ASSERTIONS = """
-assert results['clean_accuracy'] == report['clean_accuracy']
+assert results['clean_accuracy'] == report.results['clean_accuracy']
 assert errors.max() < 0.05  # Reconstructions, not noise.
 assert images.shape == (10, 32, 32, 3)
 assert found.x.shape == (10, 2, 32)

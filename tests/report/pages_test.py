@@ -132,6 +132,25 @@ def test_page_names_every_run_and_loads_nothing():
   assert set(re.findall('src="([^,]*),', page)) == {'data:image/png;base64'}
 
 
+def test_a_page_about_one_classifier_begins_with_what_to_know():
+  attack = RECORD['perturbed_attack'] | {'direction': 'corners'}
+  record = RECORD | LADDER | {'method': 'mine', 'perturbed_attack': attack}
+  page = pages.single(record, pictures(), title='Mine', notes=['No <b>.'])
+  headings = re.findall('<h2>(.*)</h2>', page)
+  assert headings == [
+    'Accuracy in %',
+    'Ladder of attacks: mine, seed 1',
+    'The worst images',
+    'Reconstructions and random mixes',
+    'Accuracy by budget',
+    'Checks of the evaluation',
+  ]
+  assert 'Brackets: Wilson 95% intervals. No &lt;b&gt;.' in page
+  assert 'Search without gradients: NOT CONVERGED' in page
+  assert 'Algorithm 2' not in page
+  assert not re.search(r'https?:|<script|<link|@import|url\(', page)
+
+
 PNG = b'\x89PNG\r\n\x1a\n'
 
 

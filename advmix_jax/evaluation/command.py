@@ -1,0 +1,159 @@
+"""Measures how robust your classifier is to adversarial mixing.
+
+  advmix-evaluate --model=my_model:logits --data=cells.npz \\
+    --generator=generator.npz --output=runs/cells
+
+MODEL is module:function, looked up in the current folder first. The function
+gets images [B, H, W, C], floats in [0, 1], and returns logits [B, K], for any
+B. A function of JAX is attacked with its gradients. Any other one gets and
+returns NumPy arrays, and is attacked without; examples/ shows how PyTorch, ONNX
+and Keras become functions of JAX. The module is imported, so it runs.
+
+DATA is one of
+  an .npz file with test_image, uint8 [N, H, W, C], and test_label, [N];
+  a folder or zip of images with labels.csv: file,label,split (the test split);
+  colored_mnist or rgb_mnist, the digits that ship.
+
+GENERATOR is the file of a StyleGAN that makes such images (train_stylegan.py);
+without it, the one of coloured digits that ships; 'ideal': their exact one.
+
+The latents of your images are found by Algorithm 1 and kept in OUTPUT/latents,
+so a second call is fast. Prints the ladder of attacks with intervals and gates,
+and writes report.html, report.json and per_example.csv to OUTPUT.
+
+Exit code: 0; 1 after bad input; 3 if a gate failed: report.json then has
+"valid": false, and "failed_gates" names them.
+
+Contents: entry.
+"""
+
+import importlib
+import os
+import pathlib
+import sys
+
+from absl import flags
+
+from advmix_jax import datasets, generators
+from advmix_jax.encoder import lookup, pipeline
+from advmix_jax.evaluation import foreign, gates, inputs, run, standard
+from advmix_jax.runtime import cli, files
+
+_FILES = ('report.html', 'report.json', 'per_example.csv')
+_IDEAL = 'ideal'
+_ATTACK = ('restarts', 'steps', 'alpha', 'eps', 'unit')
+
+
+def _model(value):
+  """The function that module:function names."""
+  module, _, name = value.partition(':')
+  if not module or not name:
+    raise ValueError(f'--model is {value!r}, expected module:function')
+  sys.path.insert(0, os.getcwd())
+  try:
+    found = getattr(importlib.import_module(module), name, None)
+  except ImportError as error:
+    raise ValueError(f'--model={value}: {error}') from error
+  if found is None:
+    raise ValueError(f'--model={value}: no {name} in {module}')
+  return found
+
+
+def _test_set(value, resolution, count):
+  """The first images of the test set that --data names; count 0: all."""
+  if not value:
+    raise ValueError('--data is missing, expected an .npz file or a folder')
+  if value in datasets.NAMES:
+    config = datasets.default_config(value)
+  elif value.endswith('.npz'):
+    config = datasets.default_config('arrays')
+    config.path = value
+  else:
+    config = datasets.default_config('folder')
+    config.update(data_dir=value, resolution=resolution)
+  found = datasets.load(config, 'test')
+  return datasets.first(found, count or len(found.label))
+
+
+def _attack(values):
+  """The standard attack, with the options that flags give."""
+  attack = run.default_config().attack
+  given = {name: values[name].value for name in _ATTACK}
+  attack.update({n: v for n, v in given.items() if v is not None})
+  return attack
+
+
+def _config(values):
+  """What `lookup.load_latents` reads."""
+  if values.generator == _IDEAL:
+    config = pipeline.config_for('')
+    config.generator.name = _IDEAL
+    return config
+  config = pipeline.config_for(values.generator)
+  config.encoder.path = values.latents
+  return config
+
+
+def _main(argv):
+  del argv  # Empty: cli.run refuses arguments.
+  values, output = flags.FLAGS, pathlib.Path(flags.FLAGS.output)
+  model, config = _model(values.model), _config(values)
+  for name in _FILES:
+    files.check_output(output / name)
+  generator = generators.load(config.generator)
+  made = generators.image_shape(*generator)
+  test = _test_set(values.data, made[0], values.num_examples)
+  inputs.check_size(test.image, made)
+  # A bad classifier fails before images are encoded.
+  adapted = foreign.adapt(model, datasets.to_float(test.image[:1]))
+  inputs.check_classes(test.label, adapted.num_classes)
+  report = standard.evaluate(
+    model,
+    test.image,
+    test.label,
+    generator=generator,
+    latents=lookup.load_latents(config, test, *generator, output),
+    attack=_attack(values),
+    name=values.model,
+    seed=values.seed,
+    batch_size=values.batch_size,
+    with_ladder=values.ladder,
+  )
+  report.save(output)
+  print(report)
+  print(output / _FILES[0])
+  return 0 if report.valid else gates.EXIT_CODE
+
+
+def entry() -> None:
+  """The console command. It defines its flags here, not on import."""
+  holders = [
+    flags.DEFINE_string('model', '', 'module:function.'),
+    flags.DEFINE_string('data', '', 'Images and labels.'),
+    flags.DEFINE_string('generator', '', "The file of a StyleGAN, or 'ideal'."),
+    flags.DEFINE_string('latents', '', 'File of finished latents.'),
+    flags.DEFINE_string('output', 'runs/evaluation', 'The folder to write to.'),
+    flags.DEFINE_integer(
+      'num_examples', 500, 'Images to attack, from the first; 0: all.', 0
+    ),
+    flags.DEFINE_integer('batch_size', 100, 'Images in one call.', 1),
+    flags.DEFINE_integer('seed', 0, 'Of all draws.', 0),
+    flags.DEFINE_bool(
+      'ladder', True, 'Run every attack; --noladder: Algorithm 2 alone.'
+    ),
+    flags.DEFINE_integer('restarts', None, 'N_r; standard: 10.'),
+    flags.DEFINE_integer('steps', None, 'K; standard: 5.'),
+    flags.DEFINE_float('alpha', None, 'Step size; standard: 0.01.'),
+    flags.DEFINE_float('eps', None, 'Radius of the ball; standard: 0.03.'),
+    flags.DEFINE_string('unit', None, 'Of alpha and eps: w (standard), w_std.'),
+  ]
+  for holder in holders:  # So that --help shows them, after the text above.
+    flags.FLAGS.register_key_flag_for_module(
+      sys.argv[0], flags.FLAGS[holder.name]
+    )
+  sys.modules['__main__'].__doc__ = __doc__.partition('\nContents:')[0]
+  cli.run(_main)
+
+
+if __name__ == '__main__':
+  entry()

@@ -1,0 +1,158 @@
+"""Checks what a user hands to `standard.evaluate`; each fault is one line.
+
+The faults that others' images have most are recognised by name: floats up to
+255, channels first, one-hot labels. Each is a ValueError that says how to mend
+it.
+
+Contents: check_images, check_labels, check_size, check_latents, check_classes,
+check_logits, check_finite.
+"""
+
+import jax.numpy as jnp  # Its issubdtype knows bfloat16.
+import numpy as np
+
+from advmix_jax import types
+
+_CHANNELS = (1, 3)
+_MOST_CHANNELS = 4
+_ROUNDING = 1e-5  # How far outside [0, 1] floats may be.
+
+
+def check_images(images: np.ndarray) -> np.ndarray:
+  """Returns images [N, H, W, C], uint8 or floats in [0, 1], as NumPy.
+
+  Raises:
+    ValueError: They have another shape, type or range, or there are none.
+  """
+  images = np.asarray(images)
+  expected = 'expected [N, H, W, C]'
+  if images.ndim == 3:
+    raise ValueError(
+      f'images have shape {images.shape}, {expected}; grey ones are '
+      'images[..., None]'
+    )
+  if images.ndim != 4 or not images.size:
+    raise ValueError(f'images have shape {images.shape}, {expected}, N > 0')
+  if images.shape[1] in _CHANNELS and images.shape[3] > _MOST_CHANNELS:
+    raise ValueError(
+      f'images have shape {images.shape}, channels first, {expected}: '
+      'images.transpose(0, 2, 3, 1)'
+    )
+  if images.dtype != np.uint8:
+    _check_range(images)
+  return images
+
+
+def _check_range(images):
+  """Raises ValueError unless these are floats in [0, 1]."""
+  if images.dtype.kind != 'f':
+    raise ValueError(
+      f'images are {images.dtype}, expected uint8, or floats in [0, 1]'
+    )
+  if not np.isfinite(images).all():
+    raise ValueError('images have numbers that are not finite')
+  low, high = float(images.min()), float(images.max())
+  if low >= -_ROUNDING and high <= 1 + _ROUNDING:
+    return
+  hint = 'undo their normalisation'
+  if low >= 0 and high <= 255:
+    hint = 'floats up to 255: divide them by 255'
+  elif low >= -1 and high <= 1:
+    hint = 'from -1 to 1: (images + 1) / 2'
+  raise ValueError(
+    f'images are in [{low:.4g}, {high:.4g}], expected [0, 1]; {hint}'
+  )
+
+
+def check_labels(labels: np.ndarray, count: int) -> np.ndarray:
+  """Returns labels [N] as int32.
+
+  Args:
+    labels: [N], integers.
+    count: N, the number of images.
+
+  Raises:
+    ValueError: They are no integers, or not one for each image.
+  """
+  labels = np.asarray(labels)
+  if labels.ndim != 1:
+    hint = '; one-hot ones are labels.argmax(-1)' if labels.ndim == 2 else ''
+    raise ValueError(
+      f'labels have shape {labels.shape}, expected ({count},){hint}'
+    )
+  if len(labels) != count:
+    raise ValueError(f'{count} images but {len(labels)} labels')
+  if labels.dtype.kind not in 'iu':
+    raise ValueError(f'labels are {labels.dtype}, expected integers')
+  return labels.astype(np.int32)
+
+
+def check_size(images: np.ndarray, made: tuple[int, ...]) -> None:
+  """Raises ValueError unless images [N, H, W, C] are as large as `made`.
+
+  Args:
+    images: [N, H, W, C].
+    made: (H, W, C) of the generator's images.
+  """
+  if images.shape[1:] != made:
+    raise ValueError(
+      f'images are {images.shape[1:]}, but the generator makes {made}; '
+      'resize the images, or give its config another `size`'
+    )
+
+
+def check_latents(
+  latents: np.ndarray, count: int, generator: types.Generator
+) -> np.ndarray:
+  """Returns latents [N, L, D] as float32.
+
+  Args:
+    latents: [N, L, D].
+    count: N, the number of images.
+    generator: That decodes them.
+
+  Raises:
+    ValueError: They have another shape, or are not finite.
+  """
+  latents = np.asarray(latents, np.float32)
+  expected = (count, generator.num_layers, generator.dlatent_size)
+  if latents.shape != expected:
+    raise ValueError(
+      f'latents have shape {latents.shape}, expected {expected} for these '
+      'images and this generator'
+    )
+  if not np.isfinite(latents).all():
+    raise ValueError('latents have numbers that are not finite')
+  return latents
+
+
+def check_classes(labels: np.ndarray, num_classes: int) -> None:
+  """Raises ValueError unless labels [N] are in 0..num_classes - 1."""
+  low, high = int(labels.min()), int(labels.max())
+  if low < 0 or high >= num_classes:
+    raise ValueError(
+      f'labels are from {low} to {high}, expected 0 to {num_classes - 1}: '
+      f'logits_fn returns {num_classes} logits'
+    )
+
+
+def check_logits(logits: np.ndarray, count: int) -> None:
+  """Raises ValueError unless logits are [count, K] numbers, K >= 2."""
+  if logits.ndim != 2 or len(logits) != count or logits.shape[1] < 2:
+    raise ValueError(
+      f'logits_fn returns shape {logits.shape} for {count} images, expected '
+      f'({count}, K), K >= 2'
+    )
+  real = (np.floating, np.integer)
+  if not any(jnp.issubdtype(logits.dtype, kind) for kind in real):
+    raise ValueError(f'logits_fn returns {logits.dtype}, expected floats')
+
+
+def check_finite(logits: np.ndarray) -> None:
+  """Raises ValueError for logits [N, K] that are NaN or infinite."""
+  bad = np.flatnonzero(~np.isfinite(logits).all(axis=-1))
+  if len(bad):
+    raise ValueError(
+      f'logits_fn returns logits that are NaN or infinite for {len(bad)} of '
+      f'{len(logits)} images, the first one is image {bad[0]}'
+    )

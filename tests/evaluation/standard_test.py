@@ -1,0 +1,263 @@
+"""The standard evaluation: its numbers, its report, and bad input."""
+
+import functools
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import toy_subject as toy
+
+import advmix_jax
+from advmix_jax import datasets
+from advmix_jax.datasets import colored_mnist
+from advmix_jax.datasets.digits import load_digits
+from advmix_jax.evaluation import run, standard
+from advmix_jax.generators import ideal
+from advmix_jax.report import statistics
+
+
+def _colored(decode):
+  """The toy's images with a third channel, so that they can be drawn."""
+
+  def call(*arguments):
+    return jnp.pad(decode(*arguments), ((0, 0), (0, 0), (0, 0), (0, 1)))
+
+  return call
+
+
+_TOY = toy.generator()
+GENERATOR = (
+  _TOY._replace(synthesize=_colored(_TOY.synthesize), fine=_colored(_TOY.fine)),
+  {},
+)
+
+
+def _batch():
+  batch = toy.batch()
+  image = np.pad(batch.image / 5, ((0, 0), (0, 0), (0, 0), (0, 1)))
+  return batch._replace(image=image)
+
+
+def logits_fn(image):
+  return toy.logits(jnp.float32(1), image)
+
+
+def on_host(image):
+  assert type(image) is np.ndarray
+  score = image[:, 0, 0, 0] + image[:, 0, 0, 1]
+  return np.stack([np.zeros_like(score), score], axis=-1)
+
+
+def evaluate(function=logits_fn, **changes):
+  """The standard evaluation of the toy's examples, all of class 1."""
+  batch = _batch()
+  arguments = {
+    'images': batch.image,
+    'labels': batch.label,
+    'generator': GENERATOR,
+    'latents': batch.latents,
+    'attack': toy.attack_config(),
+    **toy.SIZE,
+  } | changes
+  return standard.evaluate(function, **arguments)
+
+
+@functools.cache
+def report():
+  return evaluate(name='toy')
+
+
+@functools.cache
+def without_gradients():
+  with pytest.warns(UserWarning, match='has no gradients'):
+    return evaluate(on_host)
+
+
+def test_the_numbers_are_those_of_the_evaluation_of_runs():
+  batch = _batch()
+  subject = toy.SUBJECT._replace(generator=GENERATOR[0])
+  options = {'attack': toy.attack_config(), **toy.SIZE}
+  results = run.evaluate(subject, batch, **options)
+  short = evaluate(with_ladder=False)
+  assert {n: short.results[n] for n in results} == results
+  assert short.table[0][0] == 'Run' and 'Algorithm 2' in short.table[0]
+  whole = run.assess(subject, batch, **options).results
+  assert {name: report().results[name] for name in whole} == whole
+  own = set(report().results) - set(whole)
+  assert own == {
+    *('model', 'seed', 'num_classes', 'gradients', 'warnings'),
+    'reconstruction_error',
+  }
+
+
+def test_another_seed_has_other_draws():
+  draws = [r.outcomes.first_random for r in (report(), evaluate(seed=1))]
+  assert (draws[0] != draws[1]).any()
+
+
+def test_intervals_are_wilsons():
+  for row in report().results['ladder']:
+    right = round(row['accuracy'] * toy.NUM)
+    assert row['ci95'] == list(statistics.wilson_interval(right, toy.NUM))
+  name, cell = report().table[-1][:2]
+  assert name == 'Worst of all rows'
+  assert cell == statistics.percent(row['accuracy'], *row['ci95'])
+
+
+def test_json_comes_back_and_csv_has_a_row_per_image():
+  found = report()
+  assert json.loads(found.to_json()) == found.results
+  lines = found.to_csv().splitlines()
+  assert len(lines) == 1 + toy.NUM
+  assert lines[0].endswith(',equal_compute,margin,adam,corners,worst')
+
+
+def test_pages_load_nothing_and_escape_names():
+  page = evaluate(name='<script>x</script>', with_ladder=False).to_html()
+  for text in ('<script', 'http', '<link'):
+    assert text not in page
+  assert 'Robustness of &lt;script&gt;' in page
+  assert report()._repr_html_().startswith('<iframe srcdoc="&lt;!DOCTYPE')
+  assert 'Algorithm 2' in repr(report())
+  assert 'reconstructions: ' in repr(report())
+
+
+def test_the_worst_images_were_right_and_are_most_wrong():
+  found = report()
+  assert len(found.worst['index']) == 10
+  named = found.worst['probabilities']
+  right = found.worst['label']
+  assert (named['image'].argmax(-1) == right).all()
+  sure = named['adversarial'][np.arange(10), right]
+  assert (np.diff(sure) >= 0).all() and sure[0] < 0.5
+
+
+def test_a_report_is_saved_as_three_files(tmp_path):
+  report().save(tmp_path / 'new')
+  written = {path.name: path for path in (tmp_path / 'new').iterdir()}
+  assert set(written) == {'report.html', 'report.json', 'per_example.csv'}
+  assert written['report.json'].read_text() == report().to_json()
+  assert written['per_example.csv'].read_text() == report().to_csv()
+
+
+def test_a_function_of_numpy_is_searched_without_gradients():
+  found = without_gradients()
+  assert found.results['gradients'] is False and found.valid
+  assert set(found.results['gates']) == {
+    *('kept_images_verified', 'logits_ignore_batch'),
+  }
+  names = [rung.name for rung in found.rungs]
+  assert names == [
+    *('clean', 'reconstruction', 'random_mix', 'worst_random'),
+    *('equal_compute', 'corners', 'worst'),
+  ]
+  attack = found.results['perturbed_attack']
+  # As many forward passes as the attack with gradients: 3 (1 + 6) = 21.
+  assert (attack['direction'], attack['N_r'], attack['K']) == ('corners', 3, 6)
+  for text in (found.to_html(), repr(found)):
+    assert 'has no gradients' in text
+    assert 'Search without gradients' in text and 'Algorithm 2' not in text
+
+
+def test_its_random_draws_are_those_of_all_classifiers():
+  """The same draws and, on the host, the same answers."""
+  theirs, ours = (
+    r.outcomes.first_random for r in (without_gradients(), report())
+  )
+  seen = ours >= 0
+  np.testing.assert_array_equal(theirs[seen], ours[seen])
+  right = {rung.name: rung.right for rung in report().rungs}
+  np.testing.assert_array_equal(
+    right['corners'], without_gradients().rungs[-2].right
+  )
+
+
+def test_a_function_of_jax_without_gradients_is_known():
+  def hard(image):
+    score = image[:, 0, 0, 0] + image[:, 0, 0, 1]
+    return jnp.stack([score <= 0, score > 0], axis=-1).astype(jnp.int32)
+
+  with pytest.warns(UserWarning, match='no gradients'):
+    found = evaluate(hard, with_ladder=False)
+  for ours, theirs in zip(
+    found.outcomes[:4], without_gradients().outcomes[:4], strict=True
+  ):
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_judge_audits():
+  judged = evaluate(judge_fn=lambda images: np.zeros(len(images), int))
+  row = judged.results['ladder'][5]
+  assert row['name'] == 'algorithm_2' and row['audited_accuracy'] == 1.0
+  assert 'Audited' in judged.table[0]
+
+
+def _digits(count):
+  digits = load_digits('embedded', 'test', limit=count)
+  return colored_mnist.make(digits, sigma=0.0, seed=0, biased=False)
+
+
+def test_the_ideal_generator_has_an_exact_encoder():
+  data = _digits(8)
+  pair = ideal.default_generator()
+  w = np.asarray(ideal.encode(datasets.to_float(data.image)))
+
+  def logits_fn(image):
+    return image.mean(axis=(1, 2)) @ jnp.ones((3, 10)) * jnp.arange(10)
+
+  shared = {'generator': pair, 'attack': toy.attack_config(restarts=1)}
+  reports = [
+    advmix_jax.evaluate(
+      logits_fn, data.image, data.label, with_ladder=False, **shared, **given
+    )
+    for given in ({}, {'latents': w})
+  ]
+  assert reports[0].results == reports[1].results
+  assert reports[0].results['reconstruction_error'] < 1e-4
+
+
+def test_any_generator_is_inverted_by_algorithm_1(monkeypatch):
+  seen = {}
+
+  def encode(images, **options):
+    seen.update(options)
+    return toy.batch().latents, None
+
+  monkeypatch.setattr(standard.algorithm1, 'encode', encode)
+  monkeypatch.setattr(standard.perceptual, 'load', lambda: None)
+  assert evaluate(latents=None, with_ladder=False).valid
+  assert seen['config'].start == 'average' and seen['start_fn'] is None
+  assert seen['generator'] is GENERATOR[0]
+
+
+def test_a_path_is_encoded_from_its_learned_start(monkeypatch, tmp_path):
+  seen = []
+
+  def encode(images, config):
+    seen.append(config)
+    return toy.batch().latents, None
+
+  monkeypatch.setattr(standard.generators, 'load', lambda config: GENERATOR)
+  monkeypatch.setattr(standard.pipeline, 'encode', encode)
+  for start in ('average', 'network'):
+    evaluate(
+      latents=None, generator=tmp_path / 'generator.npz', with_ladder=False
+    )
+    assert seen[-1].encoder.start == start
+    assert seen[-1].generator.path == str(tmp_path / 'generator.npz')
+    (tmp_path / 'encoder.npz').touch()
+
+
+def test_the_standard_attack_is_that_of_evaluations(monkeypatch):
+  seen = []
+
+  def assess(*_, attack, **__):
+    seen.append(attack)
+    raise InterruptedError
+
+  monkeypatch.setattr(standard.run, 'assess', assess)
+  with pytest.raises(InterruptedError):
+    evaluate(attack='standard')
+  assert seen[0] == run.default_config().attack
+  assert (seen[0].restarts, seen[0].steps) == (10, 5)
