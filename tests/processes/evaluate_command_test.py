@@ -1,10 +1,12 @@
 """The command advmix-evaluate: what it writes, and how it ends."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
-from helpers import compiling
+from helpers import compiling, paths
 from processes import programs
 
 from advmix_jax.datasets import colored_mnist
@@ -19,6 +21,17 @@ def logits(image):
 def broken(image):
   return image
 """
+
+
+def _of_the_readme():
+  """The flags of README's command, but for the generator's file."""
+  text = (paths.ROOT / 'README.md').read_text().replace('\\\n', ' ')
+  (line,) = (
+    x for x in text.splitlines() if x.startswith('    advmix-evaluate')
+  )
+  _, *flags = shlex.split(line)
+  flags.remove('--generator=generator.npz')
+  return flags
 
 
 def evaluate(folder, *flags):
@@ -40,21 +53,21 @@ def fixture_folder(tmp_path):
 
 
 def test_it_writes_a_report_and_a_second_call_the_same_one(folder):
-  flags = ['--model=my_model:logits', '--data=cells.npz', '--output=out']
-  flags += ['--restarts=2', '--steps=1', '--batch_size=6']
+  small = ['--restarts=2', '--steps=1', '--batch_size=6']
+  flags, out = _of_the_readme() + small, folder / 'runs' / 'cells'
   done = evaluate(folder, *flags)
-  results = json.loads((folder / 'out' / 'report.json').read_text())
+  results = json.loads((out / 'report.json').read_text())
   assert done.returncode == (0 if results['valid'] else 3), done.stderr
   assert results['model'] == 'my_model:logits' and results['gradients']
   assert results['num_attacked'] == 12 and results['num_classes'] == 10
   assert results['perturbed_attack']['N_r'] == 2
   assert 'my_model:logits, seed 0' in done.stdout
-  rows = (folder / 'out' / 'per_example.csv').read_text().splitlines()
+  rows = (out / 'per_example.csv').read_text().splitlines()
   assert len(rows) == 13
-  page = (folder / 'out' / 'report.html').read_bytes()
+  page = (out / 'report.html').read_bytes()
   assert b'The worst images' in page
   evaluate(folder, *flags)
-  assert (folder / 'out' / 'report.html').read_bytes() == page
+  assert (out / 'report.html').read_bytes() == page
 
 
 def test_a_failed_gate_is_exit_code_3(folder):
