@@ -1,7 +1,6 @@
 """The command advmix-evaluate: what it writes, and how it ends."""
 
 import json
-import re
 import shlex
 
 import numpy as np
