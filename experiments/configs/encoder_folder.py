@@ -2,7 +2,7 @@
 
   python experiments/train_encoder.py --config=configs/encoder_folder.py \
     --config.data.data_dir=birds --generator=runs/birds/generator.npz \
-    --output_dir=runs/birds --encode=train,test
+    --output_dir=runs/birds --workdir=runs/birds/encoder --encode=train,test
 
 `configs/encoder_folder.py:arrays` reads `--config.data.path=cells.npz`. It is
 trained on the training images, without labels. docs/own-data.md has the rest.

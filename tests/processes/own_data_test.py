@@ -4,12 +4,19 @@ import json
 import shlex
 
 import numpy as np
-from helpers import made_images, paths
+from helpers import compiling, made_images, paths
 from PIL import Image
 from processes import programs
 
 # Everything smaller: the commands are what is tested.
 _SIZE = '--config.data.resolution=32'
+_ENCODER = (
+  '--config.encoder.steps=1',
+  '--config.encoder.start_steps=1',
+  '--config.encoder.perceptual_weight=0',
+  '--config.encoder.mixing_weight=0',
+  '--config.encoder.batch_size=8',  # One program for both parts.
+)
 _SMALL = {
   'train_stylegan.py': (
     _SIZE,
@@ -28,13 +35,11 @@ _SMALL = {
     '--config.inversion.sample_steps=2',
     '--config.inversion.steps=2',
     '--config.inversion.batch_size=4',
-    '--config.encoder.steps=1',
-    '--config.encoder.start_steps=1',
+    *_ENCODER,
   ),
   'train.py': (
     _SIZE,
-    '--config.encoder.steps=1',
-    '--config.encoder.start_steps=1',
+    *_ENCODER,
     '--config.classifier.name=linear',
     '--config.optimizer.epochs=1',
     '--config.eval.num_examples=4',
@@ -78,6 +83,7 @@ def test_the_tutorial_leads_from_a_folder_to_a_report(tmp_path):
       *_SMALL[name],
       cwd=tmp_path,
       XDG_CACHE_HOME=str(tmp_path / 'cache'),
+      XLA_FLAGS=compiling.FAST,
     )
     assert done.returncode == 0, done.stderr
     outputs[name] = done.stdout
