@@ -4,10 +4,10 @@
     --config.data.data_dir=celeba --workdir=runs/faces
 
 It is unconditional, as in the paper, and sees each image and its mirror image.
-It has style mixing as in the official code, and no progressive growing: 64x64
-is small. The paper mixes the upper four of nine resolutions, at 128 to 1024
-pixels; here these are the last two of five, layers 6 to 9 of 10, at 32 and 64
-pixels. The file that ships has its split at 8, as probe.py recommends.
+It grows from 16x16 and mixes styles, as the official code does, and has no
+noise inputs: an attack and an encoder need images that their latents decide.
+The paper mixes the upper four of nine resolutions, at 128 to 1024 pixels; here
+these are the last two of five, layers 6 to 9 of 10, at 32 and 64 pixels.
 docs/faces.md has what came out.
 """
 
@@ -31,9 +31,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.network.dlatent_size = 64
   config.network.mapping_fmaps = 128
   config.network.split = 6
+  config.network.use_noise = False
   config.gan = gan.default_config()
-  config.gan.kimg = 140.0
-  config.gan.decay_kimg = 60.0
+  config.gan.kimg = 310.0
+  config.gan.decay_kimg = 80.0
+  config.gan.start_resolution = 16
   config.gan.learning_rate = 2e-3
   config.gan.r1_gamma = 0.1
   config.gan.style_mixing = 0.9

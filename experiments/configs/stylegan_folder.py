@@ -34,6 +34,7 @@ def get_config(source: str = 'folder') -> ml_collections.ConfigDict:
   config.gan.learning_rate = 2e-3
   config.gan.r1_gamma = 0.1
   config.gan.style_mixing = 0.9
+  config.gan.start_resolution = 16
   config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_kimg = 2.0  # Metrics.
   config.sample_kimg = 20.0  # Style-mixing grids in WORKDIR/samples.
