@@ -77,6 +77,7 @@ class Run(NamedTuple):
   cells: tuple[Cell, ...] = ()  # What it serves.
   given: str = ''  # A shipped generator that a learned start is for.
   key: str = ''
+  config_name: str = ''  # configs/<name>.py; '': the script reads none.
 
   def name(self) -> str:
     """What progress lines and errors call this run."""
@@ -132,7 +133,8 @@ def _stage(kind, script, config_name, options, needs, output) -> Run:
   flat = run_folder.flat(run_folder.plain(config))
   seconds = getattr(costs, kind)(config)
   seed = flat['seed']
-  return _finish(Run(kind, script, options, flat, needs, seed, output, seconds))
+  run = Run(kind, script, options, flat, needs, seed, output, seconds)
+  return _finish(run._replace(config_name=config_name))
 
 
 class _Cell(NamedTuple):

@@ -79,6 +79,8 @@ def command(work: Work, run: Run) -> list[str]:
   """The command line of a run, from its script on."""
   folder = work.folder(run.key)
   words = [str(HERE / run.script)]
+  if run.config_name:
+    words.append(f'--config={HERE / "configs" / run.config_name}.py')
   if run.kind in ('measure', 'figure'):
     words += [f'--{name}={value}' for name, value in run.options.items()]
   else:

@@ -54,6 +54,7 @@ def train(
 def _train(config, workdir):
   data = datasets.load(config.data, 'train')
   config = _with_frequencies(_with_preset(config, data.image), data.label)
+  _check_growth(config)
   files.write_json(workdir / 'config.json', config.to_dict())
   # Per shape, Threefry compiles in a second, rbg in a tenth of a second.
   rng = jax.random.key(config.seed, impl='rbg')
@@ -98,6 +99,19 @@ def _with_preset(config, images):
       f'{images.shape[2]}; --config.preset=auto takes the size of the images'
     )
   return config
+
+
+def _check_growth(config):
+  """Raises ValueError if a growing network ends before its full size."""
+  options, size = config.gan, config.network.resolution
+  if gan.level_at(options, size, options.kimg) != (0, 0.0):
+    levels = size.bit_length() - options.start_resolution.bit_length()
+    raise ValueError(
+      f'gan.kimg is {options.kimg:g}, expected at least '
+      f'{2 * levels * options.phase_kimg:g}: growing from '
+      f'{options.start_resolution} to {size} pixels takes {2 * levels} phases '
+      f'of {options.phase_kimg:g}; a smaller gan.phase_kimg is quicker'
+    )
 
 
 def _with_frequencies(config, labels):

@@ -35,6 +35,7 @@ def get_config(source: str = 'folder') -> ml_collections.ConfigDict:
   config.gan.r1_gamma = 0.1
   config.gan.style_mixing = 0.9
   config.gan.start_resolution = 16
+  config.gan.phase_kimg = 30.0  # So that 256x256 is reached, too.
   config.parallel = 'pmap'  # Several devices: 'pmap' | 'sharding'.
   config.log_kimg = 2.0  # Metrics.
   config.sample_kimg = 20.0  # Style-mixing grids in WORKDIR/samples.

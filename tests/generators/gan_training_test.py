@@ -50,6 +50,19 @@ def test_too_few_classes_for_the_images_are_refused(tmp_path):
     gan_training.train(config, tmp_path)
 
 
+def test_images_of_another_size_name_the_preset_that_fits(tmp_path):
+  config = tiny_gan.config(1.0)
+  config.network.update(resolution=16, fmaps=(8, 8, 4), split=2)
+  with pytest.raises(ValueError, match='is 16, the images are 32x32; .*preset'):
+    gan_training.train(config, tmp_path)
+
+
+def test_growing_that_ends_too_early_is_refused(tmp_path):
+  config = tiny_gan.config(100.0, start_resolution=8, phase_kimg=30.0)
+  with pytest.raises(ValueError, match='kimg is 100, expected at least 120'):
+    gan_training.train(config, tmp_path)
+
+
 class _Steps:
   """Stands for the compiled step: learns nothing, and notes what it is given.
 

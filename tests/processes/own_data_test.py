@@ -26,6 +26,7 @@ _SMALL = {
     '--config.network.mapping_fmaps=8',
     '--config.gan.kimg=0.064',
     '--config.gan.decay_kimg=0',
+    '--config.gan.start_resolution=0',
     '--config.gan.batch_size=8',
   ),
   'train_encoder.py': (

@@ -157,6 +157,8 @@ def test_runs_of_faces_are_told_their_folder_and_to_attack(
   classifier = of_kind(work, 'classifier')[0]
   for run in (start, latents, classifier):
     words = schedule.command(work, run)
+    name = {'start': 'encoder_celeba'}.get(run.kind, 'celeba')
+    assert any(w.endswith(f'/configs/{name}.py') for w in words)
     assert '--config.data.data_dir=/faces' in words
     assert ('--attack' in words) == (run is classifier)
   assert '--split=train,test' in schedule.command(work, latents)
