@@ -4,8 +4,8 @@
   python experiments/demo_faces.py --attribute=Wearing_Lipstick
 
 The generator that ships draws faces, so their latents are known and nothing is
-encoded. The judge that ships, trained on real faces, says who is male
-(--attribute); half of the faces are. Then each method trains a classifier on
+encoded. The judge that ships, trained on real faces, says who smiles
+(--attribute); half of the faces do. Then each method trains a classifier on
 1,600 of these faces and is attacked on 200 others, by mixing the fine latents.
 So this shows the method at work on images of this generator; it says nothing of
 real faces. The same command again goes on where the last one stopped.
@@ -36,7 +36,7 @@ CONFIG = cli.define_config(__file__, 'configs/drawn_faces.py')
 WORKDIR = flags.DEFINE_string(
   'workdir', '', 'Folder of the run; default: runs/faces-<attribute>.'
 )
-ATTRIBUTE = flags.DEFINE_string('attribute', 'Male', 'What to classify.')
+ATTRIBUTE = flags.DEFINE_string('attribute', 'Smiling', 'What to classify.')
 METHODS = flags.DEFINE_list(
   'methods', ['nominal', 'randmix', 'advmix'], 'Rows of the table.'
 )

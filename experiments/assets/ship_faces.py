@@ -1,7 +1,7 @@
 """Makes the generator of faces and its judge small enough to ship.
 
   python experiments/assets/ship_faces.py --generator=runs/faces/generator.npz \
-    --judge=runs/face_judge.npz --split=8
+    --judge=runs/face_judge.npz
 
 Writes face_generator.npz and face_judge.npz to advmix_jax/data. The generator
 has 16-bit floats and stored noise of zero: noise that was fresh in training

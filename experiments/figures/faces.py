@@ -1,7 +1,7 @@
 """What the figures of faces share: drawn faces, a nominal classifier, attacks.
 
 The paper shows faces of CelebA. These are drawn by the generator that ships, so
-that they may be shown; the judge that ships says who is male.
+that they may be shown; the judge that ships says who smiles.
 
 Contents: ATTRIBUTE, NAMES, config, drawn_faces, broken, says, setting.
 """
@@ -19,8 +19,8 @@ from advmix_jax.evaluation import attributes, drawn, measures
 from advmix_jax.runtime import shipped
 from figures import short
 
-ATTRIBUTE = 'Male'
-NAMES = ('not male', 'male')
+ATTRIBUTE = 'Smiling'
+NAMES = ('not smiling', 'smiling')
 _TRAIN, _TEST = 1600, 200
 
 
@@ -84,7 +84,7 @@ def broken(
 
 
 def says(subject: measures.Subject, images: np.ndarray) -> list[str]:
-  """What the classifier says of each image: 'male 98%'."""
+  """What the classifier says of each image: 'smiling 98%'."""
   logits = measures.predict(subject, images, batch_size=len(images))
   probability = np.asarray(jax.nn.softmax(logits))
   return [f'{NAMES[p.argmax()]} {100 * p.max():.0f}%' for p in probability]

@@ -42,7 +42,7 @@ def test_the_demo_draws_faces_trains_and_reports(tmp_path):
   assert np.abs(image - again).max() <= 1  # The latents are known.
   pictures = sorted(p.name for p in (workdir / 'pictures').iterdir())
   assert pictures == [
-    'drawn-faces,-without-and-with-male.png',
+    'drawn-faces,-without-and-with-smiling.png',
     'mixes.png',
     'randmix-seed0.png',
   ]
