@@ -77,6 +77,7 @@ ITEMS = {
   'figure_1': {
     'title': 'Figure 1: mixes that change what a classifier says',
     'text': _DRAWN,
+    'given': 'face_generator.npz',
   },
   'figure_5': {
     'title': 'Figure 5: Algorithm 1 at work, and two mixes',
@@ -85,18 +86,22 @@ ITEMS = {
       "which Algorithm 1 does not see; the paper's are of CelebA. It starts at "
       'the average latents. Below each picture its squared error.'
     ),
+    'given': 'face_generator.npz',
   },
   'figure_8': {
     'title': 'Figure 8: random mixes of faces',
     'text': _DRAWN,
+    'given': 'face_generator.npz',
   },
   'figure_10': {
     'title': 'Figure 10: variations of faces and their differences',
     'text': _DRAWN,
+    'given': 'face_generator.npz',
   },
   'figure_11': {
     'title': 'Figure 11: right before the attack and wrong after it',
     'text': _DRAWN,
+    'given': 'face_generator.npz',
   },
   'table_3': _FACES
   | {
