@@ -54,7 +54,6 @@ def train(
 def _train(config, workdir):
   data = datasets.load(config.data, 'train')
   config = _with_frequencies(_with_preset(config, data.image), data.label)
-  _check_growth(config)
   files.write_json(workdir / 'config.json', config.to_dict())
   # Per shape, Threefry compiles in a second, rbg in a tenth of a second.
   rng = jax.random.key(config.seed, impl='rbg')
@@ -67,7 +66,7 @@ def _train(config, workdir):
     after_fn=_picture_fn(config, workdir),
   )
   path = workdir / 'generator.npz'
-  stylegan.save(path, config.network, state.average, training=config.to_dict())
+  stylegan.save(path, _grown(config), state.average, training=config.to_dict())
   return {
     'kimg': config.gan.kimg,
     'wall_seconds': time.monotonic() - started,
@@ -101,17 +100,24 @@ def _with_preset(config, images):
   return config
 
 
-def _check_growth(config):
-  """Raises ValueError if a growing network ends before its full size."""
-  options, size = config.gan, config.network.resolution
-  if gan.level_at(options, size, options.kimg) != (0, 0.0):
-    levels = size.bit_length() - options.start_resolution.bit_length()
-    raise ValueError(
-      f'gan.kimg is {options.kimg:g}, expected at least '
-      f'{2 * levels * options.phase_kimg:g}: growing from '
-      f'{options.start_resolution} to {size} pixels takes {2 * levels} phases '
-      f'of {options.phase_kimg:g}; a smaller gan.phase_kimg is quicker'
+def _grown(config):
+  """The network's config, with the lod at which its training ended.
+
+  A network that still grows draws with its lod; attacks refuse it.
+  """
+  options, network = config.gan, config.network.copy_and_resolve_references()
+  network.lod = float(
+    sum(gan.level_at(options, network.resolution, options.kimg))
+  )
+  if network.lod:
+    levels = network.resolution.bit_length()
+    levels -= options.start_resolution.bit_length()
+    enough = 2 * levels * options.phase_kimg
+    print(
+      f'still growing, lod {network.lod:g}: attacks need the full size, from '
+      f'gan.kimg={enough:g} on, or with a smaller gan.phase_kimg'
     )
+  return network
 
 
 def _with_frequencies(config, labels):

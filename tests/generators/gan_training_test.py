@@ -57,12 +57,6 @@ def test_images_of_another_size_name_the_preset_that_fits(tmp_path):
     gan_training.train(config, tmp_path)
 
 
-def test_growing_that_ends_too_early_is_refused(tmp_path):
-  config = tiny_gan.config(100.0, start_resolution=8, phase_kimg=30.0)
-  with pytest.raises(ValueError, match='kimg is 100, expected at least 120'):
-    gan_training.train(config, tmp_path)
-
-
 class _Steps:
   """Stands for the compiled step: learns nothing, and notes what it is given.
 
@@ -117,6 +111,25 @@ def test_a_resumed_run_shows_the_images_that_are_left(run):
   first, rest = (run(_growing(kimg), 'parts').labels for kimg in (0.016, 0.064))
   assert len(first) == 2
   np.testing.assert_array_equal(first + rest, whole)
+
+
+def test_a_network_that_still_grows_is_stored_with_its_lod(
+  run, tmp_path, capsys
+):
+  # From 8 to 32 in 4 phases of 0.02: at 0.032, level 1 begins to fade in.
+  run(_growing(0.032, phase_kimg=0.02))
+  assert 'lod 1.4: attacks need the full size, from gan.kimg=0.08 on' in (
+    capsys.readouterr().out
+  )
+  generator, params = stylegan.load(tmp_path / 'run' / 'generator.npz')
+  w = np.ones((1, 8, 8), np.float32)
+  level, blend = gan.level_at(_growing(1.0, phase_kimg=0.02).gan, 32, 0.032)
+  np.testing.assert_array_equal(
+    generator.synthesize(params, w),
+    generator.synthesize(params, w, level=level, blend=blend),
+  )
+  with pytest.raises(ValueError, match='fine needs a network of lod 0'):
+    generator.fine(params, w, w)
 
 
 def test_a_step_has_the_level_and_the_losses_that_the_options_ask_for(run):
