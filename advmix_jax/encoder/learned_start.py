@@ -15,7 +15,8 @@ Algorithm 1 needs only a few steps from the latents that the network returns:
   start_fn = learned_start.load('encoder.npz')
   w = start_fn(images)  # [B, L, D]
 
-Contents: default_config, Inverter, apply, make_start_fn, train, save, load.
+Contents: default_config, large_config, Inverter, apply, make_start_fn, train,
+save, load.
 """
 
 from __future__ import annotations
@@ -71,6 +72,14 @@ def default_config() -> ml_collections.ConfigDict:
       'checkpoint_every': 200,
     }
   )
+
+
+def large_config() -> ml_collections.ConfigDict:
+  """Options of `default_config` for images of 64x64 pixels and more."""
+  config = default_config()
+  config.update(widths=(32, 64, 96, 128), hidden=256)
+  config.update(sample_steps=500, steps=1500)
+  return config
 
 
 class Inverter(hk.Module):

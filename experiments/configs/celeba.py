@@ -19,7 +19,5 @@ def get_config() -> ml_collections.ConfigDict:
   config = training.default_config()
   config.data = datasets.default_config('celeba')
   config.generator.path = str(shipped.DATA / 'face_generator.npz')
-  config.optimizer.update(learning_rate=1e-3, epochs=20)
-  config.attack.update(restarts=5, steps=1, alpha=0.03, eps=0.03)
-  config.eval.attack.update(restarts=10, steps=5, alpha=0.01, eps=0.03)
+  config.optimizer.epochs = 20
   return config

@@ -16,8 +16,6 @@ def get_config() -> ml_collections.ConfigDict:
   config.data = datasets.default_config('arrays')
   config.generator.path = str(shipped.DATA / 'face_generator.npz')
   config.classifier.width = 8
-  config.optimizer.update(learning_rate=1e-3, epochs=10)
-  config.attack.update(restarts=5, steps=1, alpha=0.03, eps=0.03)
+  config.optimizer.epochs = 10
   config.eval.num_examples = 200
-  config.eval.attack.update(restarts=10, steps=5, alpha=0.01, eps=0.03)
   return config

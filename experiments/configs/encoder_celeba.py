@@ -20,10 +20,6 @@ def get_config() -> ml_collections.ConfigDict:
   config.data = datasets.default_config('celeba')
   config.data.mirror = True
   config.generator = generators.stylegan_config()
-  config.inversion = learned_start.default_config()
-  config.inversion.widths = (32, 64, 96, 128)
-  config.inversion.hidden = 256
-  config.inversion.sample_steps = 500
-  config.inversion.steps = 1500
+  config.inversion = learned_start.large_config()
   config.encoder = algorithm1.default_config()
   return config

@@ -18,7 +18,5 @@ def get_config(source: str = 'folder') -> ml_collections.ConfigDict:
   """Returns the config of a classifier; `source` is a name of data sets."""
   config = training.default_config()
   config.data = datasets.default_config(source)
-  config.optimizer.update(learning_rate=1e-3, epochs=20)
-  config.attack.update(restarts=5, steps=1, alpha=0.03, eps=0.03)
-  config.eval.attack.update(restarts=10, steps=5, alpha=0.01, eps=0.03)
+  config.optimizer.epochs = 20
   return config
