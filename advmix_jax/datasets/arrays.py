@@ -68,12 +68,14 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   path = pathlib.Path(os.path.expanduser(config.path))
   found = _read(path, split)
   classes = max(2, int(max(label.max() for _, label in found.values())) + 1)
-  image, label, source = *found.get(split, (None, None)), f'arrays {path.name}'
+  source = f'arrays {path.name}'
   if list(found) == ['train']:
     image, label = found['train']
-    kept = _made(path, label, config) == split
+    kept = splits.make(label, config, source=path) == split
     image, label = image[kept], label[kept]
     source += f', split: {splits.describe_made(config)}'
+  else:
+    image, label = found[split]
   keep = splits.first(config, split, len(image))
   return Dataset(
     image=_sized(image[keep], config.resolution),
@@ -105,13 +107,6 @@ def _colour(image):
   """Images with three channels; grey ones have them equal."""
   image = image if image.ndim == 4 else image[..., None]
   return np.broadcast_to(image, (*image.shape[:3], 3))
-
-
-def _made(path, label, config):
-  try:
-    return splits.make(label, config)
-  except ValueError as error:
-    raise ValueError(f'{path}: {error}') from error
 
 
 def _sized(image, size):

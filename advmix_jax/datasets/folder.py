@@ -101,10 +101,7 @@ def _rows(config, folder, images):
     rows = by_folder(images)
   if rows[0].split:
     return rows, ''
-  try:
-    parts = splits.make([row.label for row in rows], config)
-  except ValueError as error:
-    raise ValueError(f'{folder}: {error}') from error
+  parts = splits.make([row.label for row in rows], config, source=folder)
   pairs = zip(rows, parts.tolist(), strict=True)
   made = f', split: {splits.describe_made(config)}'
   return [row._replace(split=part) for row, part in pairs], made

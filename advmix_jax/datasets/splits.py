@@ -51,13 +51,14 @@ def made_fields() -> ml_collections.ConfigDict:
 
 
 def make(
-  labels: Sequence[Any], config: ml_collections.ConfigDict
+  labels: Sequence[Any], config: ml_collections.ConfigDict, *, source: Any
 ) -> np.ndarray:
   """A stratified split: each image's part, 'train', 'valid' or 'test'.
 
   Args:
     labels: [N], of any type that can be compared.
     config: the fields of `made_fields`.
+    source: where the images come from, for errors.
 
   Returns:
     [N] names. Each class has at least one image in each part.
@@ -68,8 +69,8 @@ def make(
   valid, test = config.valid_share, config.test_share
   if min(valid, test) <= 0 or valid + test >= 1:
     raise ValueError(
-      f'data.valid_share and test_share are {valid:g} and {test:g}, expected '
-      'numbers above 0 whose sum is below 1'
+      f'{source}: data.valid_share and test_share are {valid:g} and {test:g}, '
+      'expected numbers above 0 whose sum is below 1'
     )
   labels = np.asarray(labels)
   part = np.full(len(labels), 'train')
@@ -79,8 +80,8 @@ def make(
     counts = [max(1, round(share * len(index))) for share in (valid, test)]
     if sum(counts) >= len(index):
       raise ValueError(
-        f'class {name!s} has {len(index)} image(s), expected at least '
-        f'{sum(counts) + 1}, to train, validate and test'
+        f'{source}: class {name!s} has {len(index)} image(s), expected at '
+        f'least {sum(counts) + 1}, to train, validate and test'
       )
     part[index[: counts[0]]] = 'valid'
     part[index[counts[0] : sum(counts)]] = 'test'

@@ -6,17 +6,17 @@ import pytest
 from advmix_jax.datasets import splits
 
 
-def _config(**changes):
+def _make(labels, **changes):
   config = splits.made_fields()
   config.update(changes)
-  return config
+  return splits.make(labels, config, source='birds')
 
 
 def test_each_class_gives_the_same_shares():
   labels = np.random.default_rng(0).permutation(
     np.repeat(['a', 'b'], [50, 200])
   )
-  part = splits.make(labels, _config())
+  part = _make(labels)
   found = {
     (name, split): int(((labels == name) & (part == split)).sum())
     for name in 'ab'
@@ -34,9 +34,9 @@ def test_each_class_gives_the_same_shares():
 
 def test_the_seed_decides_and_nothing_else():
   labels = np.repeat([0, 1], 50)
-  part = splits.make(labels, _config())
-  np.testing.assert_array_equal(part, splits.make(labels, _config()))
-  assert (part != splits.make(labels, _config(split_seed=1))).any()
+  part = _make(labels)
+  np.testing.assert_array_equal(part, _make(labels))
+  assert (part != _make(labels, split_seed=1)).any()
 
 
 @pytest.mark.parametrize('count', [1, 2])
@@ -45,7 +45,7 @@ def test_a_class_of_too_few_images_is_named(count):
   with pytest.raises(
     ValueError, match=rf'crow has {count} image\(s\), exp.* 3'
   ):
-    splits.make(labels, _config())
+    _make(labels)
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_class_of_too_few_images_is_named(count):
 )
 def test_shares_that_leave_nothing_are_refused(changes):
   with pytest.raises(ValueError, match='whose sum is below 1'):
-    splits.make([0, 1] * 9, _config(**changes))
+    _make([0, 1] * 9, **changes)
