@@ -23,8 +23,8 @@ times as much, so a training run ends without them.
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, check, measure, Evaluation, assess, evaluate,
-load_examples, evaluate_run, show.
+Contents: default_config, check, measure, Evaluation, assess, load_examples,
+evaluate_run, show.
 """
 
 from __future__ import annotations
@@ -189,30 +189,6 @@ def assess(
     results |= ladder.summarise(rungs, doubled)
     found |= gates.check_ladder(rungs)
   return Evaluation(results | gates.summarise(found), outcomes, rungs)
-
-
-def evaluate(
-  subject: Subject,
-  batch: types.Batch,
-  *,
-  attack: ml_collections.ConfigDict,
-  seed: int = 0,
-  batch_size: int = 100,
-) -> dict[str, Any]:
-  """Measures a classifier on examples whose latents are known.
-
-  Args:
-    subject: Classifier and generator.
-    batch: N examples with their latents, NumPy arrays.
-    attack: As `attacks.default_config`.
-    seed: Of all draws; classifiers with the same seed meet the same draws.
-    batch_size: Examples in one compiled call.
-
-  Returns:
-    The values of `outcomes.summarise` and of `gates.summarise`: JSON values.
-  """
-  options = {'attack': attack, 'seed': seed, 'batch_size': batch_size}
-  return assess(subject, batch, with_ladder=False, **options).results
 
 
 def load_examples(

@@ -78,7 +78,7 @@ def test_the_numbers_are_those_of_the_evaluation_of_runs():
   batch = _batch()
   subject = toy.SUBJECT._replace(generator=GENERATOR[0])
   options = {'attack': toy.attack_config(), **toy.SIZE}
-  results = run.evaluate(subject, batch, **options)
+  results = run.assess(subject, batch, with_ladder=False, **options).results
   short = evaluate(with_ladder=False)
   assert {n: short.results[n] for n in results} == results
   assert short.table[0][0] == 'Run' and 'Algorithm 2' in short.table[0]
