@@ -89,17 +89,16 @@ def _named(config):
   return named
 
 
-def _encode(config, output, split):
-  """Writes the latents of one part of the data set beside the generator."""
-  setting = pipeline.load_setting(
-    ml_collections.ConfigDict(
-      {
-        'generator': _named(config),
-        'encoder': config.encoder,
-        'parallel': 'pmap',
-      }
-    )
+def _setting(config):
+  """What Algorithm 1 needs, with the start that has just been trained."""
+  sections = {'generator': _named(config), 'encoder': config.encoder}
+  return pipeline.load_setting(
+    ml_collections.ConfigDict(sections | {'parallel': 'pmap'})
   )
+
+
+def _encode(setting, config, output, split):
+  """Writes the latents of one part of the data set beside the generator."""
   data = config.data.copy_and_resolve_references()
   if 'mirror' in data:
     data.mirror = False  # Classifiers see each image once.
@@ -130,8 +129,9 @@ def main(argv: list[str]) -> None:
   with locks.hold(workdir):
     _start(rng, workdir, output, config, dataset)
   print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
+  setting = _setting(config) if ENCODE.value else None
   for split in ENCODE.value:
-    _encode(config, output, split)
+    _encode(setting, config, output, split)
 
 
 if __name__ == '__main__':

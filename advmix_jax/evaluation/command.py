@@ -11,7 +11,8 @@ and Keras become functions of JAX. The module is imported, so it runs.
 
 DATA is one of
   an .npz file with test_image, uint8 [N, H, W, C], and test_label, [N];
-  a folder or zip of images with labels.csv: file,label,split (the test split);
+  a folder or zip of images with labels.csv: file,label,split, or with a folder
+  for each class (the test split, a made one where none is given);
   colored_mnist or rgb_mnist, the digits that ship.
 
 GENERATOR is the file of a StyleGAN that makes such images (train_stylegan.py);
