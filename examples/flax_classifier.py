@@ -5,9 +5,8 @@ python examples/flax_classifier.py
 """
 
 import jax
+import on_digits
 from flax import nnx
-
-import advmix_jax
 
 
 class Network(nnx.Module):
@@ -46,13 +45,5 @@ def native(model, image):
   return model(image)
 
 
-def main():
-  """Evaluates it on digits that ship; their latents are found first."""
-  test = advmix_jax.load_dataset(advmix_jax.default_config().data, 'test')
-  images, labels = test.image[:100], test.label[:100]
-  logits_fn = as_jax(build())
-  print(advmix_jax.evaluate(logits_fn, images, labels, generator=''))
-
-
 if __name__ == '__main__':
-  main()
+  print(on_digits.evaluate(as_jax(build())))

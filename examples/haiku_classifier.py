@@ -6,8 +6,7 @@ python examples/haiku_classifier.py
 import haiku as hk
 import jax
 import numpy as np
-
-import advmix_jax
+import on_digits
 
 
 def network(image):
@@ -35,13 +34,5 @@ def native(model, image):
   return apply(params, image)
 
 
-def main():
-  """Evaluates it on digits that ship; their latents are found first."""
-  test = advmix_jax.load_dataset(advmix_jax.default_config().data, 'test')
-  images, labels = test.image[:100], test.label[:100]
-  logits_fn = as_jax(build())
-  print(advmix_jax.evaluate(logits_fn, images, labels, generator=''))
-
-
 if __name__ == '__main__':
-  main()
+  print(on_digits.evaluate(as_jax(build())))

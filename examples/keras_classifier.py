@@ -14,8 +14,7 @@ os.environ['KERAS_BACKEND'] = 'jax'
 
 import jax.numpy as jnp  # noqa: E402
 import keras  # noqa: E402
-
-import advmix_jax  # noqa: E402
+import on_digits  # noqa: E402
 
 
 def build():
@@ -52,13 +51,5 @@ def native(model, image):
   return model.predict(image, verbose=0)
 
 
-def main():
-  """Evaluates it on digits that ship; their latents are found first."""
-  test = advmix_jax.load_dataset(advmix_jax.default_config().data, 'test')
-  images, labels = test.image[:100], test.label[:100]
-  logits_fn = as_jax(build())
-  print(advmix_jax.evaluate(logits_fn, images, labels, generator=''))
-
-
 if __name__ == '__main__':
-  main()
+  print(on_digits.evaluate(as_jax(build())))

@@ -9,12 +9,11 @@ mostly [B, C, H, W]; ours are [B, H, W, C].
 """
 
 import numpy as np
+import on_digits
 import onnx
 from jaxonnxruntime import call_onnx
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-
-import advmix_jax
 
 
 def build():
@@ -62,13 +61,5 @@ def native(model, image):
   return ReferenceEvaluator(model).run(None, inputs)[0]
 
 
-def main():
-  """Evaluates it on digits that ship; their latents are found first."""
-  test = advmix_jax.load_dataset(advmix_jax.default_config().data, 'test')
-  images, labels = test.image[:100], test.label[:100]
-  logits_fn = as_jax(build())
-  print(advmix_jax.evaluate(logits_fn, images, labels, generator=''))
-
-
 if __name__ == '__main__':
-  main()
+  print(on_digits.evaluate(as_jax(build())))

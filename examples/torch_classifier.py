@@ -10,10 +10,9 @@ If your model normalises its input, do it in `logits_fn`, after the division by
 """
 
 import jax.numpy as jnp
+import on_digits
 import torch
 from torch2jax import t2j
-
-import advmix_jax
 
 
 def build():
@@ -49,13 +48,5 @@ def native(model, image):
     return model(torch.from_numpy(image.transpose(0, 3, 1, 2).copy())).numpy()
 
 
-def main():
-  """Evaluates it on digits that ship; their latents are found first."""
-  test = advmix_jax.load_dataset(advmix_jax.default_config().data, 'test')
-  images, labels = test.image[:100], test.label[:100]
-  logits_fn = as_jax(build())
-  print(advmix_jax.evaluate(logits_fn, images, labels, generator=''))
-
-
 if __name__ == '__main__':
-  main()
+  print(on_digits.evaluate(as_jax(build())))

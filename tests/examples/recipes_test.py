@@ -30,7 +30,9 @@ def fixture_recipe(request):
   path = paths.ROOT / 'examples' / f'{request.param}_classifier.py'
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(path.parent)  # As when it is run as a script.
+    spec.loader.exec_module(module)
   model = module.build()
   return module, model, module.as_jax(model)
 
