@@ -72,9 +72,8 @@ def _targets(n, seed=1, leak=True):
   return np.asarray(jnp.clip(generator.synthesize(params, w), 0, 1))
 
 
-def _encode(images, config, start_fn=None, curve=False):
+def _encode(images, config, start_fn=None, function=algorithm1.encode):
   generator, params = _generator()
-  function = algorithm1.error_curve if curve else algorithm1.encode
   return function(
     images,
     generator=generator,
@@ -162,7 +161,9 @@ def test_steps_on_pixels_improve_the_start_and_see_no_activations():
 
 def test_steps_on_pixels_come_before_the_others():
   images = _targets(4)
-  curve = _encode(images, _config(steps=3, start_steps=100), curve=True)
+  curve = _encode(
+    images, _config(steps=3, start_steps=100), function=algorithm1.error_curve
+  )
   whole = _encode(images, _config(steps=0, start_steps=100))[1]
   np.testing.assert_allclose(curve[0], whole.mean(), rtol=1e-4)
 
@@ -219,7 +220,7 @@ def test_best_iterate_survives_a_wild_step_size():
 def test_error_curve_begins_at_the_start_and_ends_at_the_result():
   images = _targets(9)
   config = _config(steps=30)
-  curve = _encode(images, config, curve=True)
+  curve = _encode(images, config, function=algorithm1.error_curve)
   assert curve.shape == (31,)
   np.testing.assert_allclose(
     [curve[0], curve[-1]],
@@ -232,15 +233,7 @@ def test_error_curve_begins_at_the_start_and_ends_at_the_result():
 def test_progress_is_the_path_to_the_result_of_the_same_run():
   generator, params = _generator()
   images, config = _targets(9), _config(steps=30)
-  path = algorithm1.progress(
-    images,
-    generator=generator,
-    generator_params=params,
-    features_fn=_features,
-    config=config,
-    start_fn=None,
-    rng=jax.random.key(0),
-  )
+  path = _encode(images, config, function=algorithm1.progress)
   assert path.shape == (9, 31, 3, D)
   latents, _ = _encode(images, config)
   # The same steps in two programs, which may fuse in other ways.
@@ -249,7 +242,7 @@ def test_progress_is_the_path_to_the_result_of_the_same_run():
     algorithm1.pixel_error(generator.synthesize(params, w), images).mean()
     for w in path.swapaxes(0, 1)
   ]
-  curve = _encode(images, config, curve=True)
+  curve = _encode(images, config, function=algorithm1.error_curve)
   np.testing.assert_allclose(error, curve, rtol=1e-3)
 
 
