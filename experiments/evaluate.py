@@ -8,7 +8,7 @@ Prints one table, all rows on the same test images: clean, reconstruction, one
 random mix, the worst of N random mixes at the attack's number of images and at
 its compute, Algorithm 2, with the margin loss, with Adam, a search without
 gradients, and the worst of all. Each has its Wilson 95% interval, its cost and,
-for digits and attributes its accuracy as audited by a judge. Then: do twice the
+where there is a judge its audited accuracy. Then: do twice the
 restarts or steps change it, what does the gradient add, and the gates; for
 coloured digits also the accuracy on the same digits in other colours.
 --noladder stops at Algorithm 2, as training does, in an eighth of the time.
@@ -43,7 +43,7 @@ LADDER = flags.DEFINE_bool(
   'ladder', True, 'Run every attack of the ladder, not Algorithm 2 alone.'
 )
 JUDGE = flags.DEFINE_string(
-  'judge', '', 'A judge of attributes, for faces; default: the one that ships.'
+  'judge', '', 'From train_judge.py, for faces or classes; default: what ships.'
 )
 SWEEP = flags.DEFINE_bool(
   'sweep',

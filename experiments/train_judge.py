@@ -38,8 +38,8 @@ def _load(config, split):
   if dataset.groups:
     return dataset
   groups = {
-    f'class_{k}': (dataset.label == k).astype(np.int32)
-    for k in range(dataset.num_classes)
+    name: (dataset.label == k).astype(np.int32)
+    for k, name in enumerate(attributes.class_names(dataset.num_classes))
   }
   return dataset._replace(groups=groups)
 

@@ -110,14 +110,17 @@ def _rows(config, folder, images):
 def by_folder(images: image_files.Images) -> list[Row]:
   """Labels each image by the folder that it lies in, the first of its path.
 
-  Files that don't end like an image are left out.
+  Files that don't end like an image are left out, and so is a folder in which
+  all the others lie: birds.zip may hold `my birds/owl/1.jpg`.
 
   Raises:
     ValueError: an image lies in no folder, or there are fewer than two classes.
   """
   rows = []
-  for name in filter(image_files.is_image_name, images.names()):
-    label, slash, _ = name.partition('/')
+  names = list(filter(image_files.is_image_name, images.names()))
+  outer = _outer(names)
+  for name in names:
+    label, slash, _ = name[outer:].partition('/')
     if not slash:
       raise ValueError(
         f'{images.path}: {name} lies in no folder, expected a folder for each '
@@ -126,6 +129,17 @@ def by_folder(images: image_files.Images) -> list[Row]:
     rows.append(Row(name, label, ''))
   _check(images.path, rows)
   return rows
+
+
+def _outer(names):
+  """Length of the part of the names that is a folder around all classes."""
+  length = 0
+  while len({name[length:].partition('/')[0] for name in names}) == 1:
+    inner = names[0].find('/', length) + 1
+    if not all('/' in name[inner:] for name in names):
+      break
+    length = inner
+  return length
 
 
 def read_labels(path: str | os.PathLike) -> list[Row]:

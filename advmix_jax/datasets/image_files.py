@@ -12,10 +12,12 @@ Contents: Images, default_fields, open_images, is_html, is_image_name,
 whole_square, load_split, load, mirrored, decode.
 """
 
+import collections
 import concurrent.futures
 import contextlib
 import hashlib
 import io
+import math
 import os
 import pathlib
 import struct
@@ -287,8 +289,13 @@ def _write(f, images, names, shape, box_fn, mirror):
   header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
   np.lib.format.write_array_header_1_0(f, header)
 
+  sizes = collections.Counter()  # (width, height) -> how many
+
   def one(name):
-    return decode(images.read(name), f'{images.path}: {name}', shape[1], box_fn)
+    data = images.read(name)
+    picture = decode(data, f'{images.path}: {name}', shape[1], box_fn)
+    with Image.open(io.BytesIO(data)) as image:  # Reads the header alone.
+      return picture, image.size
 
   with (
     concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -298,9 +305,29 @@ def _write(f, images, names, shape, box_fn, mirror):
   ):
     for start in range(0, len(names), _CHUNK):
       preemption.check()
-      chunk = np.stack(list(pool.map(one, names[start : start + _CHUNK])))
+      found = list(pool.map(one, names[start : start + _CHUNK]))
+      sizes.update(size for _, size in found)
+      chunk = np.stack([picture for picture, _ in found])
       f.write((mirrored(chunk) if mirror else chunk).tobytes())
       bar.update(len(chunk))
+  for line in _about_sizes(images.path, sizes, shape[1]):
+    print(line)
+
+
+def _about_sizes(path, sizes, size):
+  """Says that images of several (width, height) become one, or are enlarged."""
+  if len(sizes) > 1:
+    low, high = min(sizes, key=math.prod), max(sizes, key=math.prod)
+    yield (
+      f'{path}: images of {len(sizes)} sizes, from {low[0]}x{low[1]} to '
+      f'{high[0]}x{high[1]} pixels; each becomes {size}x{size}'
+    )
+  small = sum(count for wide, count in sizes.items() if min(wide) < size)
+  if small:
+    yield (
+      f'{path}: {small} images are smaller than {size}x{size} and are '
+      'enlarged; a smaller data.resolution keeps them sharp'
+    )
 
 
 def decode(

@@ -9,7 +9,7 @@ It audits generators and mixes; no method trains with it. judge.py has the judge
 of one label.
 
 Contents: KIND, AttributeJudge, whole, index, image_size, answer, accuracy,
-judge_fn, train, save, load.
+judge_fn, class_fn, class_names, train, save, load.
 """
 
 from __future__ import annotations
@@ -102,14 +102,53 @@ def judge_fn(
     FileNotFoundError, ValueError: As `load`; the judge doesn't know the
       attribute, or sees images of another size.
   """
+  found = _load_for(path, size)
+  place = index(found, attribute)
+  return lambda images: answer(found, images)[0][:, place]
+
+
+def class_fn(
+  path: str | os.PathLike, *, size: int = 0
+) -> Callable[[np.ndarray], np.ndarray]:
+  """The judge of classes in a file: images [N, H, W, C] -> class [N] int32.
+
+  Its answers are named class_0, class_1, ..., as train_judge.py names those of
+  data that have a label alone. The class is the answer of the largest logit.
+
+  Args:
+    path: The judge's file.
+    size: Height and width of the images that it will see; 0: not checked.
+
+  Raises:
+    FileNotFoundError, ValueError: As `load`; its answers are no classes, or it
+      sees images of another size.
+  """
+  found = _load_for(path, size)
+  if found.names != class_names(len(found.names)):
+    raise ValueError(
+      f'{path} judges {", ".join(found.names)}, expected class_0, class_1, '
+      '..., as experiments/train_judge.py trains them on data of classes'
+    )
+  return lambda images: (
+    judges.logits(found.judge, images).argmax(-1).astype(np.int32)
+  )
+
+
+def class_names(num_classes: int) -> tuple[str, ...]:
+  """The names of a judge's answers where they are the classes of a data set."""
+  return tuple(f'class_{k}' for k in range(num_classes))
+
+
+def _load_for(path, size):
+  """The judge in a file, for images of this size; 0: of any."""
   found = load(path)
-  place, own = index(found, attribute), image_size(found)
+  own = image_size(found)
   if size not in (0, own):
     raise ValueError(
       f'{path} judges images of {own}x{own}, expected {size}x{size}, as '
       'data.resolution says; experiments/train_judge.py trains one'
     )
-  return lambda images: answer(found, images)[0][:, place]
+  return found
 
 
 def train(

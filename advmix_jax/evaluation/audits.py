@@ -26,12 +26,14 @@ def judge_fn(
 
   Args:
     data: `config.data`. Coloured digits have the colour-blind judge that ships,
-      data with an attribute as the label the judge of attributes in `path`.
-    path: A judge of attributes; '': the one of faces that ships.
+      data with an attribute as the label the judge of attributes in `path`,
+      data of classes the judge of classes in `path`.
+    path: From train_judge.py; '': the one of faces that ships, for attributes,
+      none for classes.
 
   Raises:
     FileNotFoundError, ValueError: No such file, or its judge does not know the
-      attribute or sees images of another size.
+      attribute or the classes, or sees images of another size.
   """
   if data.name in colored_mnist.NAMES:
     found = digit_generators.load_judge()
@@ -39,4 +41,6 @@ def judge_fn(
   if 'attribute' in data:
     path = path or shipped.DATA / 'face_judge.npz'
     return attributes.judge_fn(path, data.attribute, size=data.resolution)
+  if path:
+    return attributes.class_fn(path, size=data.resolution)
   return None

@@ -54,6 +54,21 @@ def test_images_are_cut_to_their_middle_square(config):
   assert data.image.shape == (2, 8, 8, 3)
 
 
+def test_mixed_and_small_sizes_are_said_once(config, capsys):
+  birds = config.data_dir
+  config.resolution = 32
+  datasets.load(config, 'train')
+  assert capsys.readouterr().out.splitlines() == [
+    f'{birds}: images of 2 sizes, from 30x20 to 21x33 pixels; each becomes '
+    '32x32',
+    f'{birds}: 2 images are smaller than 32x32 and are enlarged; a smaller '
+    'data.resolution keeps them sharp',
+  ]
+  datasets.load(config, 'train')  # From the cache.
+  datasets.load(config, 'test')  # One image of 40x40: nothing to say.
+  assert not capsys.readouterr().out
+
+
 def test_classes_are_all_labels_in_alphabetical_order(config):
   found = {s: datasets.load(config, s) for s in folder.SPLITS}
   assert {s: d.label.tolist() for s, d in found.items()} == {
@@ -166,6 +181,21 @@ def test_a_folder_is_a_class_and_a_split_is_made(config, tmp_path, packed):
   image = np.concatenate([d.image for d in found.values()])
   assert len(np.unique(image.reshape(15, -1), axis=0)) == 10  # 5 are in both.
   assert 'split: 10% validation and 20% test' in found['train'].source
+
+
+def test_a_folder_around_all_classes_is_no_class(config, tmp_path):
+  write_classes(tmp_path / 'my birds' / 'photos', {'owl': 4, 'crow': 6})
+  made = shutil.make_archive(
+    str(tmp_path / 'other'), 'zip', tmp_path, 'my birds'
+  )
+  config.data_dir = made
+  packed = datasets.load(config, 'train')
+  config.data_dir = str(tmp_path / 'my birds' / 'photos')
+  plain = datasets.load(config, 'train')
+  np.testing.assert_array_equal(packed.image, plain.image)
+  np.testing.assert_array_equal(packed.label, plain.label)
+  shutil.rmtree(tmp_path / 'my birds' / 'photos' / 'owl')
+  assert '1 different labels' in error_of(config)
 
 
 def test_an_image_outside_all_folders_is_named(config, tmp_path):

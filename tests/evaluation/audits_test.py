@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from advmix_jax import datasets
+from advmix_jax import datasets, types
 from advmix_jax.evaluation import attributes, audits
 from advmix_jax.runtime import shipped
 
@@ -46,3 +46,37 @@ def test_a_judge_of_another_size_is_refused_before_it_sees_an_image():
 
 def test_data_without_a_judge_are_not_audited():
   assert audits.judge_fn(datasets.default_config('folder')) is None
+
+
+def _judge_of_classes(path, favourite):
+  """A judge whose answer is always `favourite`: its logits are biases."""
+  images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
+  names = attributes.class_names(3)
+  groups = {name: np.arange(8, dtype=np.int32) % 2 for name in names}
+  data = types.Dataset(images, groups['class_0'], 3, groups, 'made')
+  judge = attributes.train(data, path.parent / 'run', epochs=1)
+  params = dict(judge.judge.params)
+  weights = params['vgg/logits']
+  bias = np.full(3, -9, np.float32)
+  bias[favourite] = -8  # Unlikely, and yet the likeliest of the three.
+  params['vgg/logits'] = {'w': 0 * weights['w'], 'b': bias}
+  network = judge.judge._replace(params=params)
+  attributes.save(path, judge._replace(judge=network), {})
+
+
+def test_a_judge_of_classes_names_the_likeliest(tmp_path):
+  path = tmp_path / 'judge.npz'
+  _judge_of_classes(path, 2)
+  config = datasets.default_config('folder')
+  config.resolution = 16
+  judge_fn = audits.judge_fn(config, path)
+  assert judge_fn(np.zeros((5, 16, 16, 3), np.uint8)).tolist() == [2] * 5
+  config.resolution = 32
+  with pytest.raises(ValueError, match='images of 16x16, expected 32x32'):
+    audits.judge_fn(config, path)
+
+
+def test_a_judge_of_attributes_is_none_of_classes():
+  config = datasets.default_config('folder')
+  with pytest.raises(ValueError, match='Young, expected class_0, class_1, ...'):
+    audits.judge_fn(config, shipped.DATA / 'face_judge.npz')
