@@ -1,19 +1,22 @@
-"""Measures the encoder on validation digits, never on test digits.
+"""Measures the encoder on validation images, never on test images.
 
   python experiments/measure_encoder.py --config.data.data_dir=mnist
+  python experiments/measure_encoder.py --config=configs/celeba.py \
+    --config.data.data_dir=celeba --config.generator.path=faces/generator.npz
   python experiments/measure_encoder.py --config.data.data_dir=mnist \
     --config.encoder.steps=50 --config.encoder.start=average
   python experiments/measure_encoder.py --config.data.data_dir=mnist \
     --ablation=all --output=runs/encoder.jsonl
 
-Encodes training digits from --first on, which no shipped network was trained
-on, from MNIST's four IDX files in config.data.data_dir. Prints one JSON object
-per setting: errors of reconstructions, how often the judge names the label in
-mixes of the encoded digits, and how often colour follows the fine latents. The
-judge is the shipped colour-blind classifier. With --ablation, every setting of
-`SETTINGS` (or those that are named, with commas) is measured, in biased and in
-unbiased colours; those that --output holds already are not repeated. At the end
-a table of the records is printed.
+Encodes images of the validation part, from --first on. Of digits: training
+digits from 10,000 on, which no shipped network was trained on, from MNIST's
+four IDX files in config.data.data_dir. Prints one JSON object per setting:
+errors of reconstructions, how often the judge names the label in mixes of the
+encoded images, and for digits how often colour follows the fine latents. The
+judge is --judge, or the one that ships; for digits it is colour-blind. With
+--ablation, every setting of `SETTINGS` (or those that are named, with commas)
+is measured, digits in biased and in unbiased colours; those that --output holds
+already are not repeated. At the end a table of the records is printed.
 """
 
 import json
@@ -23,17 +26,24 @@ import time
 import jax
 from absl import flags
 
-from advmix_jax import types
+from advmix_jax import datasets, types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import Digits, load_digits
 from advmix_jax.encoder import algorithm1, pipeline
-from advmix_jax.evaluation import digit_generators, encoded
+from advmix_jax.evaluation import audits, digit_generators, encoded
 from advmix_jax.runtime import cli, files, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
-FIRST = flags.DEFINE_integer('first', 10_000, 'First digit to encode.')
-NUM = flags.DEFINE_integer('num', 300, 'How many digits.')
-COLORS = flags.DEFINE_list('colors', 'unbiased,biased', 'Which colours.')
+FIRST = flags.DEFINE_integer(
+  'first', None, 'First image to encode; default: 0, of digits 10,000.'
+)
+NUM = flags.DEFINE_integer('num', 300, 'How many images.')
+COLORS = flags.DEFINE_list(
+  'colors', 'unbiased,biased', 'Which colours; for digits.'
+)
+JUDGE = flags.DEFINE_string(
+  'judge', '', 'From train_judge.py, for faces or classes; default: what ships.'
+)
 ABLATION = flags.DEFINE_list('ablation', '', "Names of settings, or 'all'.")
 OUTPUT = flags.DEFINE_string('output', '', 'A file of records to extend.')
 
@@ -53,7 +63,9 @@ SETTINGS = {
     ('learned_beta0_10', 'network', 0, 0.0, 10, {}),
     ('learned_beta0.2_10', 'network', 0, 0.2, 10, {}),
     ('learned_beta0.2_20', 'network', 0, 0.2, 20, {}),
+    ('pixels10_0', 'network', 10, 0.0, 0, {}),
     ('pixels_0', 'network', 50, 0.0, 0, {}),
+    ('pixels200_0', 'network', 200, 0.0, 0, {}),
     ('pixels_beta0_10', 'network', 50, 0.0, 10, {}),
     ('pixels_beta0.2_5', 'network', 50, 0.2, 5, {}),
     ('pixels_beta0.2_10', 'network', 50, 0.2, 10, {}),
@@ -63,13 +75,24 @@ SETTINGS = {
 }
 
 
+def _has_digits(config):
+  return config.data.name in colored_mnist.NAMES
+
+
+def _first(config):
+  """The index of the first image."""
+  usual = 10_000 if _has_digits(config) else 0
+  return usual if FIRST.value is None else FIRST.value
+
+
 def _digits(config, colors: str) -> types.Dataset:
   """Validation digits: those of the training split from --first on."""
   if colors not in ('biased', 'unbiased'):
     raise ValueError(f"colors are {colors!r}, expected 'biased', 'unbiased'")
-  last = FIRST.value + NUM.value
-  found = load_digits('idx', 'train', data_dir=config.data.data_dir, limit=last)
-  kept = slice(FIRST.value, last)
+  kept = slice(_first(config), _first(config) + NUM.value)
+  found = load_digits(
+    'idx', 'train', data_dir=config.data.data_dir, limit=kept.stop
+  )
   part = Digits(found.image[kept], found.label[kept], 'idx')
   return colored_mnist.make(
     part,
@@ -79,9 +102,24 @@ def _digits(config, colors: str) -> types.Dataset:
   )
 
 
+def _dataset(config, colors):
+  """The images to encode; `colors` is '' for all but digits."""
+  if _has_digits(config):
+    return _digits(config, colors)
+  found = datasets.load(config.data, 'valid')
+  kept = slice(_first(config), _first(config) + NUM.value)
+  return found._replace(image=found.image[kept], label=found.label[kept])
+
+
 def _measure(config, colors):
-  """The record of one setting on digits of one colouring."""
-  dataset, setting = _digits(config, colors), pipeline.load_setting(config)
+  """The record of one setting on images of one colouring."""
+  judge_fn = audits.judge_fn(config.data, JUDGE.value)
+  if judge_fn is None:
+    raise ValueError('judge is missing, expected a file from train_judge.py')
+  style = None
+  if _has_digits(config):
+    style = digit_generators.style_of(config.data.name)
+  dataset, setting = _dataset(config, colors), pipeline.load_setting(config)
   begin = time.time()
   latents, _ = algorithm1.encode(
     dataset.image,
@@ -98,8 +136,8 @@ def _measure(config, colors):
     jax.random.key(config.seed),
     setting.generator,
     setting.params,
-    digit_generators.load_judge(),
-    digit_generators.style_of(config.data.name),
+    judge_fn,
+    style,
     dataset=dataset,
     latents=latents,
   )
@@ -116,12 +154,14 @@ def _row(record):
   """One line of the table: shares in percent."""
 
   def percent(part, name):
+    if name not in record[part]:
+      return '-'
     share, (low, high) = record[part][name]
     return f'{100 * share:.1f} [{100 * low:.1f}, {100 * high:.1f}]'
 
   cells = [
     record['setting'],
-    record['colors'],
+    record['colors'] or '-',
     f'{record["squared_error"]["mean"]:.4f}',
     percent('reconstructions', 'names_label'),
     percent('sample_mixes', 'names_label'),
@@ -160,8 +200,8 @@ def main(argv: list[str]) -> None:
   for name, changes in _settings():
     config = CONFIG.value.copy_and_resolve_references()
     config.encoder.update(changes)
-    for colors in COLORS.value:
-      key = {'setting': name, 'colors': colors, 'first': FIRST.value}
+    for colors in COLORS.value if _has_digits(config) else ('',):
+      key = {'setting': name, 'colors': colors, 'first': _first(config)}
       key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(config)}
       if any(key.items() <= record.items() for record in records):
         continue

@@ -6,20 +6,21 @@ encoded images. As in `disentanglement`:
 
   names label    a judge names the label of i in the mix
   style follows  the style of the mix is within a tolerance of the donor's: of
-                 the decoded sample, or of the real image that was encoded
+                 the decoded sample, or of the real image that was encoded; for
+                 data whose style has a measure, as digits have a colour
 
 Contents: measure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
 from advmix_jax import datasets, types
-from advmix_jax.evaluation import judge as judges
 from advmix_jax.evaluation.disentanglement import Style
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
@@ -29,8 +30,8 @@ def measure(
   rng: jax.Array,
   generator: types.Generator,
   params: types.Params,
-  judge: judges.Judge,
-  style: Style,
+  judge_fn: Callable[[np.ndarray], np.ndarray],
+  style: Style | None,
   *,
   dataset: types.Dataset,
   latents: np.ndarray,
@@ -40,15 +41,15 @@ def measure(
   Args:
     rng: Key of the donors.
     generator, params: The decoder; its images are clipped to [0, 1] here.
-    judge: Names the class that an image shows.
-    style: Measures the style of an image.
+    judge_fn: Images [N, H, W, C] -> the classes [N] that they show.
+    style: Measures the style of an image; None: it has no measure.
     dataset: N >= 2 real images with labels.
     latents: [N, L, D], the encoded images.
 
   Returns:
     num_images; squared_error, mean and median; then shares with Wilson's 95%
     intervals: names_label of the images (the judge's ceiling), reconstructions
-    and both kinds of mixes, style_follows of the mixes.
+    and both kinds of mixes, style_follows of the mixes if it is measured.
 
   Raises:
     ValueError: fewer than two images, or another number of latents.
@@ -65,13 +66,15 @@ def measure(
     return np.clip(decode(params, w), 0, 1)
 
   def names(images):
-    return statistics.share(judges.name(judge, images)[0] == dataset.label)
+    return statistics.share(judge_fn(images) == dataset.label)
 
   def mixed(others, donors):
     w = mixing.merge_latents(latents[:, :split], others[:, split:])
     images = clipped(w)
-    follows = _follows(style, images, donors)
-    return {'style_follows': follows, 'names_label': names(images)}
+    found = {'names_label': names(images)}
+    if style:
+      found['style_follows'] = _follows(style, images, donors)
+    return found
 
   sample_rng, order_rng = jax.random.split(rng)
   samples = generator.map(params, mixing.random_z(generator, sample_rng, count))

@@ -27,13 +27,14 @@ def _dataset():
   return colored_mnist.make(digits, sigma=0.0, seed=0, biased=False)
 
 
-def _measure(generator, latents):
+def _measure(generator, latents, style=COLORS):
+  found = judge.load(view_fn=colored_mnist.brightness)
   return encoded.measure(
     jax.random.key(0),
     generator,
     generator.init(None),
-    judge.load(view_fn=colored_mnist.brightness),
-    COLORS,
+    lambda images: judge.name(found, images)[0],
+    style,
     dataset=_dataset(),
     latents=latents,
   )
@@ -71,6 +72,14 @@ def test_a_generator_that_ignores_fine_latents_follows_no_image():
   assert record['image_mixes']['style_follows'][0] == 0
   # All in one grey, in which the digit is still the digit.
   assert record['image_mixes']['names_label'][0] > 0.95
+
+
+def test_without_a_measure_of_style_the_other_measures_are_the_same():
+  record = _measure(*_exact(), style=None)
+  for part in (whole := _measure(*_exact())).values():
+    if isinstance(part, dict):
+      part.pop('style_follows', None)
+  assert record == whole
 
 
 def test_another_number_of_latents_is_refused():
