@@ -44,6 +44,7 @@ _ADDED = {
   'generator.split': 0,
   'generator.size': 0,
   'network.use_noise': True,
+  'network.grey': False,
   'preset': '',
   'generator.microbatch': 0,
   'generator.remat': False,

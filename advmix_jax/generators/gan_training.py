@@ -85,6 +85,7 @@ def _with_preset(config, images):
     resolution=min(images.shape[1:3]),
     images=len(images),
     accelerator=jax.default_backend() != 'cpu',
+    grey=_is_grey(images),
   )
   if fields:
     shown = ', '.join(f'{name} {value}' for name, value in fields.items())
@@ -98,6 +99,11 @@ def _with_preset(config, images):
       f'{images.shape[2]}; --config.preset=auto takes the size of the images'
     )
   return config
+
+
+def _is_grey(images):
+  """Whether all channels of [N, H, W, C] uint8 are the same."""
+  return all((chunk == chunk[..., :1]).all() for chunk in images)
 
 
 def _grown(config):

@@ -21,7 +21,12 @@ _LEAST = 8  # Channels.
 
 
 def network(
-  preset: str, *, resolution: int, images: int, accelerator: bool = False
+  preset: str,
+  *,
+  resolution: int,
+  images: int,
+  accelerator: bool = False,
+  grey: bool = False,
 ) -> dict[str, Any]:
   """The fields of `stylegan.default_config` that a preset decides.
 
@@ -30,10 +35,13 @@ def network(
     resolution: height and width of the images, a power of two from 32 on.
     images: how many training images there are.
     accelerator: whether there is a GPU or TPU.
+    grey: whether no image has a colour. A generator that could draw some is
+      told apart from such images by the faintest tint, and learns little else.
 
   Returns:
-    resolution, fmaps, latent_size, dlatent_size, mapping_fmaps, mapping_layers,
-    and split: the last two resolutions are fine, until probe.py says better.
+    resolution, grey, fmaps, latent_size, dlatent_size, mapping_fmaps,
+    mapping_layers, and split: the last two resolutions are fine, until probe.py
+    says better.
 
   Raises:
     ValueError: unknown preset, or a resolution that no StyleGAN has.
@@ -54,6 +62,7 @@ def network(
   sizes = [2**n for n in range(2, resolution.bit_length())]
   return {
     'resolution': resolution,
+    'grey': grey,
     'fmaps': tuple(max(_LEAST, min(widest, product // s)) for s in sizes),
     'latent_size': z,
     'dlatent_size': w,

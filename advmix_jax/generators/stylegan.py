@@ -49,7 +49,8 @@ def default_config() -> ml_collections.ConfigDict:
   """Architecture of a small generator of 32x32 images.
 
   Returns:
-    resolution: a power of two, at least 4. num_channels: of the image.
+    resolution: a power of two, at least 4. num_channels: of the image. grey:
+    all channels are the same one, for images without colours.
     fmaps: channels at 4x4, 8x8, ..., up to the resolution.
     dense_fmaps: width of the discriminator's first dense layer, 0 = fmaps[0].
     latent_size: Z. dlatent_size: D. mapping_fmaps, mapping_layers: the mapping
@@ -74,6 +75,7 @@ def default_config() -> ml_collections.ConfigDict:
     {
       'resolution': 32,
       'num_channels': 3,
+      'grey': False,
       'fmaps': (64, 64, 32, 16),
       'dense_fmaps': 0,
       'latent_size': 64,

@@ -203,7 +203,9 @@ class Synthesis(hk.Module):
 
   def to_rgb(self, x: jax.Array, lod: int) -> jax.Array:
     """[B, h, h, C] -> [B, h, h, num_channels] in [-1, 1], float32."""
-    x = _Rgb(self._config.num_channels, name=f'to_rgb_lod{lod}')(x)
+    channels, grey = self._config.num_channels, self._config.grey
+    x = _Rgb(1 if grey else channels, name=f'to_rgb_lod{lod}')(x)
+    x = x.repeat(channels, axis=-1) if grey else x
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
   def coarse(self, w: jax.Array) -> jax.Array:

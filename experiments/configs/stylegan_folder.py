@@ -33,6 +33,7 @@ def get_config(source: str = 'folder') -> ml_collections.ConfigDict:
   config.gan.decay_kimg = 80.0
   config.gan.learning_rate = 2e-3
   config.gan.r1_gamma = 0.1
+  config.gan.clip = True  # As a classifier sees its images.
   config.gan.style_mixing = 0.9
   config.gan.start_resolution = 16
   config.gan.phase_kimg = 30.0  # So that 256x256 is reached, too.

@@ -57,6 +57,16 @@ def test_images_of_another_size_name_the_preset_that_fits(tmp_path):
     gan_training.train(config, tmp_path)
 
 
+@pytest.mark.parametrize('tint', [0, 1])
+def test_a_preset_sees_whether_any_image_has_a_colour(tint):
+  images = np.full((3, 32, 32, 3), 7, np.uint8)
+  images[2, 31, 31, 0] += tint
+  config = tiny_gan.config(1.0)
+  config.preset = 'small'
+  found = gan_training._with_preset(config, images)
+  assert found.network.grey == (not tint)
+
+
 class _Steps:
   """Stands for the compiled step: learns nothing, and notes what it is given.
 

@@ -35,6 +35,12 @@ def test_auto_is_large_for_many_images_on_an_accelerator(
   assert found == presets.network(same_as, resolution=64, images=images)
 
 
+def test_images_without_colours_have_a_grey_network():
+  for grey in (False, True):
+    fields = presets.network('auto', resolution=32, images=9, grey=grey)
+    assert fields['grey'] is grey
+
+
 def test_without_a_preset_nothing_is_decided():
   assert presets.network('', resolution=31, images=0) == {}
 

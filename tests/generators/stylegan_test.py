@@ -74,6 +74,23 @@ def test_without_noise_inputs_an_image_is_that_of_noise_zero():
   np.testing.assert_allclose(found, fresh, atol=1e-5)
 
 
+def test_a_grey_network_has_one_channel_of_a_coloured_one_three_times():
+  coloured = stylegan.make_generator(_small())
+  grey = stylegan.make_generator(_small(grey=True))
+  params = random_params.draw(coloured)
+  first = {
+    name: {k: v[..., :1] if 'to_rgb' in name else v for k, v in layer.items()}
+    for name, layer in params.items()
+  }
+  made = jax.tree.map(jnp.shape, grey.init(jax.random.key(0)))
+  assert made == jax.tree.map(jnp.shape, first)
+  w = grey.map(first, jax.random.normal(jax.random.key(1), (2, 64)))
+  found = jax.jit(grey.synthesize)(first, w)
+  wanted = coloured.synthesize(params, w)[..., :1].repeat(3, -1)
+  # Sums in another order.
+  np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
 def test_truncation_pulls_early_layers_to_the_mean():
   params = {'mapping': {'dlatent_avg': jnp.full((2,), 4.0)}}
   w = jnp.zeros((1, 3, 2))
