@@ -9,6 +9,7 @@ Contents: train, mixing_grid.
 """
 
 import functools
+import math
 import os
 import pathlib
 import time
@@ -265,11 +266,11 @@ def _picture_fn(config, workdir):
 
 
 def _picture(config, workdir, state, images):
-  level, _ = gan.level_at(config.gan, config.network.resolution, images / 1000)
-  if level:  # The last fine layers are not in use yet.
-    return
+  lod = sum(gan.level_at(config.gan, config.network.resolution, images / 1000))
+  network = config.network.copy_and_resolve_references()
+  network.lod = float(math.ceil(lod))  # A level that fades in is not shown yet.
   path = workdir / 'samples' / f'{images // 1000:06d}k.png'
-  generator = stylegan.make_generator(config.network)
+  generator = stylegan.make_generator(network)
   cells = np.asarray(_grid_fn(generator)(state.average))
   cells = np.round(255 * cells).astype(np.uint8)
   pictures.write_png(path, pictures.grid(cells), scale=2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from helpers import tiny_gan
 from helpers import toy_subject as toy
+from PIL import Image
 
 from advmix_jax import datasets
 from advmix_jax.generators import gan, gan_training, stylegan
@@ -96,6 +97,7 @@ def run(monkeypatch, tmp_path):
   def train(config, folder='run', bad=0):
     steps = _Steps(bad)
     monkeypatch.setattr(gan, 'make_step', lambda *arguments: steps)
+    monkeypatch.setattr(gan_training, '_picture', lambda *arguments: None)
     gan_training.train(config, tmp_path / folder)
     return steps
 
@@ -103,7 +105,7 @@ def run(monkeypatch, tmp_path):
 
 
 def _growing(kimg, **fields):
-  """Starts at 8 x 8, and draws no pictures before the last level."""
+  """Starts at 8 x 8."""
   return tiny_gan.config(kimg, start_resolution=8, **fields)
 
 
@@ -121,6 +123,18 @@ def test_a_resumed_run_shows_the_images_that_are_left(run):
   first, rest = (run(_growing(kimg), 'parts').labels for kimg in (0.016, 0.064))
   assert len(first) == 2
   np.testing.assert_array_equal(first + rest, whole)
+
+
+def test_pictures_show_the_finest_level_that_is_whole(tmp_path):
+  config = _growing(1.0, phase_kimg=0.02)
+  state = tiny_gan.state(config)
+  for images, pixel in ((16, 4), (32, 4), (48, 2)):  # 32: level 1 fades in.
+    gan_training._picture(config, tmp_path, state, images)
+    path = tmp_path / 'samples' / '000000k.png'
+    shown = np.asarray(Image.open(path))[::2, ::2]  # Twice as large as drawn.
+    for size, same in ((pixel, True), (2 * pixel, False)):
+      blocks = shown[::size, ::size].repeat(size, 0).repeat(size, 1)
+      assert np.array_equal(blocks, shown) == same
 
 
 def test_a_network_that_still_grows_is_stored_with_its_lod(
