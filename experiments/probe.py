@@ -8,8 +8,10 @@ Mixes pairs of samples at every layer; a judge, trained on real images alone
 for each attribute, how often a mix keeps the answer that is kept least often,
 the judge's own accuracy beside it, and a recommended split: the first one from
 which on each answer is kept in 90% of the mixes (--keep); '-' where the judge
-is hardly ever sure of one of the answers. Writes OUTPUT.json and OUTPUT.png. If
-no split keeps the attribute, AdvMix is the wrong tool.
+is hardly ever sure of one of the answers. A judge of classes has one question,
+which class? So the class that is kept least often decides; each class that the
+judge is sure of has a line. Writes OUTPUT.json and OUTPUT.png. If no split
+keeps the attribute, AdvMix is the wrong tool.
 """
 
 import pathlib
@@ -74,6 +76,29 @@ def _table(record, names, accuracy):
   return '\n'.join(lines)
 
 
+def _classes(record):
+  """A line for each class that the judge was surely shown often enough."""
+  yield f'{"of it, class":<21}{"pairs":>6}'
+  chance = record['by_chance'][0]
+  for i, value in enumerate(record['answers'][0]):
+    if chance[i]['pairs'] >= probing.FEW:
+      rows = [chance[i], *(row[0][i] for row in record['kept'])]
+      first, *cells = (f'{100 * r["share"]:>6.1f}' for r in rows)
+      yield f'{value:<21}{rows[0]["pairs"]:>6}{first:>8}{"".join(cells)}'
+
+
+def _questions(judge):
+  """The names of the judge's questions, and the function that answers them."""
+  if not attributes.has_classes(judge):
+    return judge.names, lambda images: attributes.answer(judge, images)
+
+  def which_class(images):
+    label, probability = attributes.name_class(judge, images)
+    return label[:, None], probability[:, None]
+
+  return ('class',), which_class
+
+
 def _chosen(names):
   """The attributes of --attribute, or its default."""
   default = ['Smiling'] if 'Smiling' in names else list(names)
@@ -118,20 +143,26 @@ def main(argv: list[str]) -> None:
   config.path = GENERATOR.value
   generator, params = generators.load(config)
   judge = attributes.load(JUDGE.value)
+  names, answer_fn = _questions(judge)
   for name in ATTRIBUTE.value:
-    attributes.index(judge, name)  # Raises for an unknown one.
+    if name not in names:
+      raise ValueError(
+        f'attribute is {name!r}, expected one of {", ".join(names)}'
+      )
   accuracy = files.load_npz(JUDGE.value)[1].get('accuracy', {})
   record = probing.measure(
     jax.random.key(SEED.value),
     generator,
     params,
-    lambda images: attributes.answer(judge, images),
+    answer_fn,
     num_mixes=NUM_MIXES.value,
   )
-  print(_table(record, judge.names, accuracy))
-  print(*_advice(record, judge.names), sep='\n')
+  print(_table(record, names, accuracy))
+  if attributes.has_classes(judge):
+    print(*_classes(record), sep='\n')
+  print(*_advice(record, names), sep='\n')
   record |= {
-    'names': list(judge.names),
+    'names': list(names),
     'judge_accuracy': accuracy,
     'generator_sha256': files.file_hash(GENERATOR.value),
     'judge_sha256': files.file_hash(JUDGE.value),
@@ -140,7 +171,7 @@ def main(argv: list[str]) -> None:
     'command': shlex.join(['python', *sys.argv]),
   }
   files.write_json(path.with_suffix('.json'), record)
-  files.write_bytes(path.with_suffix('.png'), _plot(record, judge.names))
+  files.write_bytes(path.with_suffix('.png'), _plot(record, names))
   print(f'{path}.json, {path}.png')
 
 

@@ -6,9 +6,10 @@
 One network names all yes-or-no attributes of the data set (CelebA's forty), on
 training images and their mirror images. Of data with a label alone, such as a
 folder of your own, it names the classes: class_0, class_1, ... in alphabetical
-order; is it this one? Prints its accuracy on the test images
-beside that of always giving the more frequent answer. The same command resumes
-what was stopped. The digits' judge is made by assets/train_judge.py.
+order; is it this one? The likeliest one is its class. Prints its accuracy on
+the test images beside that of always giving the most frequent answer. The same
+command resumes what was stopped. The digits' judge is made by
+assets/train_judge.py.
 """
 
 import pathlib
@@ -45,11 +46,11 @@ def _load(config, split):
 
 
 def _table(accuracy, test):
-  """One line per attribute: accuracy and the share of the larger class."""
+  """One line per attribute: accuracy and the share of the largest class."""
   lines = [f'{"attribute":<22}{"judge":>8}{"larger class":>14}']
   for name, value in accuracy.items():
-    share = np.mean(test.groups[name])
-    larger = max(share, 1 - share)
+    answers = test.label if name == 'class' else test.groups[name]
+    larger = np.bincount(answers).max() / len(answers)
     lines.append(f'{name:<22}{100 * value:>7.1f}%{100 * larger:>13.1f}%')
   return '\n'.join(lines)
 
@@ -67,6 +68,9 @@ def main(argv: list[str]) -> None:
       train, WORKDIR.value, seed=SEED.value, epochs=EPOCHS.value
     )
   accuracy = attributes.accuracy(judge, test)
+  if attributes.has_classes(judge):
+    named, _ = attributes.name_class(judge, test.image)
+    accuracy['class'] = float(np.mean(named == test.label))
   metadata = {
     'dataset': config.name,
     'resolution': train.image.shape[1],

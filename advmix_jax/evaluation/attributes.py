@@ -9,7 +9,7 @@ It audits generators and mixes; no method trains with it. judge.py has the judge
 of one label.
 
 Contents: KIND, AttributeJudge, whole, index, image_size, answer, accuracy,
-judge_fn, class_fn, class_names, train, save, load.
+judge_fn, class_fn, class_names, has_classes, name_class, train, save, load.
 """
 
 from __future__ import annotations
@@ -124,19 +124,30 @@ def class_fn(
       sees images of another size.
   """
   found = _load_for(path, size)
-  if found.names != class_names(len(found.names)):
+  if not has_classes(found):
     raise ValueError(
       f'{path} judges {", ".join(found.names)}, expected class_0, class_1, '
       '..., as experiments/train_judge.py trains them on data of classes'
     )
-  return lambda images: (
-    judges.logits(found.judge, images).argmax(-1).astype(np.int32)
-  )
+  return lambda images: name_class(found, images)[0]
 
 
 def class_names(num_classes: int) -> tuple[str, ...]:
   """The names of a judge's answers where they are the classes of a data set."""
   return tuple(f'class_{k}' for k in range(num_classes))
+
+
+def has_classes(judge: AttributeJudge) -> bool:
+  """Whether the judge's answers are the classes of a data set."""
+  return judge.names == class_names(len(judge.names))
+
+
+def name_class(
+  judge: AttributeJudge, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """The class [N] int32 of the largest logit, and its probability [N]."""
+  logits = judges.logits(judge.judge, images)
+  return logits.argmax(-1).astype(np.int32), 1 / (1 + np.exp(-logits.max(-1)))
 
 
 def _load_for(path, size):

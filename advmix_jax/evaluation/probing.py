@@ -9,7 +9,7 @@ layer, dec(layers 0..s-1 of i, layers s.. of j), and a judge answers its
 questions about i, j and each mix. Each answer counts on its own: where 95 of
 100 faces have no glasses, most mixes have none either, whatever was mixed.
 
-Contents: AnswerFn, measure, least_kept, recommend.
+Contents: FEW, AnswerFn, measure, least_kept, recommend.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
 from advmix_jax.runtime import preemption
 
-_FEW = 20  # Fewer pairs than these say nothing of an answer.
+FEW = 20  # Fewer pairs than these say nothing of an answer.
 
 # [N, H, W, C] in [0, 1] -> (answers [N, A], their probabilities [N, A])
 AnswerFn = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -132,7 +132,7 @@ def least_kept(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
   Answers of fewer than 20 pairs don't count. None if fewer than two are left:
   where the judge surely gives one answer only, every mix keeps it.
   """
-  counted = [r for r in records if r['pairs'] >= _FEW]
+  counted = [r for r in records if r['pairs'] >= FEW]
   return min(counted, key=lambda r: r['share']) if len(counted) > 1 else None
 
 
