@@ -71,10 +71,8 @@ def measure(
   def mixed(others, donors):
     w = mixing.merge_latents(latents[:, :split], others[:, split:])
     images = clipped(w)
-    found = {'names_label': names(images)}
-    if style:
-      found['style_follows'] = _follows(style, images, donors)
-    return found
+    follows = _follows(style, images, donors)
+    return {'names_label': names(images)} | follows
 
   sample_rng, order_rng = jax.random.split(rng)
   samples = generator.map(params, mixing.random_z(generator, sample_rng, count))
@@ -90,8 +88,11 @@ def measure(
 
 
 def _follows(style, images, donors):
+  if style is None:
+    return {}
   distance = np.abs(style.measure_fn(images) - style.measure_fn(donors))
-  return statistics.share(distance.max(-1) <= style.tolerance)
+  follows = distance.max(-1) <= style.tolerance
+  return {'style_follows': statistics.share(follows)}
 
 
 def _errors(found, images):

@@ -50,26 +50,25 @@ def default_config() -> ml_collections.ConfigDict:
 
   Returns:
     resolution: a power of two, at least 4. num_channels: of the image. grey:
-    all channels are the same one, for images without colours.
-    fmaps: channels at 4x4, 8x8, ..., up to the resolution.
-    dense_fmaps: width of the discriminator's first dense layer, 0 = fmaps[0].
-    latent_size: Z. dlatent_size: D. mapping_fmaps, mapping_layers: the mapping
-    network. mapping_lrmul: learning-rate multiplier of the mapping.
+    these channels are equal. fmaps: channels at 4x4, 8x8, ..., up to the
+    resolution. dense_fmaps: width of the discriminator's first dense layer, 0 =
+    fmaps[0]. latent_size: Z. dlatent_size: D. mapping_fmaps, mapping_layers:
+    the mapping network. mapping_lrmul: learning-rate multiplier of the mapping.
     label_size: classes of a conditional network, 0 = none. split: S, the number
     of coarse layers. mbstd_group_size: the discriminator's stddev groups.
     mbstd_by_class: a group is the samples of one class, where labels are known;
     so the discriminator sees whether a class is drawn in too few ways.
     split_fmaps: channels of layer S, the first one with a fine style, 0 = as
     fmaps says. Few of them (1) make a narrow gate: all that the coarse latents
-    tell the fine layers passes through so many normalised maps.
-    fine_norm: whether the layers after layer S have an instance norm. With it,
-    a thin shape is brighter than a broad one, unless the coarse latents
-    compensate; without it, these layers can limit the values of a map.
-    use_noise: whether the layers have noise inputs, as the official ones do;
-    without them, all of an image comes from its latents.
-    label_frequencies: shares of the classes among the samples, () = all equal.
-    lod: how often the resolution is halved by default; above 0, maybe between
-    integers, in a converted network that was still growing.
+    tell the fine layers passes through so many normalised maps. fine_norm:
+    whether the layers after layer S have an instance norm. With it, a thin
+    shape is brighter than a broad one, unless the coarse latents compensate;
+    without it, these layers can limit the values of a map. use_noise: whether
+    the layers have noise inputs, as the official ones do; without them, all of
+    an image comes from its latents. label_frequencies: shares of the classes
+    among the samples, () = all equal. lod: how often the resolution is halved
+    by default; above 0, maybe between integers, in a converted network that was
+    still growing.
   """
   return ml_collections.ConfigDict(
     {
