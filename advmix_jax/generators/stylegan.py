@@ -66,9 +66,8 @@ def default_config() -> ml_collections.ConfigDict:
     without it, these layers can limit the values of a map. use_noise: whether
     the layers have noise inputs, as the official ones do; without them, all of
     an image comes from its latents. label_frequencies: shares of the classes
-    among the samples, () = all equal. lod: how often the resolution is halved
-    by default; above 0, maybe between integers, in a converted network that was
-    still growing.
+    among the samples, () = all equal. lod: how often the resolution is halved;
+    above 0, maybe between integers, in a network that was still growing.
   """
   return ml_collections.ConfigDict(
     {
