@@ -35,8 +35,7 @@ def network(
     resolution: height and width of the images, a power of two from 32 on.
     images: how many training images there are.
     accelerator: whether there is a GPU or TPU.
-    grey: whether no image has a colour. A generator that could draw some is
-      told apart from such images by the faintest tint, and learns little else.
+    grey: whether no image has a colour; the generator then draws none.
 
   Returns:
     resolution, grey, fmaps, latent_size, dlatent_size, mapping_fmaps,
