@@ -10,7 +10,7 @@ render.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import matplotlib
@@ -101,7 +101,10 @@ def swatches(
 
 
 def difference_grid(
-  images: np.ndarray, variations: Mapping[str, np.ndarray]
+  images: np.ndarray,
+  variations: Mapping[str, np.ndarray],
+  *,
+  caption_fn: Callable[[np.ndarray], Sequence[str]] | None = None,
 ) -> bytes:
   """Images, and for each variation two rows: itself, and its difference.
 
@@ -111,25 +114,26 @@ def difference_grid(
   Args:
     images: [N, H, W, C] in [0, 1].
     variations: {name: [N, H, W, C] in [0, 1]}.
+    caption_fn: Images [N, H, W, C] -> what to write under each; None: nothing.
 
   Returns:
     A PNG.
   """
-  blank = [''] * len(images)
-  rows, names, captions = [images], ['image'], [blank]
+  caption_fn = caption_fn or (lambda images: [''] * len(images))
+  rows, names, captions = [images], ['image'], [caption_fn(images)]
   for name, varied in variations.items():
     change = varied - images
-    factor = 1 / np.maximum(np.abs(change).max((1, 2, 3)), _SMALLEST)
-    rows += [varied, 0.5 + change * factor[:, None, None, None] / 2]
+    largest = np.abs(change).max((1, 2, 3), keepdims=True)
+    rows += [varied, 0.5 + change / np.maximum(largest, _SMALLEST) / 2]
     names += [name, 'difference']
-    captions += [blank, [_times(f) for f in factor]]
+    captions += [caption_fn(varied), [_times(x) for x in largest.ravel()]]
   return figures.picture_grid(
     np.stack(rows), row_names=names, captions=captions
   )
 
 
-def _times(factor):
-  return f'x{factor:.1f}' if factor < 1 / _SMALLEST else 'none'
+def _times(largest):
+  return f'x{1 / largest:.1f}' if largest > _SMALLEST else 'none'
 
 
 def target_captions(target: np.ndarray) -> list[str]:

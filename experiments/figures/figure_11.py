@@ -1,7 +1,7 @@
 """Figure 11: faces that a classifier gets right before and wrong after.
 
-More faces than in Figure 1, with the rescaled difference between each face and
-the mix that Algorithm 2 finds.
+More faces than in Figure 1, what the classifier says of each and of the mix
+that Algorithm 2 finds, and their rescaled difference.
 
 Contents: make.
 """
@@ -24,7 +24,9 @@ def make(outdir: str | os.PathLike) -> list[pathlib.Path]:
   config, test, subject = faces.setting()
   chosen, mixes = faces.broken(config, subject, test, _COUNT)
   png = illustrations.difference_grid(
-    datasets.to_float(chosen.image), {'adversarial mix': mixes}
+    datasets.to_float(chosen.image),
+    {'adversarial mix': mixes},
+    caption_fn=lambda images: faces.says(subject, images),
   )
   path = pathlib.Path(outdir) / 'figure_11.png'
   files.write_bytes(path, png)

@@ -69,8 +69,13 @@ def test_differences_are_enlarged_by_the_factor_that_they_name(monkeypatch):
   images = np.full((3, 2, 2, 1), 0.25)
   varied = images + np.array([0.0, -0.125, 0.5])[:, None, None, None]
   varied[2, 0, 0] = 0.0
-  illustrations.difference_grid(images, {'mix': varied})
+  illustrations.difference_grid(
+    images, {'mix': varied}, caption_fn=lambda x: [f'{i.max():g}' for i in x]
+  )
   assert seen['row_names'] == ['image', 'mix', 'difference']
+  assert seen['captions'][:2] == [
+    [f'{i.max():g}' for i in part] for part in (images, varied)
+  ]
   assert seen['captions'][2] == ['none', 'x8.0', 'x2.0']
   np.testing.assert_array_equal(seen['images'][1], varied)
   difference = seen['images'][2]
