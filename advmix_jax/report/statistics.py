@@ -8,6 +8,9 @@ varies with the seed.
 McNemar's exact test compares two classifiers, or two attacks, on the same
 examples.
 
+All of them are closed forms of `scipy.special`: SciPy imports it at its first
+use, in a fifth of the time of `scipy.stats`.
+
 Contents: wilson_interval, share, mean_interval, mcnemar, percent.
 """
 
@@ -42,10 +45,12 @@ def wilson_interval(
     raise ValueError(f'successes is {successes}, expected 0 to total, {total}')
   if total == 0:
     return 0.0, 1.0
-  found = scipy.stats.binomtest(successes, total).proportion_ci(
-    confidence, 'wilson'
-  )
-  return float(found.low), float(found.high)
+  p, z = successes / total, scipy.special.ndtri(0.5 + 0.5 * confidence)
+  denominator = 2 * (total + z**2)
+  center = (2 * total * p + z**2) / denominator
+  half = z / denominator * math.sqrt(4 * total * p * (1 - p) + z**2)
+  low = 0.0 if successes == 0 else float(center - half)
+  return low, 1.0 if successes == total else float(center + half)
 
 
 def share(hits: np.ndarray) -> tuple[float | None, list[float]]:
@@ -84,9 +89,8 @@ def mean_interval(
   mean = float(values.mean())
   if n == 1:
     return mean, math.nan, math.nan
-  # Not scipy.stats.t.interval, which is NaN where all values are equal.
-  t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
-  half = float(t * scipy.stats.sem(values))
+  t = scipy.special.stdtrit(n - 1, (1 + confidence) / 2)
+  half = float(t * (values.std(ddof=1) / math.sqrt(n)))
   return mean, mean - half, mean + half
 
 
@@ -109,8 +113,10 @@ def mcnemar(
   total = only_first + only_second
   if total == 0:
     return 1.0
-  found = scipy.stats.binomtest(only_first, total, alternative=alternative)
-  return float(found.pvalue)
+  if alternative == 'greater':  # As often or oftener: P(X >= only_first).
+    return float(scipy.special.bdtr(only_second, total, 0.5))
+  fewer = min(only_first, only_second)
+  return min(1.0, 2 * float(scipy.special.bdtr(fewer, total, 0.5)))
 
 
 def percent(value: float, low: float, high: float) -> str:
