@@ -27,7 +27,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.spatial import distance
 
 from advmix_jax.report import statistics
 
@@ -65,6 +64,8 @@ def density_and_coverage(
     nearest: k; the ball around a real vector reaches to its k-th nearest other
       real vector, which it includes.
   """
+  from scipy.spatial import distance  # Slow to import; few callers need it.
+
   between = distance.cdist(real, real)
   radius = np.sort(between, axis=1)[:, nearest]  # Column 0 is the vector.
   inside = distance.cdist(real, fake) <= radius[:, None]  # [N, M]

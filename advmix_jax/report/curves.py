@@ -11,9 +11,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
-import matplotlib
-from matplotlib import figure
-
 from advmix_jax.report.results import Cell
 
 _DPI = 130
@@ -38,6 +35,9 @@ def plot(
   Returns:
     (PNG, SVG).
   """
+  import matplotlib  # A fifth of all imports; few callers draw.
+  from matplotlib import figure
+
   fig = figure.Figure(figsize=(8, 4.6))
   axis = fig.subplots()
   colors = matplotlib.colormaps['tab20']
@@ -60,7 +60,9 @@ def plot(
   return _save(fig, 'png'), _save(fig, 'svg')
 
 
-def _save(fig: figure.Figure, kind: str) -> bytes:
+def _save(fig, kind):
+  import matplotlib
+
   buffer = io.BytesIO()
   with matplotlib.rc_context({'svg.hashsalt': 'advmix_jax'}):
     fig.savefig(

@@ -12,6 +12,8 @@ from advmix_jax.encoder import algorithm1, learned_start
 from advmix_jax.generators import stylegan
 from advmix_jax.runtime import files
 
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 L, S, D = 6, 4, 6
 
 
@@ -103,14 +105,14 @@ def test_images_teach_what_algorithm_1_asks():
   # Not of the generator: one plain colour each, in the lower half.
   images = np.zeros((32, 16, 16, 3), np.float32)
   images[:, 8:] = rng.random((32, 1, 1, 3))
+  decode = jax.jit(
+    lambda start: generator.synthesize(
+      params, learned_start.apply(start, images)
+    )
+  )
   errors = []
   for steps in (0, 80):
     start = _train(images, sample_steps=1, steps=steps, learning_rate=1e-2)
-    decode = jax.jit(
-      lambda start: generator.synthesize(
-        params, learned_start.apply(start, images)
-      )
-    )
     decoded = decode(start)
     errors.append(float(algorithm1.pixel_error(decoded, images).mean()))
   # The generator is untrained: it can get half way at best.

@@ -10,6 +10,8 @@ from helpers import toy_subject as toy
 from advmix_jax.evaluation import gates, ladder
 from advmix_jax.evaluation import run as evaluation
 
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 
 def test_gates_pass_on_an_honest_subject():
   batch = toy.batch()

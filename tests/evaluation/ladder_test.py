@@ -13,6 +13,8 @@ from advmix_jax.evaluation import ladder, outcomes
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import statistics
 
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 NAMES = [
   'clean', 'reconstruction', 'random_mix', 'worst_random', 'equal_compute',
   'algorithm_2', 'margin', 'adam', 'corners', 'worst',

@@ -10,6 +10,8 @@ from advmix_jax.evaluation import ladder, outcomes
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import pages, statistics
 
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 
 def test_a_wrong_clean_example_counts_as_broken():
   batch = toy.batch()

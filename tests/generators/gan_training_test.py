@@ -16,19 +16,39 @@ from advmix_jax.runtime import checkpoints, metrics, preemption
 pytestmark = pytest.mark.usefixtures('compile_fast')
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
+@pytest.fixture
+def of_8_pixels(tmp_path):
+  """The config of a run on 32 images of 8 x 8, whose step compiles fast."""
+  path = tmp_path / 'images.npz'
+  images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 3), np.uint8)
+  data = {'image': images, 'label': np.arange(32) % 10}
+  np.savez(path, **{f'train_{name}': x for name, x in data.items()})
+
+  def config(kimg):
+    made = tiny_gan.config(kimg)
+    made.data = datasets.default_config('arrays')
+    made.data.path = str(path)
+    made.network.update(resolution=8, fmaps=(8, 4), split=2)
+    return made
+
+  return config
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(
+  of_8_pixels, tmp_path, monkeypatch
+):
   # One compilation for the three runs, whose steps are the same program.
-  step = gan.make_step(tiny_gan.config(1).network, tiny_gan.config(1).gan)
+  step = gan.make_step(of_8_pixels(1).network, of_8_pixels(1).gan)
   monkeypatch.setattr(gan, 'make_step', lambda *arguments: step)
-  gan_training.train(tiny_gan.config(0.032), tmp_path / 'whole')
-  gan_training.train(tiny_gan.config(0.016), tmp_path / 'parts')
-  gan_training.train(tiny_gan.config(0.032), tmp_path / 'parts')
+  gan_training.train(of_8_pixels(0.032), tmp_path / 'whole')
+  gan_training.train(of_8_pixels(0.016), tmp_path / 'parts')
+  gan_training.train(of_8_pixels(0.032), tmp_path / 'parts')
   with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
     answers = iter([False, False, True])
     patch.setattr(preemption, 'asked', lambda step, every: next(answers))
-    gan_training.train(tiny_gan.config(0.032), tmp_path / 'stopped')
+    gan_training.train(of_8_pixels(0.032), tmp_path / 'stopped')
   assert e.value.code == 143
-  gan_training.train(tiny_gan.config(0.032), tmp_path / 'stopped')
+  gan_training.train(of_8_pixels(0.032), tmp_path / 'stopped')
   whole = tiny_gan.leaves(tmp_path / 'whole' / 'generator.npz')
   stopped = tiny_gan.leaves(tmp_path / 'stopped' / 'generator.npz')
   parts = tiny_gan.leaves(tmp_path / 'parts' / 'generator.npz')
@@ -36,7 +56,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, monkeypatch):
   for name, value in whole.items():
     np.testing.assert_array_equal(value, parts[name], err_msg=name)
     np.testing.assert_array_equal(value, stopped[name], err_msg=name)
-  init = stylegan.make_generator(tiny_gan.config(1).network).init
+  init = stylegan.make_generator(of_8_pixels(1).network).init
   shapes = jax.eval_shape(init, jax.random.key(0))
   assert len(whole) == len(jax.tree.leaves(shapes))
   assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()

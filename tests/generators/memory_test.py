@@ -6,15 +6,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import random_params
+from helpers import compiling, random_params
 
 from advmix_jax import generators
 from advmix_jax.generators import memory, stylegan, toy
 
+# Programs are compared with each other.
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 SIZE = 5  # Images: no number of parts but 5 and 1 divides it.
 # Keeps the barriers of remat, which XLA removes on the CPU, and works at one
 # operation at a time, as other processors do.
-BARRIERS = {
+BARRIERS = compiling.LEVEL_0 | {
   'xla_disable_hlo_passes': 'cse_barrier_expander',
   'xla_cpu_enable_concurrency_optimized_scheduler': False,
 }

@@ -37,7 +37,7 @@ def evaluate(folder, *flags):
   return programs.run(
     *('-m', 'advmix_jax.evaluation.command', '--generator=ideal', *flags),
     cwd=folder,
-    XLA_FLAGS=compiling.FAST,
+    XLA_FLAGS=compiling.FASTEST,
   )
 
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+from helpers import compiling
 from processes import programs
 
 from advmix_jax.runtime import files
@@ -23,7 +24,8 @@ SMALL = (
 
 def _demo(workdir, *options):
   return programs.run(
-    'experiments/demo_faces.py', f'--workdir={workdir}', *SMALL, *options
+    *('experiments/demo_faces.py', f'--workdir={workdir}', *SMALL, *options),
+    XLA_FLAGS=compiling.FAST,
   )
 
 

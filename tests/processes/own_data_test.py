@@ -28,6 +28,7 @@ _SMALL = {
     '--config.gan.decay_kimg=0',
     '--config.gan.start_resolution=0',
     '--config.gan.batch_size=8',
+    '--config.gan.r1_interval=1',  # One program for all steps.
   ),
   'train_encoder.py': (
     _SIZE,
@@ -84,7 +85,7 @@ def test_the_tutorial_leads_from_a_folder_to_a_report(tmp_path):
       *_SMALL[name],
       cwd=tmp_path,
       XDG_CACHE_HOME=str(tmp_path / 'cache'),
-      XLA_FLAGS=compiling.FAST,
+      XLA_FLAGS=compiling.FASTEST,
     )
     assert done.returncode == 0, done.stderr
     outputs[name] = done.stdout
