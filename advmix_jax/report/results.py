@@ -61,6 +61,7 @@ class Cell(NamedTuple):
   high: float
   n: int  # Seeds.
   seconds: float  # Of the classifiers' runs, all seeds together.
+  failed_gates: tuple[str, ...] = ()  # Of any of these runs.
 
 
 def _serves(record: Record, item: str, row: str, column: str) -> bool:
@@ -117,7 +118,12 @@ def cell(
     ((mean, (low, high)),) = values
   else:
     mean, low, high = statistics.mean_interval([v for v, _ in values])
-  return Cell(mean, low, high, len(values), seconds)
+  failed = {
+    gate
+    for record in by_seed.values()
+    for gate in record['results'].get('failed_gates', ())
+  }
+  return Cell(mean, low, high, len(values), seconds, tuple(sorted(failed)))
 
 
 def curves(
@@ -158,6 +164,8 @@ def _cell_text(found: Cell | None, paper: float | None) -> str:
     return '<br>'.join([NOT_RUN, *said])
   shown = statistics.percent(found.mean, found.low, found.high)
   said += [f'n = {found.n}', duration(found.seconds)]
+  if found.failed_gates:
+    said.append(f'**not valid**: {", ".join(found.failed_gates)}')
   return f'{shown}<br>{", ".join(said)}'
 
 
@@ -286,7 +294,8 @@ experiments/reproduce.py`; do not edit. A cell has the mean over seeds (runs of
 the classifier; generator, digits and their colours are the same) with its 95%
 t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
 over test images. n is the number of seeds, the time that of the classifiers'
-runs together. The record of every run has its command.
+runs together. Where a gate of the evaluation failed, the cell is not valid and
+has the gate's name. The record of every run has its command.
 """
 
 

@@ -159,6 +159,14 @@ def test_other_measures_are_shown_where_they_were_taken():
   assert '50.0 [40.0, 60.0]' in text and 'colour of a grid' not in text
 
 
+def test_a_cell_of_which_a_gate_failed_says_so():
+  made = [record('AdvMix', '0', seed, 0.5) for seed in (0, 1)]
+  assert 'not valid' not in results.table(TABLE, made)
+  for one, gates in zip(made, (['converged', 'alive'], ['alive']), strict=True):
+    one['results'] = one['results'] | {'failed_gates': gates}
+  assert '**not valid**: alive, converged' in results.table(TABLE, made)
+
+
 def test_a_curve_has_the_cells_that_were_run():
   found = results.curves(TABLE, RECORDS)
   assert [x for x, _ in found['RandMix']] == [0.0]
