@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from helpers import paths
+from helpers import compiling, paths
 from processes import programs
 
 SMALL = (
@@ -116,6 +116,7 @@ def test_a_failed_gate_is_exit_code_3_and_marks_the_results(finished):
     '--num_examples=0',
     '--noladder',
     *attack,
+    XLA_FLAGS=compiling.FAST,
   )
   assert process.returncode == 3, process.stderr
   last = process.stdout.splitlines()[-1]

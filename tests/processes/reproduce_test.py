@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from helpers import paths
+from helpers import compiling, paths
 from processes import programs
 
 from advmix_jax.report import records
@@ -20,6 +20,12 @@ from helpers import tiny_sweep
 ITEMS = copy.deepcopy(tiny_sweep.ITEMS)
 ITEMS['table_tiny']['scales']['quick'] = {'seeds': (0,), 'shipped': ('0',)}
 """
+
+# Numbers do not count here: records and pages do.
+ENV = {
+  'PYTHONPATH': f'{paths.ROOT}:{paths.ROOT / "tests"}',
+  'XLA_FLAGS': compiling.FASTEST,
+}
 
 
 @pytest.fixture(scope='module')
@@ -41,18 +47,12 @@ def arguments(folder, *more):
 
 
 def reproduce(folder, *more):
-  path = str(paths.ROOT / 'tests')
-  return programs.run(*arguments(folder, *more), PYTHONPATH=_path(path))
-
-
-def _path(tests):
-  return f'{paths.ROOT}:{tests}'
+  return programs.run(*arguments(folder, *more), **ENV)
 
 
 def test_a_killed_call_resumes_and_a_finished_one_runs_nothing(folder):
   table = '--only=table_tiny'
-  path = str(paths.ROOT / 'tests')
-  process = programs.start(*arguments(folder, table), PYTHONPATH=_path(path))
+  process = programs.start(*arguments(folder, table), **ENV)
   while 'starts' not in process.stdout.readline():
     time.sleep(0.1)
   process.send_signal(signal.SIGKILL)
