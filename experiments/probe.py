@@ -122,9 +122,15 @@ def _plot(record, names):
 def _advice(record, names):
   """One line per chosen attribute."""
   for name in _chosen(names):
-    split = probing.recommend(record, names.index(name), keep=KEEP.value)
+    a = names.index(name)
+    split = probing.recommend(record, a, keep=KEEP.value)
     if split:
       yield f'{name}: split {split} keeps it'
+    elif probing.least_kept(record['by_chance'][a]) is None:
+      yield (
+        f'{name}: the judge is hardly ever sure of two answers, so nothing can '
+        'be said; try more --num_mixes, or a generator that was trained longer'
+      )
     else:
       yield (
         f'{name}: no split keeps it in {100 * KEEP.value:g}% of the mixes. '

@@ -102,3 +102,5 @@ def test_the_tutorial_leads_from_a_folder_to_a_report(tmp_path):
   record = json.loads((runs / 'probe.json').read_text())
   assert record['names'] == ['class'] and len(record['answers'][0]) <= 2
   assert np.isfinite(record['change']).all()
+  # Each of two answers would need 20 of the 20 pairs.
+  assert 'so nothing can be said' in outputs['probe.py']
