@@ -288,14 +288,14 @@ def _write(f, images, names, shape, box_fn, mirror):
   """Writes the .npy file of all images, a few at a time."""
   header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
   np.lib.format.write_array_header_1_0(f, header)
+  sizes = []  # (width, height); threads append in any order.
 
-  sizes = collections.Counter()  # (width, height) -> how many
+  def seen(height, width):
+    sizes.append((width, height))
+    return box_fn(height, width)
 
   def one(name):
-    data = images.read(name)
-    picture = decode(data, f'{images.path}: {name}', shape[1], box_fn)
-    with Image.open(io.BytesIO(data)) as image:  # Reads the header alone.
-      return picture, image.size
+    return decode(images.read(name), f'{images.path}: {name}', shape[1], seen)
 
   with (
     concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -305,12 +305,10 @@ def _write(f, images, names, shape, box_fn, mirror):
   ):
     for start in range(0, len(names), _CHUNK):
       preemption.check()
-      found = list(pool.map(one, names[start : start + _CHUNK]))
-      sizes.update(size for _, size in found)
-      chunk = np.stack([picture for picture, _ in found])
+      chunk = np.stack(list(pool.map(one, names[start : start + _CHUNK])))
       f.write((mirrored(chunk) if mirror else chunk).tobytes())
       bar.update(len(chunk))
-  for line in _about_sizes(images.path, sizes, shape[1]):
+  for line in _about_sizes(images.path, collections.Counter(sizes), shape[1]):
     print(line)
 
 
