@@ -86,7 +86,7 @@ def _with_preset(config, images):
     resolution=min(images.shape[1:3]),
     images=len(images),
     accelerator=jax.default_backend() != 'cpu',
-    grey=_is_grey(images),
+    grey=bool(config.preset) and _is_grey(images),
   )
   if fields:
     shown = ', '.join(f'{name} {value}' for name, value in fields.items())
@@ -112,10 +112,7 @@ def _grown(config):
 
   A network that still grows draws with its lod; attacks refuse it.
   """
-  options, network = config.gan, config.network.copy_and_resolve_references()
-  network.lod = float(
-    sum(gan.level_at(options, network.resolution, options.kimg))
-  )
+  options, network = config.gan, _network_at(config, config.gan.kimg)
   if network.lod:
     levels = network.resolution.bit_length()
     levels -= options.start_resolution.bit_length()
@@ -124,6 +121,13 @@ def _grown(config):
       f'still growing, lod {network.lod:g}: attacks need the full size, from '
       f'gan.kimg={enough:g} on, or with a smaller gan.phase_kimg'
     )
+  return network
+
+
+def _network_at(config, kimg):
+  """The network's config, with its lod after `kimg` thousand images."""
+  network = config.network.copy_and_resolve_references()
+  network.lod = float(sum(gan.level_at(config.gan, network.resolution, kimg)))
   return network
 
 
@@ -266,9 +270,8 @@ def _picture_fn(config, workdir):
 
 
 def _picture(config, workdir, state, images):
-  lod = sum(gan.level_at(config.gan, config.network.resolution, images / 1000))
-  network = config.network.copy_and_resolve_references()
-  network.lod = float(math.ceil(lod))  # A level that fades in is not shown yet.
+  network = _network_at(config, images / 1000)
+  network.lod = float(math.ceil(network.lod))  # What fades in is not shown yet.
   path = workdir / 'samples' / f'{images // 1000:06d}k.png'
   generator = stylegan.make_generator(network)
   cells = np.asarray(_grid_fn(generator)(state.average))
