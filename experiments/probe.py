@@ -151,10 +151,7 @@ def main(argv: list[str]) -> None:
   judge = attributes.load(JUDGE.value)
   names, answer_fn = _questions(judge)
   for name in ATTRIBUTE.value:
-    if name not in names:
-      raise ValueError(
-        f'attribute is {name!r}, expected one of {", ".join(names)}'
-      )
+    attributes.index(names, name)  # Raises for an unknown one.
   accuracy = files.load_npz(JUDGE.value)[1].get('accuracy', {})
   record = probing.measure(
     jax.random.key(SEED.value),

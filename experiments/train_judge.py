@@ -68,9 +68,6 @@ def main(argv: list[str]) -> None:
       train, WORKDIR.value, seed=SEED.value, epochs=EPOCHS.value
     )
   accuracy = attributes.accuracy(judge, test)
-  if attributes.has_classes(judge):
-    named, _ = attributes.name_class(judge, test.image)
-    accuracy['class'] = float(np.mean(named == test.label))
   metadata = {
     'dataset': config.name,
     'resolution': train.image.shape[1],

@@ -15,7 +15,7 @@ judge_fn, class_fn, class_names, has_classes, name_class, train, save, load.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -41,17 +41,17 @@ def whole(images):
   return images
 
 
-def index(judge: AttributeJudge, attribute: str) -> int:
+def index(names: Sequence[str], attribute: str) -> int:
   """The place of an attribute among the judge's answers.
 
   Raises:
     ValueError: The judge doesn't know it.
   """
-  if attribute not in judge.names:
+  if attribute not in names:
     raise ValueError(
-      f'attribute is {attribute!r}, expected one of {", ".join(judge.names)}'
+      f'attribute is {attribute!r}, expected one of {", ".join(names)}'
     )
-  return judge.names.index(attribute)
+  return names.index(attribute)
 
 
 def image_size(judge: AttributeJudge) -> int:
@@ -80,12 +80,18 @@ def answer(
 
 
 def accuracy(judge: AttributeJudge, dataset: types.Dataset) -> dict[str, float]:
-  """Share of the images for which each answer is that of the data set."""
-  has, _ = answer(judge, dataset.image)
-  return {
-    name: float((has[:, i] == dataset.groups[name]).mean())
+  """Share of the images for which each answer is that of the data set.
+
+  If the answers are classes, also that of the likeliest class, as 'class'.
+  """
+  logits = judges.logits(judge.judge, dataset.image)
+  found = {
+    name: float(((logits[:, i] > 0) == dataset.groups[name]).mean())
     for i, name in enumerate(judge.names)
   }
+  if has_classes(judge):
+    found['class'] = float((logits.argmax(-1) == dataset.label).mean())
+  return found
 
 
 def judge_fn(
@@ -103,7 +109,7 @@ def judge_fn(
       attribute, or sees images of another size.
   """
   found = _load_for(path, size)
-  place = index(found, attribute)
+  place = index(found.names, attribute)
   return lambda images: answer(found, images)[0][:, place]
 
 

@@ -64,7 +64,7 @@ def draw(
   Raises:
     ValueError: Unknown attribute, or the judge is hardly ever sure.
   """
-  index = attributes.index(judge, attribute)
+  index = attributes.index(judge.names, attribute)
   # No classifier is needed to decode.
   subject = measures.Subject(None, None, generator, params)
   parts, left, step = [], [count - count // 2, count // 2], 0
