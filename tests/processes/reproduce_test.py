@@ -106,6 +106,6 @@ def test_the_committed_page_is_made_of_the_committed_records(tmp_path):
   assert result.returncode == 0, result.stderr
   made = (tmp_path / 'results.md').read_bytes()
   assert made == (paths.ROOT / 'docs' / 'results.md').read_bytes()
-  for path in (paths.EXPERIMENTS / 'results').glob('*.jsonl'):
-    for line in path.read_text().splitlines():
-      assert json.loads(line)['results']
+  # Other programs have records in this folder, too, with fields of their own.
+  for line in (paths.EXPERIMENTS / 'results' / 'quick.jsonl').open():
+    assert json.loads(line)['results']
