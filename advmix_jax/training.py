@@ -130,7 +130,7 @@ def create_train_state(
   """
   # XLA's own generator: the default one compiles for seconds per shape.
   rng = jax.random.key(config.seed, impl='rbg')
-  params = classifier.init(rng, image)
+  params = jax.jit(classifier.init)(rng, image)  # Compiled once, not by layer.
   opt_state = _optimizer(config).init(params)
   return types.TrainState(jnp.int32(0), params, opt_state)
 

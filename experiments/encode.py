@@ -18,6 +18,8 @@ import numpy as np
 from absl import flags
 
 try:
+  import jax
+
   from advmix_jax import datasets, generators
   from advmix_jax.encoder import pipeline
   from advmix_jax.report import fit
@@ -49,7 +51,8 @@ def _encode(setting, images, output) -> bytes:
   files.write_text(output.with_suffix('.csv'), table)
   if MAX_ERROR.value:
     print(fit.flagged(errors, MAX_ERROR.value))
-  decoded = setting.generator.synthesize(setting.params, latents[worst])
+  decode = jax.jit(setting.generator.synthesize)
+  decoded = decode(setting.params, latents[worst])
   return fit.worst_grid(
     errors[worst], datasets.to_float(images[worst]), decoded
   )

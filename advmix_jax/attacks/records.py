@@ -7,7 +7,7 @@ Contents: kept_initial, accuracy_by_budget.
 """
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from advmix_jax.attacks.iterate import Initial
 from advmix_jax.types import AttackResult
@@ -20,11 +20,11 @@ def kept_initial(result: AttackResult, initial: Initial) -> jax.Array:
 
 
 def accuracy_by_budget(
-  first_success: jax.Array,  # [B, 2]
+  first_success: np.ndarray,  # [B, 2]
   *,
   restarts: int,
   steps: int,
-) -> jax.Array:
+) -> np.ndarray:
   """Accuracy under smaller attacks, from the records of one attack.
 
   Args:
@@ -39,8 +39,8 @@ def accuracy_by_budget(
     its first success has step <= k. This gives an upper bound: a later restart
     may succeed with fewer steps.
   """
-  restart, step = first_success[:, 0], first_success[:, 1]
-  rows = jnp.arange(restarts + 1)[:, None, None]
-  columns = jnp.arange(steps + 1)[None, :, None]
+  restart, step = np.asarray(first_success).T
+  rows = np.arange(restarts + 1)[:, None, None]
+  columns = np.arange(steps + 1)[None, :, None]
   broken = (restart >= 0) & (restart <= rows) & (step <= columns)
-  return 1 - broken.mean(axis=-1, dtype=jnp.float32)
+  return 1 - broken.mean(axis=-1, dtype=np.float32)

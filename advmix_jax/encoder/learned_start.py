@@ -225,7 +225,7 @@ def _init(rng, generator, decoder, images, config) -> _State:
   z = jax.random.normal(rng, (config.draws, generator.latent_size))
   w = generator.map(decoder, z)[:, 0]
   network = _network(config, generator.num_layers, generator.dlatent_size)
-  params = network.init(rng, images[:1])
+  params = jax.jit(network.init)(rng, images[:1])
   params['inverter'] = {'mean': w.mean(0), 'std': w.std(0)}
   known, samples = _samples(rng, generator, decoder, config.batch_size, 1.0)
   return _State(

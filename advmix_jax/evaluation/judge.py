@@ -24,7 +24,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
@@ -200,7 +199,7 @@ def fit(
   network = _network(outputs)
   adam = optax.adam(optax.cosine_decay_schedule(2e-3, steps))
   image = view_fn(datasets.to_float(images[:1]))
-  params = network.init(jax.random.key(seed), jnp.asarray(image))
+  params = jax.jit(network.init)(jax.random.key(seed), image)
   update = _make_update(network, adam, view_fn, loss_fn)
   index = datasets.shuffled(seed, len(images), _BATCH)
 

@@ -187,13 +187,18 @@ def random_mixes(
   """
   index = np.arange(len(latents)) if index is None else index
   draw = np.broadcast_to(draw, index.shape)
-  generator = subject.generator
+  mixed = jax.jit(_bound(_with_fine_draws, subject.generator))
+  return np.asarray(mixed(subject.generator_params, rng, latents, draw, index))
+
+
+def _with_fine_draws(generator, generator_params, rng, latents, draw, index):
+  """The latents with the fine ones of draw[n] for the place index[n]."""
   z = jax.vmap(
     lambda n, i: _draw_z(generator, jax.random.fold_in(rng, n), i[None])[0]
   )(draw, index)
-  z_perp = mixing.map_fine(generator, subject.generator_params, z)
+  z_perp = mixing.map_fine(generator, generator_params, z)
   z_par, _ = mixing.split_latents(latents, generator.split)
-  return np.asarray(mixing.merge_latents(z_par, z_perp))
+  return mixing.merge_latents(z_par, z_perp)
 
 
 def random_failures(

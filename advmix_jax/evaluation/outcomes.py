@@ -97,12 +97,10 @@ def summarise(
   intervals = {}
   for name, good in {'clean': clean, **correct(outcomes)}.items():
     results[f'{name}_accuracy'], intervals[name] = statistics.share(good)
-  budget = np.asarray(
-    attacks.accuracy_by_budget(
-      outcomes.attacked.first_success,
-      restarts=attack.restarts,
-      steps=attack.steps,
-    )
+  budget = attacks.accuracy_by_budget(
+    outcomes.attacked.first_success,
+    restarts=attack.restarts,
+    steps=attack.steps,
   )
   low, high = intervals['perturbed']
   moved = budget[attack.restarts // 2, -1] - budget[-1, -1]

@@ -36,6 +36,7 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 import numpy as np
+from scipy import special
 
 from advmix_jax import attacks, classifiers, datasets, generators, types
 from advmix_jax.encoder import lookup
@@ -108,7 +109,7 @@ def measure(
   other = max(1, batch_size // 2)
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
   logits = predict(subject, kept, batch_size=other)
-  margin = np.asarray(attacks.margin(logits, batch.label))
+  margin = np.asarray(jax.jit(attacks.margin)(logits, batch.label))
   tie = np.abs(margin) < gates.LOGIT_TOLERANCE
   decoded = decode(subject, batch.latents, batch_size=batch_size)
   clean = predict(subject, batch.image, batch_size=batch_size)
@@ -342,7 +343,7 @@ def show(
     'label': batch.label,
     'images': {name: pictures.to_uint8(x) for name, x in shown.items()},
     'probabilities': {
-      name: np.asarray(jax.nn.softmax(predict(subject, x, batch_size=n)))
+      name: special.softmax(predict(subject, x, batch_size=n), axis=-1)
       for name, x in shown.items()
     },
   }
