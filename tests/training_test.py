@@ -13,6 +13,8 @@ from advmix_jax import datasets, methods, training, types
 from advmix_jax.report import tables
 from advmix_jax.runtime import checkpoints, metrics, preemption, run_folder
 
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 
 def test_one_step_is_adam_on_the_mean_cross_entropy():
   config = tiny_runs.config()

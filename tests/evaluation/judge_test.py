@@ -10,6 +10,8 @@ from advmix_jax.datasets.digits import load_digits
 from advmix_jax.evaluation import judge
 from advmix_jax.runtime import checkpoints
 
+pytestmark = pytest.mark.usefixtures('compile_fast')
+
 
 def _shipped():
   return judge.load(view_fn=colored_mnist.brightness)

@@ -56,6 +56,7 @@ def setting():
   return generator, generator.init(None), batch, classifier, params
 
 
+@functools.cache
 def linear_logits_fn():
   *_, classifier, params = setting()
   return functools.partial(classifier.apply, params)
@@ -63,15 +64,19 @@ def linear_logits_fn():
 
 def make_examples(name, *, config=None, batch=None, logits_fn=None, seed=0):
   """The examples of a method, on the six digits or another batch."""
-  generator, generator_params, default, *_ = setting()
-  method = methods.make(
-    name, config or make_config(), num_classes=K, generator=generator
-  )
-  logits_fn = logits_fn or linear_logits_fn()
-  run = jax.jit(
+  _, generator_params, default, *_ = setting()
+  config = ml_collections.FrozenConfigDict(config or make_config())
+  run = _compiled(name, config, logits_fn or linear_logits_fn())
+  return run(jax.random.key(seed), batch or default, generator_params)
+
+
+@functools.cache
+def _compiled(name, config, logits_fn):
+  """(rng, batch, generator's params) -> examples."""
+  method = methods.make(name, config, num_classes=K, generator=setting()[0])
+  return jax.jit(
     lambda rng, batch, params: method.examples_fn(rng, logits_fn, batch, params)
   )
-  return run(jax.random.key(seed), batch or default, generator_params)
 
 
 def losses(examples, logits_fn=None):

@@ -25,7 +25,7 @@ SMALL = (
 def _demo(workdir, *options):
   return programs.run(
     *('experiments/demo_faces.py', f'--workdir={workdir}', *SMALL, *options),
-    XLA_FLAGS=compiling.FAST,
+    XLA_FLAGS=compiling.FASTEST,
   )
 
 
