@@ -19,6 +19,8 @@ is measured, digits in biased and in unbiased colours; those that --output holds
 already are not repeated. At the end a table of the records is printed.
 """
 
+import contextlib
+import itertools
 import json
 import pathlib
 import time
@@ -31,7 +33,7 @@ from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import Digits, load_digits
 from advmix_jax.encoder import algorithm1, pipeline
 from advmix_jax.evaluation import audits, digit_generators, encoded
-from advmix_jax.runtime import cli, files, untrusted
+from advmix_jax.runtime import cli, files, locks, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 FIRST = flags.DEFINE_integer(
@@ -103,23 +105,44 @@ def _digits(config, colors: str) -> types.Dataset:
 
 
 def _dataset(config, colors):
-  """The images to encode; `colors` is '' for all but digits."""
+  """The images to encode; `colors` is '' for all but digits.
+
+  Raises:
+    ValueError: there are fewer.
+  """
+  first, num = _first(config), NUM.value
   if _has_digits(config):
-    return _digits(config, colors)
-  found = datasets.load(config.data, 'valid')
-  kept = slice(_first(config), _first(config) + NUM.value)
-  return found._replace(image=found.image[kept], label=found.label[kept])
+    found = _digits(config, colors)
+  else:
+    found = datasets.load(config.data, 'valid')
+    kept = slice(first, first + num)
+    found = found._replace(image=found.image[kept], label=found.label[kept])
+  if len(found.image) < num:
+    raise ValueError(
+      f'num is {num}, expected at most {len(found.image)}, the number of '
+      f'validation images from {first} on'
+    )
+  return found
 
 
-def _measure(config, colors):
-  """The record of one setting on images of one colouring."""
-  judge_fn = audits.judge_fn(config.data, JUDGE.value)
-  if judge_fn is None:
+def _judge_fn(config):
+  """The judge of the data, or of --judge.
+
+  Raises:
+    ValueError: none ships, and none is given.
+  """
+  found = audits.judge_fn(config.data, JUDGE.value)
+  if found is None:
     raise ValueError('judge is missing, expected a file from train_judge.py')
+  return found
+
+
+def _measure(config, dataset, judge_fn):
+  """The record of one setting on these images."""
   style = None
   if _has_digits(config):
     style = digit_generators.style_of(config.data.name)
-  dataset, setting = _dataset(config, colors), pipeline.load_setting(config)
+  setting = pipeline.load_setting(config)
   begin = time.time()
   latents, _ = algorithm1.encode(
     dataset.image,
@@ -190,26 +213,36 @@ def _read(path):
     return [untrusted.parse_json(line) for line in lines]
 
 
+def _measure_all(config, path):
+  """Adds the missing records to those of a file, if any; returns all."""
+  settings, records, judge_fn = _settings(), _read(path), _judge_fn(config)
+  every = COLORS.value if _has_digits(config) else ('',)
+  parts = {colors: _dataset(config, colors) for colors in every}
+  for (name, changes), colors in itertools.product(settings, parts):
+    changed = config.copy_and_resolve_references()
+    changed.encoder.update(changes)
+    key = {'setting': name, 'colors': colors, 'first': _first(config)}
+    key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(changed)}
+    if any(key.items() <= record.items() for record in records):
+      continue
+    records.append(key | _measure(changed, parts[colors], judge_fn))
+    print(json.dumps(records[-1]), flush=True)
+    if path.name:
+      text = ''.join(json.dumps(r) + '\n' for r in records)
+      files.write_text(path, text)
+  return records
+
+
 def main(argv: list[str]) -> None:
   """Prints and stores the records, then the table."""
   del argv  # cli.run has refused any.
   path = pathlib.Path(OUTPUT.value)
+  held = contextlib.nullcontext()
   if OUTPUT.value:
     files.check_output(path)
-  records = _read(path)
-  for name, changes in _settings():
-    config = CONFIG.value.copy_and_resolve_references()
-    config.encoder.update(changes)
-    for colors in COLORS.value if _has_digits(config) else ('',):
-      key = {'setting': name, 'colors': colors, 'first': _first(config)}
-      key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(config)}
-      if any(key.items() <= record.items() for record in records):
-        continue
-      records.append(key | _measure(config, colors))
-      print(json.dumps(records[-1]), flush=True)
-      if path.name:
-        text = ''.join(json.dumps(r) + '\n' for r in records)
-        files.write_text(path, text)
+    held = locks.hold(path.with_name(f'{path.name}.lock'))
+  with held:
+    records = _measure_all(CONFIG.value, path)
   print(_HEAD, *map(_row, records), sep='\n')
 
 

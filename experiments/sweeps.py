@@ -68,6 +68,7 @@ ITEMS = {
   'figure_2': {
     'title': 'Figure 2: training images of each method',
     'text': 'Digits beside mixup, cutout, CutMix and AdvMix.',
+    'given': 'generator.npz',
   },
   'figure_4': {
     'title': 'Figure 4: the toy problem',
@@ -158,6 +159,7 @@ ITEMS = {
       'Digits, their variation by mixup, by an l_inf adversary (eps = 0.1) and '
       'by mixing, and the rescaled difference.'
     ),
+    'given': 'generator.npz',
   },
   'table_1': {
     'title': 'Table 1: a StyleGAN trained on skewed digits',

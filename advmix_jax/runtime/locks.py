@@ -43,8 +43,8 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
     lock.acquire()
   except filelock.Timeout:
     raise ValueError(
-      f'{workdir} is in use by {_owner(workdir)}; wait for it, or give another '
-      '--workdir'
+      f'{workdir} is in use by {_owner(workdir)}; wait for it, or write '
+      'elsewhere'
     ) from None
   try:
     owner = {'pid': os.getpid(), 'host': socket.gethostname()}
