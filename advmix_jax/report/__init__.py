@@ -10,14 +10,17 @@ evaluates, so every table can be made again from its records:
 
 Contents:
 
-  statistics  wilson_interval, mean_interval, percent
+  statistics  wilson_interval, mean_interval, over_seeds, percent
   tables      Record, method_name, table_rows, interval_note, markdown_table
   figures     picture_grid, line_plot: PNGs
   illustrations  Panel, scatter_panels, swatches, difference_grid,
               target_captions, render: figures from arrays alone
-  records     read, add, relabel: files of records, for the paper's tables
+  records     read, add, relabel, serves, newest: files of records, for the
+              paper's tables
   results     Layout, Cell, cell, curves, table, generators, page:
               docs/results.md
+  groups      text: accuracy by groups of the test images
+  markdown    table
   curves      plot: curves with bands
   pages       Pictures, Section; page: HTML from templates/page.html; examples,
               mixes, attacked: PNGs; comparison: the page of runs; listing

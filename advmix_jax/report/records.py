@@ -7,7 +7,7 @@ A record of experiments/reproduce.py has key, kind, scale, cells (the [item,
 row, column] that it serves), seed, config, commit, command, seconds, cores and
 results.
 
-Contents: Record, read, add, relabel.
+Contents: Record, read, add, relabel, serves, newest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import filelock
@@ -82,3 +82,35 @@ def _rewrite(path, change):
     if new != old:
       text = ''.join(json.dumps(record) + '\n' for record in new.values())
       files.write_text(path, text)
+
+
+def serves(record: Record, item: str, row: str, column: str) -> bool:
+  """Whether a record is for that cell."""
+  return [item, row, column] in [list(cell) for cell in record['cells']]
+
+
+def newest(
+  records: Iterable[Record], item: str, row: str, column: str
+) -> list[Record]:
+  """The records of one cell's classifiers, one for each seed.
+
+  All have the same config but for the seed, that of the newest record.
+
+  Args:
+    records: Oldest first.
+    item: The cell's item.
+    row: Its row.
+    column: Its column.
+  """
+  found = [
+    record
+    for record in records
+    if record['kind'] == 'classifier' and serves(record, item, row, column)
+  ]
+  same = [r for r in found if _without_seed(r) == _without_seed(found[-1])]
+  return list({record['seed']: record for record in same}.values())
+
+
+def _without_seed(record):
+  config = {k: v for k, v in record['config'].items() if k != 'seed'}
+  return json.dumps(config, sort_keys=True)

@@ -15,12 +15,11 @@ generators, page.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from advmix_jax.report import statistics
-from advmix_jax.report.records import Record
+from advmix_jax.report import groups, markdown, statistics
+from advmix_jax.report.records import Record, newest, serves
 
 NOT_RUN = 'not run'
 
@@ -64,16 +63,6 @@ class Cell(NamedTuple):
   failed_gates: tuple[str, ...] = ()  # Of any of these runs.
 
 
-def _serves(record: Record, item: str, row: str, column: str) -> bool:
-  return [item, row, column] in [list(cell) for cell in record['cells']]
-
-
-def _group(record: Record) -> str:
-  """The record's config without its seed."""
-  config = {k: v for k, v in record['config'].items() if k != 'seed'}
-  return json.dumps(config, sort_keys=True)
-
-
 def _value(record: Record, measure: str) -> tuple[float, Any] | None:
   """(accuracy, Wilson's interval) of a measure; None if it wasn't taken."""
   results = record['results']
@@ -101,26 +90,16 @@ def cell(
     column: Its column.
     measure: Path of an accuracy in the results, without '_accuracy'.
   """
-  found = [
-    record
-    for record in records
-    if record['kind'] == 'classifier'
-    and _serves(record, item, row, column)
-    and _value(record, measure) is not None
-  ]
+  measured = [r for r in records if _value(r, measure) is not None]
+  found = newest(measured, item, row, column)
   if not found:
     return None
-  newest = _group(found[-1])
-  by_seed = {r['seed']: r for r in found if _group(r) == newest}
-  values = [_value(record, measure) for record in by_seed.values()]
-  seconds = sum(record['seconds'] for record in by_seed.values())
-  if len(values) == 1:
-    ((mean, (low, high)),) = values
-  else:
-    mean, low, high = statistics.mean_interval([v for v, _ in values])
+  values = [_value(record, measure) for record in found]
+  mean, low, high = statistics.over_seeds(values)
+  seconds = sum(record['seconds'] for record in found)
   failed = {
     gate
-    for record in by_seed.values()
+    for record in found
     for gate in record['results'].get('failed_gates', ())
   }
   return Cell(mean, low, high, len(values), seconds, tuple(sorted(failed)))
@@ -149,13 +128,6 @@ def duration(seconds: float) -> str:
   if seconds < 3600:
     return f'{seconds / 60:.1f} min'
   return f'{seconds / 3600:.1f} h'
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-  """A table in GitHub's Markdown; the first row is the header."""
-  header, *body = rows
-  lines = [header, ['---'] * len(header), *body]
-  return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
 
 
 def _cell_text(found: Cell | None, paper: float | None) -> str:
@@ -189,7 +161,7 @@ def table(
       for column in layout.columns
     ]
     rows.append([row, *texts])
-  return _markdown(rows)
+  return markdown.table(rows)
 
 
 def generators(layout: Layout, records: Iterable[Record]) -> str:
@@ -214,7 +186,7 @@ def generators(layout: Layout, records: Iterable[Record]) -> str:
     'Digit follows coarse',
     'Colours drawn, %',
   ]
-  return _markdown([header, *rows])
+  return markdown.table([header, *rows])
 
 
 def _generator_texts(results: Mapping[str, Any]) -> list[str]:
@@ -253,7 +225,7 @@ def _pictures(layout: Layout, records: Iterable[Record]) -> list[str]:
   """Names of an item's pictures, of its newest record or its plot."""
   names = [f'{layout.name}.png'] if layout.x else []
   for record in records:
-    if record['kind'] == 'figure' and _serves(record, layout.name, '', ''):
+    if record['kind'] == 'figure' and serves(record, layout.name, '', ''):
       names = [n for n in record['results']['pictures'] if n.endswith('.png')]
   return names
 
@@ -277,6 +249,8 @@ def _section(layout: Layout, scale: str, records: Sequence[Record]) -> str:
       )
       if layout.papers.get(measure) or taken:
         parts += [f'{title}, in %:\n', table(layout, records, measure)]
+    if 'clean' in [measure for _, measure in _measures(layout)]:
+      parts.append(groups.text(layout, records))
     parts.append(generators(layout, records))
   elif not _pictures(layout, records):
     parts.append(f'{NOT_RUN}\n')

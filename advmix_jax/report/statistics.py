@@ -8,7 +8,7 @@ varies with the seed.
 McNemar's exact test compares two classifiers, or two attacks, on the same
 examples.
 
-Contents: wilson_interval, share, mean_interval, mcnemar, percent.
+Contents: wilson_interval, share, mean_interval, over_seeds, mcnemar, percent.
 """
 
 from __future__ import annotations
@@ -88,6 +88,24 @@ def mean_interval(
   t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
   half = float(t * scipy.stats.sem(values))
   return mean, mean - half, mean + half
+
+
+def over_seeds(
+  values: Sequence[tuple[float, tuple[float, float]]],
+) -> tuple[float, float, float]:
+  """(mean, low, high) of an accuracy that was taken once per seed.
+
+  Args:
+    values: (accuracy, its own (low, high)) of each seed.
+
+  Returns:
+    The mean with Student's 95% t-interval over seeds; of one seed the accuracy
+    and its own interval.
+  """
+  if len(values) == 1:
+    ((value, (low, high)),) = values
+    return value, low, high
+  return mean_interval([value for value, _ in values])
 
 
 def mcnemar(

@@ -37,12 +37,10 @@ def method_name(method: str) -> str:
 
 def _cell(records: Sequence[Record], column: str) -> str:
   """One method's accuracy in one column, with its interval."""
-  values = [record[f'{column}_accuracy'] for record in records]
-  if any(value is None for value in values):
+  values = [(r[f'{column}_accuracy'], r['ci95'][column]) for r in records]
+  if any(value is None for value, _ in values):
     return '-'
-  if len(values) == 1:
-    return statistics.percent(values[0], *records[0]['ci95'][column])
-  return statistics.percent(*statistics.mean_interval(values))
+  return statistics.percent(*statistics.over_seeds(values))
 
 
 def search_name(attack: Record) -> str:

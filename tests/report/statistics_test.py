@@ -60,6 +60,12 @@ def test_wilson_interval_of_nothing_and_of_nonsense():
     statistics.wilson_interval(8, 7)
 
 
+def test_one_seed_keeps_its_own_interval_and_several_have_students():
+  assert statistics.over_seeds([(0.5, (0.4, 0.6))]) == (0.5, 0.4, 0.6)
+  several = statistics.over_seeds([(v, (0.0, 1.0)) for v in (1.0, 2.0, 3.0)])
+  assert several == statistics.mean_interval([1.0, 2.0, 3.0])
+
+
 def test_mean_interval_has_students_quantile():
   # s = 1, n = 3, t_2(0.975) = 4.302653.
   mean, low, high = statistics.mean_interval([1.0, 2.0, 3.0])
