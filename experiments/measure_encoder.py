@@ -14,9 +14,11 @@ four IDX files in config.data.data_dir. Prints one JSON object per setting:
 errors of reconstructions, how often the judge names the label in mixes of the
 encoded images, and for digits how often colour follows the fine latents. The
 judge is --judge, or the one that ships; for digits it is colour-blind. With
---ablation, every setting of `SETTINGS` (or those that are named, with commas)
-is measured, digits in biased and in unbiased colours; those that --output holds
-already are not repeated. At the end a table of the records is printed.
+--drawn the images are the generator's own, which tells an encoder that finds
+too little from a generator that cannot draw real images. With --ablation, every
+setting of `SETTINGS` (or those that are named, with commas) is measured, digits
+in biased and in unbiased colours; those that --output holds already are not
+repeated. At the end a table of the records is printed.
 """
 
 import contextlib
@@ -28,12 +30,18 @@ import time
 import jax
 from absl import flags
 
-from advmix_jax import datasets, types
+from advmix_jax import datasets, generators, types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import Digits, load_digits
 from advmix_jax.encoder import algorithm1, pipeline
-from advmix_jax.evaluation import audits, digit_generators, encoded
-from advmix_jax.runtime import cli, files, locks, untrusted
+from advmix_jax.evaluation import (
+  attributes,
+  audits,
+  digit_generators,
+  drawn,
+  encoded,
+)
+from advmix_jax.runtime import cli, files, locks, shipped, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 FIRST = flags.DEFINE_integer(
@@ -42,6 +50,13 @@ FIRST = flags.DEFINE_integer(
 NUM = flags.DEFINE_integer('num', 300, 'How many images.')
 COLORS = flags.DEFINE_list(
   'colors', 'unbiased,biased', 'Which colours; for digits.'
+)
+DRAWN = flags.DEFINE_bool(
+  'drawn',
+  False,
+  'Encode images that the generator draws and of whose label the judge is '
+  'sure. What these lose is lost by the encoder; what only real images lose, '
+  'by the generator, which cannot draw them. For data with an attribute.',
 )
 JUDGE = flags.DEFINE_string(
   'judge', '', 'From train_judge.py, for faces or classes; default: what ships.'
@@ -104,6 +119,27 @@ def _digits(config, colors: str) -> types.Dataset:
   )
 
 
+def _drawn(config):
+  """Images that the generator draws, half of them with the attribute.
+
+  Raises:
+    ValueError: the label is no attribute, or the judge is hardly ever sure.
+  """
+  if 'attribute' not in config.data:
+    raise ValueError('drawn is True, expected data with an attribute for it')
+  generator, params = generators.load(config.generator)
+  path = JUDGE.value or shipped.DATA / 'face_judge.npz'
+  found = drawn.draw(
+    jax.random.key(config.seed),
+    generator,
+    params,
+    attributes.load(path),
+    config.data.attribute,
+    count=NUM.value,
+  )
+  return types.Dataset(found.image, found.label, 2, {}, 'drawn')
+
+
 def _dataset(config, colors):
   """The images to encode; `colors` is '' for all but digits.
 
@@ -111,6 +147,8 @@ def _dataset(config, colors):
     ValueError: there are fewer.
   """
   first, num = _first(config), NUM.value
+  if DRAWN.value:
+    return _drawn(config)
   if _has_digits(config):
     found = _digits(config, colors)
   else:
@@ -183,7 +221,7 @@ def _row(record):
     return f'{100 * share:.1f} [{100 * low:.1f}, {100 * high:.1f}]'
 
   cells = [
-    record['setting'],
+    record['setting'] + (', drawn' if 'drawn' in record else ''),
     record['colors'] or '-',
     f'{record["squared_error"]["mean"]:.4f}',
     percent('reconstructions', 'names_label'),
@@ -213,6 +251,11 @@ def _read(path):
     return [untrusted.parse_json(line) for line in lines]
 
 
+def _is_of(record, key):
+  """Whether a record is that of a key."""
+  return key.items() <= record.items() and DRAWN.value == ('drawn' in record)
+
+
 def _measure_all(config, path):
   """Adds the missing records to those of a file, if any; returns all."""
   settings, records, judge_fn = _settings(), _read(path), _judge_fn(config)
@@ -223,7 +266,8 @@ def _measure_all(config, path):
     changed.encoder.update(changes)
     key = {'setting': name, 'colors': colors, 'first': _first(config)}
     key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(changed)}
-    if any(key.items() <= record.items() for record in records):
+    key |= {'drawn': True} if DRAWN.value else {}
+    if any(_is_of(record, key) for record in records):
       continue
     records.append(key | _measure(changed, parts[colors], judge_fn))
     print(json.dumps(records[-1]), flush=True)

@@ -1,16 +1,64 @@
-"""Claims about the list of settings in experiments/measure_encoder.py."""
+"""Claims about what experiments/measure_encoder.py takes and repeats."""
 
 import importlib
+import types as python_types
 
+import numpy as np
+import pytest
 from helpers import paths
 
+from advmix_jax import datasets, training, types
 from advmix_jax.encoder import algorithm1
 
 
-def test_every_setting_of_the_ablation_is_a_valid_config(monkeypatch):
+@pytest.fixture
+def script(monkeypatch):
+  """The script's module, whose flags are as given by `flag`."""
   monkeypatch.syspath_prepend(paths.EXPERIMENTS)
-  script = importlib.import_module('measure_encoder')
+  module = importlib.import_module('measure_encoder')
+  module.flag = lambda name, value: monkeypatch.setattr(
+    module, name, python_types.SimpleNamespace(value=value)
+  )
+  for name, value in (('NUM', 3), ('FIRST', None), ('DRAWN', False)):
+    module.flag(name, value)
+  return module
+
+
+def config_of(name):
+  config = training.default_config()
+  config.data = datasets.default_config(name)
+  return config
+
+
+def test_every_setting_of_the_ablation_is_a_valid_config(script):
   for changes in script.SETTINGS.values():
     config = algorithm1.default_config()
     config.update(changes)  # Raises for a field that does not exist.
     algorithm1.check(config)
+
+
+def test_more_images_than_there_are_is_refused(script, monkeypatch):
+  five = types.Dataset(np.zeros([5, 8, 8, 3]), np.arange(5), 5, {}, 'made')
+  monkeypatch.setattr(datasets, 'load', lambda config, split: five)
+  found = script._dataset(config_of('arrays'), '')
+  np.testing.assert_array_equal(found.label, [0, 1, 2])
+  script.flag('FIRST', 3)
+  with pytest.raises(
+    ValueError, match='num is 3, expected at most 2,.* from 3'
+  ):
+    script._dataset(config_of('arrays'), '')
+
+
+def test_drawn_images_need_an_attribute_to_be_labelled_by(script):
+  script.flag('DRAWN', True)
+  with pytest.raises(ValueError, match='expected data with an attribute'):
+    script._dataset(config_of('arrays'), '')
+
+
+def test_a_record_of_drawn_images_is_none_of_real_ones(script):
+  key = {'setting': 'pixels_0', 'num_images': 3}
+  real, drawn = key | {'seconds': 1}, key | {'seconds': 1, 'drawn': True}
+  assert script._is_of(real, key) and not script._is_of(drawn, key)
+  script.flag('DRAWN', True)
+  key |= {'drawn': True}
+  assert script._is_of(drawn, key) and not script._is_of(real, key)
