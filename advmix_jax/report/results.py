@@ -236,19 +236,32 @@ def _measures(layout: Layout) -> list[tuple[str, str]]:
   return [(title, m) for title, m in MEASURES if not shown or m in shown]
 
 
+def _known(layout: Layout, records: Sequence[Record], measure: str) -> Layout:
+  """The layout with the rows and columns that have a value, or the paper's."""
+  papers = layout.papers.get(measure, {})
+  known = [
+    (row, column)
+    for row in layout.rows
+    for column in layout.columns
+    if (row, column) in papers
+    or cell(records, layout.name, row, column, measure)
+  ]
+  return layout._replace(
+    rows=tuple(dict.fromkeys(row for row, _ in known)),
+    columns=tuple(c for c in layout.columns if c in {c for _, c in known}),
+  )
+
+
 def _section(layout: Layout, scale: str, records: Sequence[Record]) -> str:
   """One item at one scale."""
   command = f'python experiments/reproduce.py --only={layout.name}'
   parts = [f'`{command} --scale={scale}`\n']
   if layout.rows:
-    for title, measure in _measures(layout):
-      taken = any(
-        cell(records, layout.name, row, column, measure)
-        for row in layout.rows
-        for column in layout.columns
-      )
-      if layout.papers.get(measure) or taken:
-        parts += [f'{title}, in %:\n', table(layout, records, measure)]
+    for number, (title, measure) in enumerate(_measures(layout)):
+      known = _known(layout, records, measure)
+      if known.rows:  # The first table also says what has not been run.
+        shown = known if number else layout
+        parts += [f'{title}, in %:\n', table(shown, records, measure)]
     if 'clean' in [measure for _, measure in _measures(layout)]:
       parts.append(groups.text(layout, records))
     parts.append(generators(layout, records))
@@ -268,8 +281,10 @@ experiments/reproduce.py`; do not edit. A cell has the mean over seeds (runs of
 the classifier; generator, digits and their colours are the same) with its 95%
 t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
 over test images. n is the number of seeds, the time that of the classifiers'
-runs together. Where a gate of the evaluation failed, the cell is not valid and
-has the gate's name. The record of every run has its command.
+runs together. The first table of an item has all its cells, the others those
+that have been run; the command above it runs what is missing. Where a gate of
+the evaluation failed, the cell is not valid and has the gate's name. The record
+of every run has its command.
 """
 
 

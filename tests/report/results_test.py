@@ -157,6 +157,10 @@ def test_other_measures_are_shown_where_they_were_taken():
   text = results.page([{'full': TABLE}], {'full': [taken]})
   assert 'Right in every mean colour, in %:' in text
   assert '50.0 [40.0, 60.0]' in text and 'colour of a grid' not in text
+  # The first table says what is missing, this one has what was taken alone.
+  first, _, second = text.partition('Right in every mean colour')
+  assert first.count('not run') == 3 and 'not run' not in second
+  assert 'AdvMix' in first and 'AdvMix' not in second
 
 
 def test_a_cell_of_which_a_gate_failed_says_so():
