@@ -31,7 +31,7 @@ _METHODS = {
   },
   'linear': {
     'randmix': 0.15,
-    'advmix': 1.2,
+    'advmix': 0.65,
     'adversarial_training': 0.2,
     'irm': 0.1,
   },
