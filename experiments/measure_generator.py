@@ -75,7 +75,7 @@ def provenance(training: dict[str, Any]) -> dict[str, Any]:
   return {
     'generator': f'{path.parent.name}/{path.name}',
     'generator_sha256': files.file_hash(path) if path.is_file() else None,
-    'training': training,
+    'training': run_folder.without_folders(training),
     'config': run_folder.digest(training),
     'seed': SEED.value,
     'commit': run_folder.commit(),

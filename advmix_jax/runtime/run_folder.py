@@ -3,8 +3,8 @@
   run_folder.claim_workdir(config, workdir)    # writes WORKDIR/config.json
   config = run_folder.load_workdir(workdir, default)    # reads it
 
-Contents: plain, flat, digest, run_name, data_name, check_workdir,
-claim_workdir, load_workdir, commit.
+Contents: plain, flat, without_folders, digest, run_name, data_name,
+check_workdir, claim_workdir, load_workdir, commit.
 """
 
 from __future__ import annotations
@@ -35,6 +35,17 @@ def flat(config: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     else:
       fields[prefix + name] = value
   return fields
+
+
+def without_folders(config: dict[str, Any]) -> dict[str, Any]:
+  """The config, in which `data` names no folder of this machine.
+
+  Args:
+    config: Plain values. Nothing is changed in it.
+  """
+  data = config.get('data', {})
+  empty = {name: '' for name in ('data_dir', 'cache_dir') if name in data}
+  return config | ({'data': data | empty} if empty else {})
 
 
 def digest(config: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from absl import flags
 
 from advmix_jax.evaluation import attributes, disentanglement
 from advmix_jax.generators import stylegan
-from advmix_jax.runtime import cli, files, shipped
+from advmix_jax.runtime import cli, files, run_folder, shipped
 
 GENERATOR = flags.DEFINE_string('generator', '', 'From train_stylegan.py.')
 JUDGE = flags.DEFINE_string('judge', '', 'From train_judge.py.')
@@ -40,12 +40,15 @@ def _generator(path, output):
   config, training = metadata['config'], metadata['training']
   if SPLIT.value:
     config['split'] = training['network']['split'] = SPLIT.value
-  training['data'] |= {'data_dir': '', 'cache_dir': ''}
   quiet = _without_noise(params)
   files.save_npz(
     output,
     jax.tree.map(np.float16, quiet),
-    {'config': config, 'training': training, 'condition': CONDITION},
+    {
+      'config': config,
+      'training': run_folder.without_folders(training),
+      'condition': CONDITION,
+    },
     kind=stylegan.GENERATOR_KIND,
   )
   generator, small = stylegan.load(output)

@@ -54,6 +54,16 @@ def test_every_field_that_differs_is_named_with_both_values(tmp_path):
     assert text in str(error.value) and 'a.b' not in str(error.value)
 
 
+def test_a_config_for_others_names_no_folder_and_is_the_same_else():
+  data = {'name': 'celeba', 'data_dir': '/faces', 'cache_dir': '/cache'}
+  config = {'data': data, 'seed': 1}
+  found = run_folder.without_folders(config)
+  wanted = {'name': 'celeba', 'data_dir': '', 'cache_dir': ''}
+  assert found == {'data': wanted, 'seed': 1}
+  assert config['data']['data_dir'] == '/faces'  # It is a copy.
+  assert run_folder.without_folders({'seed': 1}) == {'seed': 1}
+
+
 def test_a_folder_without_a_run_belongs_to_any_config(tmp_path):
   run_folder.check_workdir(tiny_runs.config(), tmp_path / 'new')
   assert not (tmp_path / 'new').exists()  # To check is not to claim.
