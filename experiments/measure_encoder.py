@@ -256,20 +256,30 @@ def _is_of(record, key):
   return key.items() <= record.items() and DRAWN.value == ('drawn' in record)
 
 
-def _measure_all(config, path):
-  """Adds the missing records to those of a file, if any; returns all."""
-  settings, records, judge_fn = _settings(), _read(path), _judge_fn(config)
+def _wanted(config):
+  """(first fields of its record, config) of everything that is asked for."""
   every = COLORS.value if _has_digits(config) else ('',)
-  parts = {colors: _dataset(config, colors) for colors in every}
-  for (name, changes), colors in itertools.product(settings, parts):
+  for (name, changes), colors in itertools.product(_settings(), every):
     changed = config.copy_and_resolve_references()
     changed.encoder.update(changes)
     key = {'setting': name, 'colors': colors, 'first': _first(config)}
     key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(changed)}
     key |= {'drawn': True} if DRAWN.value else {}
-    if any(_is_of(record, key) for record in records):
-      continue
-    records.append(key | _measure(changed, parts[colors], judge_fn))
+    yield key, changed
+
+
+def _measure_all(config, path):
+  """Adds the missing records to those of a file, if any; returns all."""
+  records, judge_fn = _read(path), _judge_fn(config)
+  missing = [
+    (key, changed)
+    for key, changed in _wanted(config)
+    if not any(_is_of(record, key) for record in records)
+  ]
+  needed = dict.fromkeys(key['colors'] for key, _ in missing)
+  parts = {colors: _dataset(config, colors) for colors in needed}
+  for key, changed in missing:
+    records.append(key | _measure(changed, parts[key['colors']], judge_fn))
     print(json.dumps(records[-1]), flush=True)
     if path.name:
       text = ''.join(json.dumps(r) + '\n' for r in records)

@@ -13,8 +13,8 @@ classifiers are tested on the same mixes, with any batch size.
 where batch is a types.Batch of NumPy arrays: N images, labels and latents.
 Images are uint8, or floats in [0, 1].
 
-Contents: Subject, Attacked, keys, predict, decode, random_mixes,
-random_failures, attack_examples, adversarial_images.
+Contents: Subject, Attacked, keys, predict, margins, decode,
+random_mixes, random_failures, attack_examples, adversarial_images.
 """
 
 from __future__ import annotations
@@ -108,6 +108,14 @@ def predict(
   """Logits [N, K] of images [N, H, W, C], uint8 or floats in [0, 1]."""
   fn, params = subject.logits_fn, subject.params
   return _map_batches(fn, subject, params, images, batch_size)
+
+
+def margins(
+  subject: Subject, images: np.ndarray, label: np.ndarray, *, batch_size: int
+) -> np.ndarray:
+  """Best wrong logit minus the right one [N]; positive where misclassified."""
+  logits = predict(subject, images, batch_size=batch_size)
+  return np.asarray(jax.jit(attacks.margin)(logits, label))
 
 
 def decode(

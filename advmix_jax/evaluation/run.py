@@ -47,6 +47,7 @@ from advmix_jax.evaluation.measures import (
   attack_examples,
   decode,
   keys,
+  margins,
   predict,
   random_failures,
   random_mixes,
@@ -108,8 +109,7 @@ def measure(
   # Another batch size than in the attack; outcomes must not depend on it.
   other = max(1, batch_size // 2)
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
-  logits = predict(subject, kept, batch_size=other)
-  margin = np.asarray(jax.jit(attacks.margin)(logits, batch.label))
+  margin = margins(subject, kept, batch.label, batch_size=other)
   tie = np.abs(margin) < gates.LOGIT_TOLERANCE
   decoded = decode(subject, batch.latents, batch_size=batch_size)
   clean = predict(subject, batch.image, batch_size=batch_size)

@@ -276,8 +276,7 @@ def _hardest(subject, batch, outcomes, batch_size):
   mixes = measures.adversarial_images(
     subject, batch, outcomes.attacked, batch_size=batch_size
   )
-  logits = measures.predict(subject, mixes, batch_size=batch_size)
-  margin = np.asarray(attacks.margin(logits, batch.label))
+  margin = measures.margins(subject, mixes, batch.label, batch_size=batch_size)
   right = np.flatnonzero(outcomes.clean == outcomes.label)
   places = right if len(right) else np.arange(len(margin))
   return places[np.argsort(-margin[places], kind='stable')][:_WORST]

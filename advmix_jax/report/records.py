@@ -107,8 +107,13 @@ def newest(
     for record in records
     if record['kind'] == 'classifier' and serves(record, item, row, column)
   ]
-  same = [r for r in found if _without_seed(r) == _without_seed(found[-1])]
-  return list({record['seed']: record for record in same}.values())
+  configs = [_without_seed(record) for record in found]
+  by_seed = {
+    record['seed']: record
+    for record, config in zip(found, configs, strict=True)
+    if config == configs[-1]
+  }
+  return list(by_seed.values())
 
 
 def _without_seed(record):
