@@ -46,6 +46,7 @@ _NAMES = """
 ATTRIBUTES = tuple(_NAMES.split())
 
 _FOLDERS = ('', 'Img', 'Anno', 'Eval')  # Of the official download.
+_START = 200  # Characters of a file by which a CSV is known.
 _IMAGES = ('img_align_celeba', 'img_align_celeba.zip')
 
 
@@ -113,19 +114,28 @@ def _read_files(config, split):
     raise FileNotFoundError(f'data_dir {str(folder)!r} is not a folder')
   attributes = read_attributes(_find(folder, 'list_attr_celeba.txt'))
   path = _find(folder, 'list_eval_partition.txt')
-  part = SPLITS.index(split)
-  names = [n for n, p in read_partition(path).items() if p == part]
-  if not names:
-    raise ValueError(f'{path}: no image of the {split} part (number {part})')
+  names = _names_of(path, read_partition(path), attributes, split)
   names = names[splits.first(config, split, len(names))]
-  missing = next((n for n in names if n not in attributes), None)
-  if missing:
-    raise ValueError(f'{path}: {missing} is not in list_attr_celeba.txt')
   with image_files.open_images(_find(folder, *_IMAGES)) as images:
     pictures = image_files.load_split(
       images, names, config, split, box_fn=framing.in_frame
     )
   return pictures, np.stack([attributes[n] for n in names])
+
+
+def _names_of(path, parts, attributes, split):
+  """The images of a split; both files have to have the same images."""
+  part = SPLITS.index(split)
+  names = [n for n, p in parts.items() if p == part]
+  if not names:
+    raise ValueError(f'{path}: no image of the {split} part (number {part})')
+  if lost := sorted(parts.keys() ^ attributes.keys()):
+    place = path.name if lost[0] in attributes else 'list_attr_celeba.txt'
+    raise ValueError(
+      f'{path}: has {len(parts)} images and list_attr_celeba.txt '
+      f'{len(attributes)}, expected the same ones; {lost[0]} is not in {place}'
+    )
+  return names
 
 
 def _find(folder: pathlib.Path, *names: str) -> pathlib.Path:
@@ -134,6 +144,11 @@ def _find(folder: pathlib.Path, *names: str) -> pathlib.Path:
   for path in places:
     if path.exists():
       return path
+    if path.with_suffix('.csv').exists():
+      raise ValueError(
+        f'{path.with_suffix(".csv")}: is a CSV file, expected the official '
+        f'text file {path.name}'
+      )
   raise FileNotFoundError(
     f'{folder / names[0]}: no such file, expected it there'
     + (f', or {names[1]}' if len(names) > 1 else '')
@@ -144,7 +159,7 @@ def _lines(path: pathlib.Path) -> list[str]:
   """The lines of a text file.
 
   Raises:
-    ValueError: a web page, or not a text file.
+    ValueError: a web page, a CSV, or not a text file.
   """
   try:
     text = path.read_text(encoding='ascii')
@@ -152,6 +167,11 @@ def _lines(path: pathlib.Path) -> list[str]:
     raise ValueError(f'{path}: {error.reason}, expected a text file') from error
   if image_files.is_html(text.encode()):
     raise ValueError(f'{path}: is an HTML page; the download failed')
+  if ',' in text[:_START]:
+    raise ValueError(
+      f'{path}: is a CSV file, expected the official text file, whose words '
+      'are divided by spaces'
+    )
   return text.splitlines()
 
 
@@ -169,11 +189,6 @@ def read_attributes(path: str | os.PathLike) -> dict[str, np.ndarray]:
   """
   path = pathlib.Path(path)
   lines = _lines(path)
-  if lines and ',' in lines[0]:
-    raise ValueError(
-      f'{path}: is a CSV file, expected the official text file, whose first '
-      'line is the number of images'
-    )
   if len(lines) < 2 or not lines[0].strip().isdecimal():
     raise ValueError(
       f'{path}: first line is {(lines or [""])[0][:40]!r}, expected the number '
@@ -189,7 +204,17 @@ def read_attributes(path: str | os.PathLike) -> dict[str, np.ndarray]:
       f'{path}: has {len(rows)} images, expected {int(lines[0])}, the number '
       'in its first line'
     )
+  _check_once(path, [row[0] for row in rows])
   return {row[0]: _attributes(path, row) for row in rows}
+
+
+def _check_once(path, names):
+  """Raises ValueError where an image has two rows."""
+  seen = set()
+  for name in names:
+    if name in seen:
+      raise ValueError(f'{path}: has two rows of {name}, expected one')
+    seen.add(name)
 
 
 def _attributes(path, row):
@@ -205,10 +230,10 @@ def read_partition(path: str | os.PathLike) -> dict[str, int]:
   """Reads list_eval_partition.txt: {file name: 0 train, 1 valid, 2 test}.
 
   Raises:
-    ValueError: a line is not a name and a part.
+    ValueError: a line is not a name and a part, or a name is there twice.
   """
   path = pathlib.Path(path)
-  parts = {}
+  parts = []
   for number, line in enumerate(_lines(path), 1):
     row = line.split()
     if len(row) != 2 or row[1] not in ('0', '1', '2'):
@@ -216,8 +241,9 @@ def read_partition(path: str | os.PathLike) -> dict[str, int]:
         f'{path}: line {number} is {line[:40]!r}, expected a file name and 0, '
         '1 or 2'
       )
-    parts[row[0]] = int(row[1])
-  return parts
+    parts.append((row[0], int(row[1])))
+  _check_once(path, [name for name, _ in parts])
+  return dict(parts)
 
 
 def _read_tfds(config, split):

@@ -155,15 +155,49 @@ def test_a_missing_data_dir_is_named(config, tmp_path):
     ('list_attr_celeba.txt', b'', 'expected the number of images'),
     ('list_attr_celeba.txt', b'2\nSmiling Male\n', 'names of CelebA'),
     ('list_attr_celeba.txt', b'\xff\xfe\x00', 'expected a text file'),
+    ('list_eval_partition.txt', b'image_id,partition\n', 'is a CSV file'),
     ('list_eval_partition.txt', b'000001.jpg 3\n', 'line 1 is'),
     ('list_eval_partition.txt', b'000001.jpg 1\n', 'no image of the train'),
-    ('list_eval_partition.txt', b'other.jpg 0\n', 'other.jpg is not in'),
+    ('list_eval_partition.txt', b'a.jpg 0\na.jpg 2\n', 'two rows of a.jpg'),
+    (
+      'list_eval_partition.txt',
+      b'000001.jpg 0\n',
+      'has 1 images and list_attr_celeba.txt 6, expected the same ones; '
+      '000002.jpg is not in list_eval_partition.txt',
+    ),
   ],
 )
 def test_a_wrong_file_is_recognised(config, tmp_path, name, content, message):
   (tmp_path / name).write_bytes(content)
   found = error_of(config)
   assert message in found and name.split('.')[0] in found
+
+
+@pytest.mark.parametrize('split', ['train', 'valid', 'test'])
+def test_a_part_without_an_image_is_named(config, tmp_path, split):
+  part = celeba.SPLITS.index(split)
+  path = tmp_path / 'list_eval_partition.txt'
+  path.write_text(
+    path.read_text().replace(f' {part}\n', f' {(part + 1) % 3}\n')
+  )
+  assert f'no image of the {split} part' in error_of(config, split)
+
+
+def test_the_files_of_other_sites_are_recognised(config, tmp_path):
+  path = tmp_path / 'list_attr_celeba.txt'
+  path.rename(path.with_suffix('.csv'))
+  found = error_of(config)
+  assert 'list_attr_celeba.csv: is a CSV file' in found
+  assert 'expected the official text file list_attr_celeba.txt' in found
+
+
+def test_a_name_that_one_file_lacks_or_has_twice_is_named(config, tmp_path):
+  path = tmp_path / 'list_attr_celeba.txt'
+  whole = path.read_text()
+  path.write_text(whole.replace('000006.jpg', 'other.jpg'))
+  assert '000006.jpg is not in list_attr_celeba.txt' in error_of(config)
+  path.write_text(whole.replace('000006.jpg', '000001.jpg'))
+  assert 'has two rows of 000001.jpg, expected one' in error_of(config)
 
 
 def test_a_missing_row_is_counted(config, tmp_path):
