@@ -76,7 +76,7 @@ class Run(NamedTuple):
   output: str  # The file in the folder that exists once the run is done.
   seconds: float  # Estimated, on two idle cores.
   cells: tuple[Cell, ...] = ()  # What it serves.
-  given: str = ''  # A shipped generator that a learned start is for.
+  given: str = ''  # A generator's file that a learned start is for.
   key: str = ''
   config_name: str = ''  # configs/<name>.py; '': the script reads none.
 
@@ -155,7 +155,8 @@ class _Cell(NamedTuple):
   recolour: bool  # Whether classifiers are tested in other colours, too.
   attacked: bool  # Whether they are attacked: then all need a generator.
   configs: Mapping[str, str]  # Names of the configs of each kind.
-  given: str  # A shipped generator, whose start and latents are made; or ''.
+  given: str  # A generator's file, whose start and latents are made; or ''.
+  identity: Fields  # What tells the images from others of the same config.
   measure: Fields | None
 
 
@@ -185,6 +186,7 @@ def _cell(name, item, scale, row, column) -> _Cell:
     attacked=item.get('attacked', False),
     configs=_CONFIGS | item.get('configs', {}),
     given=item.get('given', ''),
+    identity=item.get('identity', {}),
     shipped=column in scale.get('shipped', ()) and 'generator' not in own,
     measure=scale.get('measure'),
   )
@@ -208,21 +210,28 @@ def _generator_runs(cell: _Cell) -> dict[str, Run]:
       'generator.npz',
     )
   data = {k: v for k, v in cell.generator.items() if k.startswith('data.')}
-  options = data | cell.start | cell.encoder
+  options = data | cell.start | cell.encoder | _of_given(cell)
   name = cell.configs['encoder']
   if cell.given or _complete(name, options).encoder.start == 'network':
     needs = {kind: run.key for kind, run in made.items()}
     run = _stage(
       'start', 'train_encoder.py', name, options, needs, 'encoder.npz'
     )
-    made['start'] = _given(run, cell.given) if cell.given else run
+    made['start'] = _given(run, cell) if cell.given else run
   return made
 
 
-def _given(run: Run, name: str) -> Run:
-  """The learned start of a generator that ships, named by its hash."""
-  config = run.config | {'generator.sha256': _shipped_hash(name)}
-  return _finish(run._replace(config=config, given=name))
+def _given(run: Run, cell: _Cell) -> Run:
+  """The learned start of a given generator, named by its hash."""
+  more = {'generator.sha256': _shipped_hash(cell.given)} | cell.identity
+  return _finish(run._replace(config=run.config | more, given=cell.given))
+
+
+def _of_given(cell: _Cell) -> Fields:
+  """The options of a given generator, such as the size of its images."""
+  if not cell.given:
+    return {}
+  return {k: v for k, v in cell.config.items() if k.startswith('generator.')}
 
 
 def _latents_run(cell: _Cell, made: dict[str, Run]) -> Run:
@@ -233,7 +242,7 @@ def _latents_run(cell: _Cell, made: dict[str, Run]) -> Run:
     for k, v in cell.config.items()
     if k.startswith('data.') and k not in unused
   }
-  options = data | cell.encoder
+  options = data | cell.encoder | _of_given(cell)
   needs = {kind: run.key for kind, run in made.items()}
   name = cell.configs['classifier']
   run = _stage('latents', 'encode.py', name, options, needs, 'latents.npz')
@@ -278,6 +287,7 @@ def _classifier_run(
 
 @functools.cache
 def _shipped_hash(name: str = 'generator.npz') -> str:
+  """Of a file that ships, or of one with an absolute path."""
   return files.file_hash(shipped.DATA / name)
 
 

@@ -7,7 +7,11 @@
 sweeps.py has every item. Each run is resumable, in a folder of runs/reproduce,
 and leaves one record in experiments/results/<scale>.jsonl. Then docs/results.md
 and the pictures in docs/figures are made from the records of both scales alone.
-The same call again goes on where the last one stopped.
+The same call again goes on where the last one stopped. Tables 3 and 4 need
+CelebA, and take any generator of faces:
+
+  python experiments/reproduce.py --only=table_3,table_4 --celeba_dir=celeba \
+    --celeba_generator=ffhq.npz --celeba_options=size=64,split=10
 """
 
 import pathlib
@@ -15,6 +19,7 @@ import pathlib
 from absl import flags
 
 try:
+  import own_faces
   import plan
   import schedule
 
@@ -40,7 +45,19 @@ DATA_DIR = flags.DEFINE_string(
   'data_dir', '', 'The folder of the IDX files of MNIST.'
 )
 CELEBA_DIR = flags.DEFINE_string(
-  'celeba_dir', '', 'The folder of CelebA, for Tables 3 and 4.'
+  'celeba_dir',
+  '',
+  'The folder of CelebA, for Tables 3 and 4, which are left out without it.',
+)
+CELEBA_GENERATOR = flags.DEFINE_string(
+  'celeba_generator',
+  '',
+  'A StyleGAN of faces, own or converted; default: the one that ships.',
+)
+CELEBA_OPTIONS = flags.DEFINE_list(
+  'celeba_options',
+  [],
+  'Fields of config.generator for it, such as size=64,split=10,microbatch=4.',
 )
 SWEEPS = flags.DEFINE_string(
   'sweeps', str(plan.HERE / 'sweeps.py'), 'The file of the items.'
@@ -57,15 +74,41 @@ DOCS = flags.DEFINE_string(
 
 
 def _names(items):
-  """The items of `--only`.
+  """The items of `--only`; by default all that there are images for.
 
   Raises:
-    ValueError: one is unknown.
+    ValueError: one is unknown, or needs a folder that isn't given.
   """
   for name in ONLY.value:
     if name not in items:
       raise ValueError(f'--only has {name!r}, expected some of {tuple(items)}')
-  return ONLY.value or list(items)
+  of_faces = [n for n, item in items.items() if own_faces.is_of_faces(item)]
+  if CELEBA_DIR.value:
+    return ONLY.value or list(items)
+  if asked := [name for name in ONLY.value if name in of_faces]:
+    raise ValueError(
+      f'--celeba_dir is missing, the folder of CelebA; {", ".join(asked)} '
+      'cannot be made without it'
+    )
+  if RUN.value and not ONLY.value and of_faces:
+    print(f'{", ".join(of_faces)}: left out, they need --celeba_dir')
+  return ONLY.value or [name for name in items if name not in of_faces]
+
+
+def _items():
+  """The items of `--sweeps`, with the user's faces.
+
+  Raises:
+    FileNotFoundError, ValueError: as own_faces.
+  """
+  items = own_faces.replaced(
+    plan.load(SWEEPS.value).ITEMS,
+    generator=CELEBA_GENERATOR.value,
+    options=CELEBA_OPTIONS.value,
+  )
+  if CELEBA_DIR.value:
+    items = own_faces.identified(items, CELEBA_DIR.value)
+  return items
 
 
 def _shard(runs):
@@ -139,7 +182,16 @@ def _of_scale(layout, item, scale):
     rows=tuple(part.get('rows', layout.rows)),
     columns=tuple(keep),
     x=tuple(x[column] for column in keep) if x else (),
+    flags=_folders(item, part),
   )
+
+
+def _folders(item, part):
+  """The flags of the folders that a scale of an item needs."""
+  if own_faces.is_of_faces(item):
+    return ' --celeba_dir=celeba'
+  data = part.get('data', {}) | part.get('generator', {})
+  return ' --data_dir=mnist' if 'idx' in data.values() else ''
 
 
 def _write_page(items):
@@ -182,23 +234,19 @@ def _keep_pictures(work, keys):
 
 
 def _check_data(work, todo):
-  """Raises ValueError where a folder of data is needed and missing."""
-  flag_of = {'idx': DATA_DIR, 'celeba': CELEBA_DIR}
-  for source, flag in flag_of.items():
-    of_source = [
-      k for k in todo if work.runs[k].config.get('data.source') == source
-    ]
-    if of_source and not flag.value:
-      raise ValueError(
-        f'--{flag.name} is missing; {len(of_source)} of the runs need it: '
-        f'{flag.help}'
-      )
+  """Raises ValueError where the folder of digits is needed and missing."""
+  need = [k for k in todo if work.runs[k].config.get('data.source') == 'idx']
+  if need and not DATA_DIR.value:
+    raise ValueError(
+      f'--data_dir is missing, the folder of the IDX files of MNIST; '
+      f'{len(need)} of the runs need it'
+    )
 
 
 def main(argv: list[str]) -> None:
   """Lists, or runs what is missing and makes the page."""
   del argv  # cli.run has refused any.
-  items = plan.load(SWEEPS.value).ITEMS
+  items = _items()
   runs = plan.expand(items, _names(items), SCALE.value)
   work = schedule.Work(
     runs=runs,

@@ -123,8 +123,10 @@ def _paths(work: Work, run: Run, folder: pathlib.Path) -> list[str]:
 def _prepare(work: Work, run: Run) -> None:
   """Gives a learned start its generator: they belong in one folder."""
   if run.kind == 'start':
-    folder = shipped.DATA if run.given else work.folder(run.needs['generator'])
-    source = folder / (run.given or 'generator.npz')
+    # Below DATA, or an absolute path, from which pathlib begins anew.
+    given = shipped.DATA / run.given
+    trained = work.folder(run.needs.get('generator', '')) / 'generator.npz'
+    source = given if run.given else trained
     copy = work.folder(run.key) / 'generator.npz'
     files.write_bytes(copy, source.read_bytes())
 

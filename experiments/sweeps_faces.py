@@ -132,7 +132,7 @@ ITEMS = {
       'attack: N_r = 10 restarts, K = 5 steps. The audited accuracy counts a '
       'mix as an error only where a judge still names the label.'
     ),
-    'measures': ('perturbed', 'audited', 'worst', 'worst_random'),
+    'measures': ('perturbed', 'audited'),
     'paper_perturbed': {
       'Nominal': {'Smiling': 18.60},
       'mixup': {'Smiling': 30.49},

@@ -13,8 +13,8 @@ proportions of the 178x218 frame; framing.py says which part is used.
 `source='tfds'` reads `celeb_a` by tensorflow-datasets, from a prepared
 data_dir. CelebA's images are for non-commercial research only.
 
-Contents: ATTRIBUTES, SPLITS, default_config, load, describe, read_attributes,
-read_partition.
+Contents: ATTRIBUTES, SPLITS, default_config, load, describe, partition_path,
+read_attributes, read_partition.
 """
 
 import os
@@ -107,13 +107,9 @@ def _check(config, split):
 
 def _read_files(config, split):
   """The images and attributes [N, 40] of a split of the official files."""
-  if not config.data_dir:
-    raise ValueError("data source 'celeba' needs data_dir, CelebA's folder")
-  folder = pathlib.Path(os.path.expanduser(config.data_dir))
-  if not folder.is_dir():
-    raise FileNotFoundError(f'data_dir {str(folder)!r} is not a folder')
+  folder = _folder(config.data_dir)
   attributes = read_attributes(_find(folder, 'list_attr_celeba.txt'))
-  path = _find(folder, 'list_eval_partition.txt')
+  path = partition_path(folder)
   names = _names_of(path, read_partition(path), attributes, split)
   names = names[splits.first(config, split, len(names))]
   with image_files.open_images(_find(folder, *_IMAGES)) as images:
@@ -121,6 +117,25 @@ def _read_files(config, split):
       images, names, config, split, box_fn=framing.in_frame
     )
   return pictures, np.stack([attributes[n] for n in names])
+
+
+def _folder(data_dir) -> pathlib.Path:
+  if not data_dir:
+    raise ValueError("data source 'celeba' needs data_dir, CelebA's folder")
+  folder = pathlib.Path(os.path.expanduser(data_dir))
+  if not folder.is_dir():
+    raise FileNotFoundError(f'data_dir {str(folder)!r} is not a folder')
+  return folder
+
+
+def partition_path(data_dir: str | os.PathLike) -> pathlib.Path:
+  """The list of all images and their parts: which data set this folder holds.
+
+  Raises:
+    FileNotFoundError: there is no such folder or list.
+    ValueError: no folder is given, or the list is a CSV.
+  """
+  return _find(_folder(data_dir), 'list_eval_partition.txt')
 
 
 def _names_of(path, parts, attributes, split):

@@ -94,7 +94,8 @@ def newest(
 ) -> list[Record]:
   """The records of one cell's classifiers, one for each seed.
 
-  All have the same config but for the seed, that of the newest record.
+  All have the config of the newest record, but for the seed, and need the same
+  runs: the same generator and latents.
 
   Args:
     records: Oldest first.
@@ -118,4 +119,4 @@ def newest(
 
 def _without_seed(record):
   config = {k: v for k, v in record['config'].items() if k != 'seed'}
-  return json.dumps(config, sort_keys=True)
+  return json.dumps([config, record.get('needs')], sort_keys=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from advmix_jax.report import groups, markdown, statistics
+from advmix_jax.report import groups, markdown, rungs, statistics
 from advmix_jax.report.records import Record, newest, serves
 
 NOT_RUN = 'not run'
@@ -50,6 +50,7 @@ class Layout(NamedTuple):
   measures: Sequence[str] = ()  # Which MEASURES to show; (): all.
   x: Sequence[float] = ()  # Of each column; () where there is no plot.
   x_label: str = ''
+  flags: str = ''  # What the command needs beside the item and the scale.
 
 
 class Cell(NamedTuple):
@@ -198,6 +199,37 @@ def _generator_texts(results: Mapping[str, Any]) -> list[str]:
   return [*follows, shares]
 
 
+def _sizes(layout: Layout, records: Iterable[Record]) -> str:
+  """One line: how many images the newest classifiers saw; '' without any."""
+  found = {}  # {what: numbers}
+  for row in layout.rows:
+    for column in layout.columns:
+      for record in newest(records, layout.name, row, column)[-1:]:
+        for what, number in _numbers(record):
+          found.setdefault(what, set()).add(number)
+  parts = [
+    f'{what} {" or ".join(f"{n:,}" for n in sorted(numbers))}'
+    for what, numbers in found.items()
+  ]
+  return f'Sizes: {"; ".join(parts)}.\n' if parts else ''
+
+
+def _numbers(record: Record) -> Iterable[tuple[str, int]]:
+  """Yields (what, how many) of a classifier's data."""
+  names = {
+    'num_train': 'training images',
+    'num_test': 'test images',
+    'num_attacked': 'of them attacked',
+  }
+  for name, what in names.items():
+    if name in record['results']:
+      yield what, record['results'][name]
+  if 'optimizer.epochs' in record['config']:
+    yield 'passes', record['config']['optimizer.epochs']
+  if record['config'].get('recolour'):
+    yield 'test images in other colours', record['config']['eval.num_examples']
+
+
 def _costs(layout: Layout, records: Iterable[Record]) -> str:
   """One line: the time by kind of run, the machine, and the commits."""
   mine = [r for r in records if _mentions([r], layout.name)]
@@ -255,7 +287,9 @@ def _known(layout: Layout, records: Sequence[Record], measure: str) -> Layout:
 def _section(layout: Layout, scale: str, records: Sequence[Record]) -> str:
   """One item at one scale."""
   command = f'python experiments/reproduce.py --only={layout.name}'
-  parts = [f'`{command} --scale={scale}`\n']
+  parts = [f'`{command} --scale={scale}{layout.flags}`\n']
+  if layout.rows and not _mentions(records, layout.name):
+    return '\n'.join([*parts, f'{NOT_RUN}\n'])
   if layout.rows:
     for number, (title, measure) in enumerate(_measures(layout)):
       known = _known(layout, records, measure)
@@ -264,7 +298,9 @@ def _section(layout: Layout, scale: str, records: Sequence[Record]) -> str:
         parts += [f'{title}, in %:\n', table(shown, records, measure)]
     if 'clean' in [measure for _, measure in _measures(layout)]:
       parts.append(groups.text(layout, records))
-    parts.append(generators(layout, records))
+    else:
+      parts.append(rungs.text(layout, records))
+    parts += [generators(layout, records), _sizes(layout, records)]
   elif not _pictures(layout, records):
     parts.append(f'{NOT_RUN}\n')
   has_plot = not layout.x or curves(layout, records)
@@ -282,7 +318,8 @@ the classifier; generator, digits and their colours are the same) with its 95%
 t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
 over test images. n is the number of seeds, the time that of the classifiers'
 runs together. The first table of an item has all its cells, the others those
-that have been run; the command above it runs what is missing. Where a gate of
+that have been run; the command above it runs what is missing, at the full scale
+with folders of your own. Where a gate of
 the evaluation failed, the cell is not valid and has the gate's name. The record
 of every run has its command.
 """
@@ -296,15 +333,19 @@ def page(
 
   Args:
     layouts: The items in the page's order, {scale: layout} each.
-    records: {scale: records, oldest first}. An item has a section for each
-      scale with a record of it; without any, one for the last scale.
+    records: {scale: records, oldest first}. A picture has a section for each
+      scale with a record of it, or else for the last one. A table has one for
+      the last scale, too, which says so where nothing of it has been run.
   """
   parts = [_HEAD]
   for by_scale in layouts:
     *_, layout = by_scale.values()
     parts += [f'## {layout.title}\n', f'{layout.text}\n']
+    last = list(by_scale)[-1]
     scales = [s for s in by_scale if _mentions(records[s], layout.name)]
-    for scale in scales or list(by_scale)[-1:]:
+    if not scales or layout.rows and last not in scales:
+      scales.append(last)
+    for scale in scales:
       parts.append(f'### {layout.title.partition(":")[0]}, {scale} scale\n')
       parts.append(_section(by_scale[scale], scale, records[scale]))
   return '\n'.join(parts)

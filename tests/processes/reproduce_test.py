@@ -69,7 +69,8 @@ def test_a_killed_call_resumes_and_a_finished_one_runs_nothing(folder):
   again = reproduce(folder, table)
   assert 'starts' not in again.stdout
   page = (folder / 'docs' / 'results.md').read_text()
-  assert 'not run' not in page.partition('## Tiny figure')[0]
+  quick, _, full = page.partition('## Tiny figure')[0].partition('full scale')
+  assert 'not run' not in quick and full.endswith('not run\n\n')
   assert (folder / 'docs/figures/quick/table_tiny.svg').exists()
   listed = reproduce(folder, table, '--list')
   assert '2 runs, 0 missing' in listed.stdout
@@ -91,10 +92,27 @@ def test_a_run_that_fails_is_named_and_the_page_says_not_run(folder):
     ('--only=table_3', "--only has 'table_3', expected some of ('table_tiny'"),
     ('--shard=3/2', "--shard is '3/2', expected i/n"),
     ('--sweeps=nowhere.py', 'nowhere.py'),
+    ('--celeba_dir=nowhere', "'nowhere' is not a folder"),
+    ('--celeba_generator=nowhere.npz', 'nowhere.npz: no such file'),
   ],
 )
 def test_bad_input_is_one_line(flag, message, folder):
   result = reproduce(folder, flag, '--list')
+  assert result.returncode == 1 and result.stderr.count('\n') == 1
+  assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+  ('flags', 'message'),
+  [
+    (('--only=table_4',), '--celeba_dir is missing, the folder of CelebA'),
+    (('--only=table_2', '--scale=full'), '--data_dir is missing, the folder'),
+  ],
+)
+def test_a_folder_that_is_needed_is_named(flags, message, tmp_path):
+  result = programs.run_script(
+    'reproduce.py', *flags, f'--records={tmp_path}', f'--docs={tmp_path}'
+  )
   assert result.returncode == 1 and result.stderr.count('\n') == 1
   assert message in result.stderr
 

@@ -132,9 +132,11 @@ def test_the_page_of_made_up_records_is_this_one():
 def test_each_scale_with_records_has_a_section():
   text = results.page([both(TABLE)], {'quick': RECORDS[:1], 'full': RECORDS})
   assert text.index('Table 9, quick scale') < text.index('Table 9, full scale')
+  quick = results.page([both(TABLE)], {'quick': RECORDS, 'full': []})
+  assert quick.endswith('--scale=full`\n\nnot run\n')  # And nothing more.
   nothing = results.page([both(TABLE)], {'quick': [], 'full': []})
   assert 'full scale' in nothing and 'quick scale' not in nothing
-  assert nothing.count('not run') == 4
+  assert nothing.count('not run') == 1
 
 
 def test_seeds_with_another_config_do_not_mix():
@@ -144,6 +146,29 @@ def test_seeds_with_another_config_do_not_mix():
   newer = record('AdvMix', '0', 1, 0.5, config={'seed': 1, 'method': 'AdvMix'})
   found = results.cell([*RECORDS, newer], 'table_9', 'AdvMix', '0')
   assert found.n == 2 and found.mean == pytest.approx(0.625)
+
+
+def test_seeds_that_need_other_runs_do_not_mix():
+  old = record('AdvMix', '0', 1, 0.1, needs={'generator': 'old'})
+  found = results.cell([old, *RECORDS], 'table_9', 'AdvMix', '0')
+  assert found.n == 1 and found.mean == 0.75
+
+
+def test_the_sizes_of_the_newest_runs_are_said():
+  def sized(row, train):
+    fields = {'num_train': train, 'num_test': 2000, 'num_attacked': 200}
+    made = record(row, '0', 0, 0.8)
+    return made | {
+      'results': made['results'] | fields,
+      'config': {'seed': 0, 'optimizer.epochs': 5},
+    }
+
+  old, rows = sized('AdvMix', 7), [sized('RandMix', 60), sized('AdvMix', 800)]
+  text = results.page([both(TABLE)], {'quick': [], 'full': [old, *rows]})
+  assert (
+    'Sizes: training images 60 or 800; test images 2,000; of them attacked '
+    '200; passes 5.\n'
+  ) in text
 
 
 def test_other_measures_are_shown_where_they_were_taken():

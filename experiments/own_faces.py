@@ -1,0 +1,85 @@
+"""Faces of a user: which generator draws them, and which images they are.
+
+  items = own_faces.replaced(sweeps.ITEMS, generator='ffhq.npz',
+                             options=['size=64', 'split=10'])
+  items = own_faces.identified(items, 'celeba')
+
+Both become part of the runs' keys: records of another generator or of other
+images do not count as done.
+
+Contents: is_of_faces, replaced, identified.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from advmix_jax.datasets import celeba
+from advmix_jax.runtime import files
+
+Items = Mapping[str, Mapping]
+
+
+def is_of_faces(item: Mapping) -> bool:
+  """Whether an item of sweeps.py trains classifiers on CelebA."""
+  return item.get('configs', {}).get('classifier') == 'celeba'
+
+
+def _option(text: str) -> tuple[str, Any]:
+  """'size=64' as ('generator.size', 64).
+
+  Raises:
+    ValueError: no name, or a value that is neither JSON nor a word.
+  """
+  name, equals, value = text.partition('=')
+  if not name or not equals or not value:
+    raise ValueError(
+      f'--celeba_options has {text!r}, expected field=value of '
+      'config.generator, such as size=64'
+    )
+  try:
+    return f'generator.{name}', json.loads(value)
+  except json.JSONDecodeError:
+    return f'generator.{name}', value
+
+
+def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
+  """The items, with another generator in those of faces.
+
+  Args:
+    items: As sweeps.ITEMS.
+    generator: Its file; '': the one that ships.
+    options: 'field=value' of config.generator, such as 'size=64'.
+
+  Raises:
+    FileNotFoundError: there is no such file.
+    ValueError: an option is not of that form.
+  """
+  fields = dict(_option(text) for text in options)
+  path = pathlib.Path(generator).expanduser().resolve()
+  if generator and not path.is_file():
+    raise FileNotFoundError(f'--celeba_generator: {path}: no such file')
+
+  def change(item):
+    given = str(path) if generator else item['given']
+    return item | {'given': given, 'config': item['config'] | fields}
+
+  return _changed(items, change)
+
+
+def identified(items: Items, data_dir: str) -> Items:
+  """The items, with the hash of CelebA's partition in those of faces.
+
+  Raises:
+    FileNotFoundError, ValueError: as celeba.partition_path.
+  """
+  found = files.file_hash(celeba.partition_path(data_dir))
+  return _changed(items, lambda i: i | {'identity': {'data.sha256': found}})
+
+
+def _changed(items, change):
+  return {
+    name: change(dict(item)) if is_of_faces(item) else item
+    for name, item in items.items()
+  }
