@@ -90,12 +90,12 @@ ITEMS = {
     'text': (
       'Training digits have the colour of their class, with a standard '
       'deviation sigma per channel. The test set is the same for all: ten mean '
-      'colours, independent of the digit. One StyleGAN per sigma; that of sigma '
-      '= 0 and its latents are those that ship. At the quick scale the others '
-      'see 80,000 images in place of 240,000, and Algorithm 1 encodes by the '
-      'pixels alone. IRM has the colours as environments: at sigma = 0 each '
-      'holds one class, so its penalty is zero. Adversarial '
-      'training (eps = 0.1) has too few steps at the quick scale: 11% is chance.'
+      'colours, independent of the digit. One StyleGAN per sigma; that of '
+      'sigma = 0 and its latents are those that ship. At the quick scale the '
+      'others see 80,000 images in place of 240,000, and Algorithm 1 encodes '
+      'by the pixels alone. IRM has the colours as environments: at sigma = 0 '
+      'each holds one class, so its penalty is zero. Adversarial training (eps '
+      '= 0.1) has too few steps at the quick scale: 11% is chance.'
     ),
     'recolour': True,
     'plot': {'x_label': 'sigma of the training colours'},
@@ -169,13 +169,13 @@ ITEMS = {
     'text': (
       'Sigma = 0, unbiased test digits. Classifiers train on the same digits '
       'in every column; those of the StyleGAN are skewed, and with them its '
-      'colours. The paper gives no shares. Ours: less biased has 55% zeros '
-      'and 5% of each other digit; more biased has 45% zeros, 45% ones and '
-      '1.25% of each other digit. The unbiased StyleGAN and its latents are '
-      'those that ship. At the quick scale the others see 80,000 images in '
-      'place of 240,000, and Algorithm 1 encodes by the pixels alone. The ideal '
-      'generator draws the colours in these shares; with eps = 1 the search may '
-      'reach any colour.'
+      'colours. The paper gives no shares. Ours: less biased has 55% zeros and '
+      '5% of each other digit; more biased has 45% zeros, 45% ones and 1.25% '
+      'of each other digit. The unbiased StyleGAN and its latents are those '
+      'that ship. At the quick scale the others see 80,000 images in place of '
+      '240,000, and Algorithm 1 encodes by the pixels alone. The ideal '
+      'generator draws the colours in these shares; with eps = 1 the search '
+      'may reach any colour.'
     ),
     'recolour': True,
     'ideal': {'colors': 'colored_mnist'},
