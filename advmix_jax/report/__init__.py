@@ -22,6 +22,7 @@ Contents:
   groups      text: accuracy by groups of the test images
   markdown    table
   curves      plot: curves with bands
+  checks      rows: gates with values and limits
   pages       Pictures, Section; page: HTML from templates/page.html; examples,
               mixes, attacked: PNGs; comparison: the page of runs; listing
   fit         histogram, worst, table, flagged, worst_grid, curves_plot,

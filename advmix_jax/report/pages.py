@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 
-from advmix_jax.report import figures, statistics, tables
+from advmix_jax.report import checks, figures, statistics, tables
 
 Pictures = Mapping[str, Any]  # The content of a run's pictures.npz.
 
@@ -240,13 +240,11 @@ def _ladder_sections(records: Sequence[tables.Record]) -> list[Section]:
   ]
 
 
-def _gate_rows(records: Sequence[tables.Record]) -> list[list[str]]:
-  """Table with a column per gate, one for convergence, and a row per run."""
-  names = list(records[0]['gates'])
-  rows = [['Run', *(name.replace('_', ' ') for name in names), 'converged']]
+def _check_rows(records: Sequence[tables.Record]) -> list[list[str]]:
+  """Table with a row per run and check."""
+  rows = [['Run', *checks.HEADER]]
   for record in records:
-    passed = [*record['gates'].values(), record['converged']]
-    rows.append([_run_name(record), *('yes' if p else 'NO' for p in passed)])
+    rows += [[_run_name(record), *row] for row in checks.rows(record)]
   return rows
 
 
@@ -311,7 +309,7 @@ def comparison(
     *_ladder_sections(records),
     Section('All measures', measure_rows(records), note),
     Section('Accuracy by budget', pictures=_curves(records)),
-    Section('Checks of the evaluation', _gate_rows(records)),
+    Section('Checks of the evaluation', _check_rows(records)),
   ]
   return page(title, sections)
 
@@ -343,7 +341,7 @@ def single(
     Section('The worst images', text=_WORST, pictures=shown),
     Section('Reconstructions and random mixes', text=_MIXES, pictures=mixed),
     Section('Accuracy by budget', pictures=_curves([record])),
-    Section('Checks of the evaluation', _gate_rows([record])),
+    Section('Checks of the evaluation', _check_rows([record])),
   ]
   return page(title, sections)
 
@@ -384,9 +382,8 @@ def listing(record: tables.Record) -> str:
     lines.append(f'  {text:32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:
-    lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record), '']
+    lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record)]
   if 'sweep' in record:
-    lines += ['', *_columns(_sweep_rows(record)), '']
-  checks = record['gates'] | {'converged': record['converged']}
-  lines += [f'  {n}: {"yes" if p else "NO"}' for n, p in checks.items()]
+    lines += ['', *_columns(_sweep_rows(record))]
+  lines += ['', *_columns([checks.HEADER, *checks.rows(record)])]
   return '\n'.join(lines)
