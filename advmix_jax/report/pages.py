@@ -10,7 +10,7 @@ run's pictures.npz, which evaluation/run.py writes. The layout is in
 templates/page.html.
 
 Contents: Pictures, Section, page, examples, mixes, attacked, ladder_rows,
-measure_rows, comparison, single, listing.
+measure_rows, comparison, single, columns, listing.
 """
 
 from __future__ import annotations
@@ -274,6 +274,7 @@ def comparison(
   *,
   title: str = 'Robustness to adversarial mixing',
   examples: Mapping[str, bytes] | None = None,
+  added: Sequence[Section] = (),
 ) -> str:
   """One self-contained page that compares runs under the same attack.
 
@@ -282,6 +283,7 @@ def comparison(
     pictures: Of each run, as evaluation/run.py saves them.
     title: Of the page.
     examples: {heading: PNG} of the data sets, shown after the table.
+    added: Further sections, shown after the ladders of attacks.
 
   Returns:
     The page's HTML.
@@ -307,6 +309,7 @@ def comparison(
   )
   sections += [
     *_ladder_sections(records),
+    *added,
     Section('All measures', measure_rows(records), note),
     Section('Accuracy by budget', pictures=_curves(records)),
     Section('Checks of the evaluation', _check_rows(records)),
@@ -346,20 +349,7 @@ def single(
   return page(title, sections)
 
 
-def _sweep_rows(record: tables.Record) -> list[list[str]]:
-  """Table of `sweep.sweep`: a row per attack."""
-  rows = [['eps', 'K', 'Accuracy', 'Random, equal compute', 'Only gradient']]
-  rows[0] += ['Only random', 'p']
-  for row in record['sweep']:
-    cells = [f'{row["eps"]:g}', str(row['K'])]
-    cells.append(statistics.percent(row['accuracy'], *row['ci95']))
-    cells.append(f'{100 * row["random_accuracy"]:.1f}')
-    cells += [str(row['only_gradient']), str(row['only_random'])]
-    rows.append([*cells, f'{row["p_value"]:.2g}'])
-  return rows
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
   """The rows as lines of text, each column as wide as its longest cell."""
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
   return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -382,8 +372,6 @@ def listing(record: tables.Record) -> str:
     lines.append(f'  {text:32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:
-    lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record)]
-  if 'sweep' in record:
-    lines += ['', *_columns(_sweep_rows(record))]
-  lines += ['', *_columns([checks.HEADER, *checks.rows(record)])]
+    lines += ['', *columns(ladder_rows(record)), *_ladder_notes(record)]
+  lines += ['', *columns([checks.HEADER, *checks.rows(record)])]
   return '\n'.join(lines)

@@ -111,21 +111,16 @@ def test_listing_and_page_show_a_ladder():
   assert rows[0] == ['Attack', 'Accuracy', 'Images', 'Passes']
 
 
-def test_listing_shows_a_sweep():
-  row = {'eps': 0.5, 'K': 2, 'accuracy': 0.5, 'ci95': [0.25, 0.75]}
-  row |= {'random_accuracy': 0.75, 'only_gradient': 9, 'only_random': 1}
-  text = pages.listing(RECORD | {'sweep': [row | {'p_value': 0.03}]})
-  (line,) = [line for line in text.splitlines() if line.startswith('0.5 ')]
-  assert ' '.join(line.split()) == '0.5 2 50.0 [25.0, 75.0] 75.0 9 1 0.03'
-
-
 def test_page_names_every_run_and_loads_nothing():
   records = [dict(RECORD, method='nominal'), RECORD]
   grid = pages.examples(
     np.zeros((20, 8, 8, 3)), np.arange(20) % 10, num_classes=10
   )
   page = pages.comparison(
-    records, [pictures()] * 2, examples={'Training set': grid}
+    records,
+    [pictures()] * 2,
+    examples={'Training set': grid},
+    added=[pages.Section('Added')],
   )
   assert '<title>Robustness to adversarial mixing</title>' in page
   headings = re.findall('<h2>(.*)</h2>', page)
@@ -135,6 +130,7 @@ def test_page_names_every_run_and_loads_nothing():
     'Reconstructions and random mixes',
     'Adversarial mixes: Nominal, seed 1',
     'Adversarial mixes: AdvMix, seed 1',
+    'Added',
     'All measures',
     'Accuracy by budget',
     'Checks of the evaluation',
