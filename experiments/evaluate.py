@@ -14,9 +14,10 @@ coloured digits also the accuracy on the same digits in other colours.
 --noladder stops at Algorithm 2, as training does, in an eighth of the time.
 
 Options not given are those of the run. Writes results.json, per_example.csv,
-pictures.npz and report.html to RUN/evaluations/<options>; the run's own files
-stay as they are. Exit code: 0; 1 after bad input; 3 if a gate failed, and then
-results.json has "valid": false and the names in "failed_gates".
+pictures.npz and report.html to RUN/evaluations/<options>, with --sweep also
+sweep.png and sweep.svg; the run's own files stay as they are. Exit code: 0; 1
+after bad input; 3 if a gate failed, and then results.json has "valid": false
+and the names in "failed_gates".
 """
 
 import pathlib
@@ -27,7 +28,7 @@ try:
   from advmix_jax import attacks, classifiers, training
   from advmix_jax.evaluation import audits, gates, recolouring, sweep
   from advmix_jax.evaluation import run as evaluation
-  from advmix_jax.report import pages
+  from advmix_jax.report import pages, strength
   from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
   raise SystemExit(
@@ -99,12 +100,8 @@ def _name(config):
   return ','.join(shown)
 
 
-def main(argv: list[str]) -> int:
-  """Evaluates one run, prints its measures, and returns the exit code."""
-  del argv  # cli.run has refused any.
-  config, name = _config()
-  workdir = pathlib.Path(WORKDIR.value)
-  output = workdir / 'evaluations' / name
+def _evaluate(config, workdir, output):
+  """Runs what the flags ask for, and returns the record."""
   judge_fn = audits.judge_fn(config.data, JUDGE.value) if LADDER.value else None
   classifier, params = classifiers.load(workdir / 'classifier.npz')
   arguments = {
@@ -123,10 +120,36 @@ def main(argv: list[str]) -> int:
   if SWEEP.value:
     results['sweep'] = sweep.sweep_run(config, workdir, params, **arguments)
   results['recolouring'] = recolouring.for_run(config, classifier.apply, params)
-  record = {'method': config.method, 'seed': config.seed} | results
+  return {'method': config.method, 'seed': config.seed} | results
+
+
+def _write(record, output):
+  """Writes the record, the sweep's picture, and the page with all of it."""
   files.write_json(output / 'results.json', record)
+  sections = recolouring.sections(record['recolouring'])
+  if 'sweep' in record:
+    png, svg = strength.plot(record)
+    files.write_bytes(output / 'sweep.png', png)
+    files.write_bytes(output / 'sweep.svg', svg)
+    sections.insert(0, strength.section(record, png))
+  pictures, _ = files.load_npz(output / 'pictures.npz')
+  page = pages.comparison([record], [pictures], added=sections)
+  files.write_text(output / 'report.html', page)
+
+
+def main(argv: list[str]) -> int:
+  """Evaluates one run, prints its measures, and returns the exit code."""
+  del argv  # cli.run has refused any.
+  config, name = _config()
+  workdir = pathlib.Path(WORKDIR.value)
+  output = workdir / 'evaluations' / name
+  record = _evaluate(config, workdir, output)
+  _write(record, output)
   print(pages.listing(record))
-  print(recolouring.listing(record['recolouring']))
+  if 'sweep' in record:
+    print(f'\n{strength.listing(record)}')
+  if record['recolouring']:
+    print(f'\n{recolouring.listing(record["recolouring"])}')
   print(f'{output}/report.html')
   if record['valid']:
     return 0

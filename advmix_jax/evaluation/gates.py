@@ -45,8 +45,9 @@ class Gate(NamedTuple):
 
   passed: bool
   value: float  # What was measured.
-  limit: float  # What it may be.
-  tolerance: str  # What the limit allows for.
+  bound: str  # 'at least' or 'at most' the limit.
+  limit: float
+  tolerance: str  # What the value is, and what the limit allows for.
 
 
 def check(
@@ -84,17 +85,16 @@ def check(
     'random_below_gradient': _paired(
       good['worst_random'], good['perturbed'], clean
     ),
-    'kept_images_verified': Gate(
-      unverified == 0, unverified, 0.0, 'images; none, ties of logits apart'
+    'kept_images_verified': _at_most(
+      unverified, 0.0, 'images; none, ties of logits apart'
     ),
-    'logits_ignore_batch': Gate(
-      change <= LOGIT_TOLERANCE,
+    'logits_ignore_batch': _at_most(
       change,
       LOGIT_TOLERANCE,
       'largest change of a logit; float32 sums in another order',
     ),
-    'gradients_alive': Gate(
-      alive >= ALIVE, alive, ALIVE, 'share of images; saturated softmax'
+    'gradients_alive': _at_least(
+      alive, ALIVE, 'share of images; saturated softmax'
     ),
   }
   skipped = () if gradients else _OF_GRADIENTS
@@ -123,21 +123,36 @@ def _paired(other, gradient, clean):
   p = statistics.mcnemar(
     *discordant(other, gradient, among=clean), alternative='greater'
   )
-  return Gate(p >= LEVEL, p, LEVEL, "p-value of McNemar's exact one-sided test")
+  return _at_least(
+    p,
+    LEVEL,
+    "p-value of McNemar's exact one-sided test; chance fails "
+    f'{100 * LEVEL:g}% of sound evaluations, at most',
+  )
+
+
+def _at_least(value, limit, tolerance):
+  return Gate(value >= limit, value, 'at least', limit, tolerance)
+
+
+def _at_most(value, limit, tolerance):
+  return Gate(value <= limit, value, 'at most', limit, tolerance)
 
 
 def summarise(gates: Mapping[str, Gate]) -> dict[str, Any]:
   """The gates as JSON values.
 
   Returns:
-    gates: {name: passed}. gate_values: {name: {value, limit, tolerance}}.
-    valid: all passed. failed_gates: the names of those that failed.
+    gates: {name: passed}. gate_values: {name: {value, bound, limit,
+    tolerance}}. valid: all passed. failed_gates: the names of those that
+    failed.
   """
   return {
     'gates': {name: bool(gate.passed) for name, gate in gates.items()},
     'gate_values': {
       name: {
         'value': gate.value,
+        'bound': gate.bound,
         'limit': gate.limit,
         'tolerance': gate.tolerance,
       }

@@ -22,7 +22,7 @@ classifier trained on exact recolourings, RandMix with the ideal generator:
 That is the ceiling of all_means. It has not seen the colours between the means:
 the ceiling of all_grid is the same with generator.colors=legible, the default.
 
-Contents: measure, summarise, for_run, listing.
+Contents: measure, summarise, for_run, rows, sections, listing.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ import numpy as np
 from advmix_jax import datasets, types
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import ideal
-from advmix_jax.report import statistics
+from advmix_jax.report import pages, statistics
 
 _NAMES = {
   'recoloured': 'One of {num_means} mean colours',
   'all_means': 'All {num_means} mean colours',
   'all_grid': 'All of {num_styles} colours',
 }
+_PAGE = (
+  'Accuracy in % on the same digits in other colours, made without a '
+  'generator. Brackets: Wilson 95% intervals.'
+)
 
 
 def measure(
@@ -142,12 +146,25 @@ def for_run(
   return record | {'means': data.means.tolist()}
 
 
+def rows(record: dict[str, Any]) -> list[list[str]]:
+  """[name, '93.1 [92.0, 94.1]'] of each accuracy in %; [] for {}."""
+  found = []
+  for name, title in _NAMES.items() if record else ():
+    accuracy, interval = record[f'{name}_accuracy'], record['ci95'][name]
+    cell = statistics.percent(accuracy, *interval)
+    found.append([title.format(**record), cell])
+  return found
+
+
+def sections(record: dict[str, Any]) -> list[pages.Section]:
+  """The part of a page that shows these accuracies; [] for {}."""
+  if not record:
+    return []
+  table = [['Right in', 'Accuracy'], *rows(record)]
+  count = f'{record["num_images"]} images. {_PAGE}'
+  return [pages.Section('Recoloured exactly', table, count)]
+
+
 def listing(record: dict[str, Any]) -> str:
   """One line per accuracy, 'name  93.1 [92.0, 94.1]'; '' for {}."""
-  lines = []
-  for name, title in _NAMES.items() if record else ():
-    shown = statistics.percent(
-      record[f'{name}_accuracy'], *record['ci95'][name]
-    )
-    lines.append(f'{title.format(**record):<28}{shown}')
-  return '\n'.join(lines)
+  return '\n'.join(f'{name:<28}{cell}' for name, cell in rows(record))

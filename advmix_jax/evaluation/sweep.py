@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import ml_collections
-import numpy as np
 
 from advmix_jax import attacks, types
 from advmix_jax.evaluation import measures, outcomes
@@ -40,13 +39,14 @@ def variants(
   Args:
     attack: `config.eval.attack`.
     eps_factors: What to multiply eps and alpha with.
-    steps_factors: What to multiply K with; the attack itself is not repeated.
+    steps_factors: What to multiply K with. No attack is repeated.
   """
   made = []
   for factor in eps_factors:
     scaled = attack.copy_and_resolve_references()
     scaled.eps, scaled.alpha = attack.eps * factor, attack.alpha * factor
-    made.append(scaled)
+    if scaled not in made:
+      made.append(scaled)
   for factor in steps_factors:
     scaled = attack.copy_and_resolve_references()
     scaled.steps = attack.steps * factor
@@ -73,10 +73,11 @@ def sweep(
     batch_size: Examples in one compiled call.
 
   Returns:
-    A row of JSON values for each attack: eps, alpha, K, accuracy, ci95;
-    random_accuracy, of as many random mixes as the attack costs forward passes;
-    only_gradient and only_random, how many of the images that are right when
-    clean only one of the two breaks; p_value, of McNemar's exact test.
+    A row of JSON values for each attack: eps and alpha, in `unit`, 'w' or
+    'w_std'; K; accuracy, ci95; random_accuracy, random_ci95, of as many random
+    mixes as the attack costs forward passes; only_gradient and only_random, how
+    many of the images that are right when clean only one of the two breaks;
+    p_value, of McNemar's exact test. Intervals are Wilson's.
   """
   rng_random, rng_attack = measures.keys(seed)
   most = max(attacks.cost(attack).passes for attack in attacks_to_run)
@@ -100,13 +101,16 @@ def _row(attack, searched, drawn, clean):
   """What `sweep` returns of one attack."""
   only = outcomes.discordant(searched, drawn, among=clean)
   accuracy, interval = statistics.share(searched)
+  random_accuracy, random_interval = statistics.share(drawn)
   return {
     'eps': float(attack.eps),
     'alpha': float(attack.alpha),
+    'unit': attack.unit,
     'K': int(attack.steps),
     'accuracy': accuracy,
     'ci95': interval,
-    'random_accuracy': float(np.mean(drawn)),
+    'random_accuracy': random_accuracy,
+    'random_ci95': random_interval,
     'only_gradient': only[0],
     'only_random': only[1],
     'p_value': statistics.mcnemar(*only),

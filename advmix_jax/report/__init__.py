@@ -21,9 +21,11 @@ Contents:
               docs/results.md
   groups      text: accuracy by groups of the test images
   markdown    table
-  curves      plot: curves with bands
+  curves      plot, draw, render: curves with bands
+  checks      rows: gates with values and limits
   pages       Pictures, Section; page: HTML from templates/page.html; examples,
               mixes, attacked: PNGs; comparison: the page of runs; listing
+  strength    rows, plot, section, listing: accuracy against eps and K
   fit         histogram, worst, table, flagged, worst_grid, curves_plot,
               curves_table: how well latents fit their images
 """

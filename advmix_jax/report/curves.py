@@ -3,13 +3,14 @@
   png, svg = curves.plot(results.curves(layout, records), x_label='sigma',
                          y_label='accuracy in %')
 
-Contents: plot.
+Contents: plot, draw, render.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from advmix_jax.report.results import Cell
 
@@ -35,28 +36,52 @@ def plot(
   Returns:
     (PNG, SVG).
   """
-  import matplotlib  # A fifth of all imports; few callers draw.
-  from matplotlib import figure
+  from matplotlib import figure  # A fifth of all imports; few callers draw.
 
   fig = figure.Figure(figsize=(8, 4.6))
   axis = fig.subplots()
+  lines = {
+    name: [(x, cell.mean, cell.low, cell.high) for x, cell in points]
+    for name, points in curves.items()
+  }
+  draw(axis, lines)
+  axis.set(xlabel=x_label, ylabel=y_label)
+  axis.legend(
+    frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1.01, 0.5)
+  )
+  return render(fig)
+
+
+def draw(
+  axis: Any,
+  curves: Mapping[str, Sequence[tuple[float, float, float, float]]],
+) -> None:
+  """Draws each curve with its band on an axis of Matplotlib, from 0 to 100.
+
+  Args:
+    axis: Gets the curves, with their names as labels; no legend.
+    curves: {name: [(x, mean, low, high)]}, x ascending; the others are
+      fractions, are clipped to [0, 1] and drawn in percent.
+  """
+  import matplotlib
+
   colors = matplotlib.colormaps['tab20']
   for i, (name, points) in enumerate(curves.items()):
-    x = [x for x, _ in points]
+    x, *parts = zip(*points, strict=True)
     mean, low, high = (
-      [100 * min(max(getattr(cell, part), 0), 1) for _, cell in points]
-      for part in ('mean', 'low', 'high')
+      [100 * min(max(value, 0), 1) for value in part] for part in parts
     )
     # The ten dark colours first; markers tell the light ones apart, too.
     color = colors(2 * i % 20 + i // 10 % 2)
     axis.plot(x, mean, color=color, marker='osD^v'[i % 5], ms=4, label=name)
     axis.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
-  axis.set(xlabel=x_label, ylabel=y_label, ylim=(0, 101))
+  axis.set_ylim(0, 101)
   axis.spines[['top', 'right']].set_visible(False)
   axis.grid(alpha=0.3)
-  axis.legend(
-    frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1.01, 0.5)
-  )
+
+
+def render(fig: Any) -> tuple[bytes, bytes]:
+  """A figure of Matplotlib as (PNG, SVG); the same figure, the same bytes."""
   return _save(fig, 'png'), _save(fig, 'svg')
 
 

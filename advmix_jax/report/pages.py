@@ -10,7 +10,7 @@ run's pictures.npz, which evaluation/run.py writes. The layout is in
 templates/page.html.
 
 Contents: Pictures, Section, page, examples, mixes, attacked, ladder_rows,
-measure_rows, comparison, single, listing.
+measure_rows, comparison, single, columns, listing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 
-from advmix_jax.report import figures, statistics, tables
+from advmix_jax.report import checks, figures, statistics, tables
 
 Pictures = Mapping[str, Any]  # The content of a run's pictures.npz.
 
@@ -240,13 +240,11 @@ def _ladder_sections(records: Sequence[tables.Record]) -> list[Section]:
   ]
 
 
-def _gate_rows(records: Sequence[tables.Record]) -> list[list[str]]:
-  """Table with a column per gate, one for convergence, and a row per run."""
-  names = list(records[0]['gates'])
-  rows = [['Run', *(name.replace('_', ' ') for name in names), 'converged']]
+def _check_rows(records: Sequence[tables.Record]) -> list[list[str]]:
+  """Table with a row per run and check."""
+  rows = [['Run', *checks.HEADER]]
   for record in records:
-    passed = [*record['gates'].values(), record['converged']]
-    rows.append([_run_name(record), *('yes' if p else 'NO' for p in passed)])
+    rows += [[_run_name(record), *row] for row in checks.rows(record)]
   return rows
 
 
@@ -276,6 +274,7 @@ def comparison(
   *,
   title: str = 'Robustness to adversarial mixing',
   examples: Mapping[str, bytes] | None = None,
+  added: Sequence[Section] = (),
 ) -> str:
   """One self-contained page that compares runs under the same attack.
 
@@ -284,6 +283,7 @@ def comparison(
     pictures: Of each run, as evaluation/run.py saves them.
     title: Of the page.
     examples: {heading: PNG} of the data sets, shown after the table.
+    added: Further sections, shown after the ladders of attacks.
 
   Returns:
     The page's HTML.
@@ -309,9 +309,10 @@ def comparison(
   )
   sections += [
     *_ladder_sections(records),
+    *added,
     Section('All measures', measure_rows(records), note),
     Section('Accuracy by budget', pictures=_curves(records)),
-    Section('Checks of the evaluation', _gate_rows(records)),
+    Section('Checks of the evaluation', _check_rows(records)),
   ]
   return page(title, sections)
 
@@ -343,25 +344,12 @@ def single(
     Section('The worst images', text=_WORST, pictures=shown),
     Section('Reconstructions and random mixes', text=_MIXES, pictures=mixed),
     Section('Accuracy by budget', pictures=_curves([record])),
-    Section('Checks of the evaluation', _gate_rows([record])),
+    Section('Checks of the evaluation', _check_rows([record])),
   ]
   return page(title, sections)
 
 
-def _sweep_rows(record: tables.Record) -> list[list[str]]:
-  """Table of `sweep.sweep`: a row per attack."""
-  rows = [['eps', 'K', 'Accuracy', 'Random, equal compute', 'Only gradient']]
-  rows[0] += ['Only random', 'p']
-  for row in record['sweep']:
-    cells = [f'{row["eps"]:g}', str(row['K'])]
-    cells.append(statistics.percent(row['accuracy'], *row['ci95']))
-    cells.append(f'{100 * row["random_accuracy"]:.1f}')
-    cells += [str(row['only_gradient']), str(row['only_random'])]
-    rows.append([*cells, f'{row["p_value"]:.2g}'])
-  return rows
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
   """The rows as lines of text, each column as wide as its longest cell."""
   widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
   return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -384,9 +372,6 @@ def listing(record: tables.Record) -> str:
     lines.append(f'  {text:32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:
-    lines += ['', *_columns(ladder_rows(record)), *_ladder_notes(record), '']
-  if 'sweep' in record:
-    lines += ['', *_columns(_sweep_rows(record)), '']
-  checks = record['gates'] | {'converged': record['converged']}
-  lines += [f'  {n}: {"yes" if p else "NO"}' for n, p in checks.items()]
+    lines += ['', *columns(ladder_rows(record)), *_ladder_notes(record)]
+  lines += ['', *columns([checks.HEADER, *checks.rows(record)])]
   return '\n'.join(lines)

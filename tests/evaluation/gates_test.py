@@ -23,6 +23,13 @@ def test_gates_pass_on_an_honest_subject():
   assert results['valid'] and results['failed_gates'] == []
   assert all(results['gates'].values())
   assert json.loads(json.dumps(results)) == results
+  bounds = {n: gate['bound'] for n, gate in results['gate_values'].items()}
+  assert bounds == {
+    'random_below_gradient': 'at least',
+    'kept_images_verified': 'at most',
+    'logits_ignore_batch': 'at most',
+    'gradients_alive': 'at least',
+  }
 
 
 def test_gates_see_masked_gradients():

@@ -99,8 +99,11 @@ def test_the_listing_names_each_accuracy_with_its_interval():
     'All 2 mean colours          100.0 [51.0, 100.0]',
     'All of 5 colours            0.0 [0.0, 49.0]',
   ]
+  (section,) = recolouring.sections(record)
+  assert section.table[1:] == recolouring.rows(record)
+  assert section.table[1] == ['One of 2 mean colours', '100.0 [51.0, 100.0]']
 
 
 def test_other_data_have_no_known_change():
   assert recolouring.for_run(_config('faces'), _constant, 0) == {}
-  assert recolouring.listing({}) == ''
+  assert recolouring.listing({}) == '' and recolouring.sections({}) == []

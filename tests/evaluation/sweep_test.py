@@ -23,10 +23,12 @@ def test_each_row_is_what_brute_force_says():
     assert row == {
       'eps': eps,
       'alpha': eps / 2,
+      'unit': 'w',
       'K': 2,
       'accuracy': searched.mean(),
       'ci95': list(statistics.wilson_interval(searched.sum(), toy.NUM)),
       'random_accuracy': drawn.mean(),
+      'random_ci95': list(statistics.wilson_interval(drawn.sum(), toy.NUM)),
       'only_gradient': only[0],
       'only_random': only[1],
       'p_value': statistics.mcnemar(*only),
@@ -47,3 +49,5 @@ def test_variants_scale_the_ball_and_the_steps():
   ]
   made = sweep.variants(toy.attack_config(test_start=False))
   assert 0 not in [v.steps for v in made]  # It would test no image.
+  made = sweep.variants(toy.attack_config(eps=0.0, alpha=0.0))
+  assert [v.steps for v in made] == [2, 0, 4, 8]  # None twice.

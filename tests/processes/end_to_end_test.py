@@ -1,5 +1,6 @@
 """The main command, as typed, on the real config made small."""
 
+import base64
 import json
 
 import pytest
@@ -129,6 +130,28 @@ def test_a_failed_gate_is_exit_code_3_and_marks_the_results(finished):
   assert (
     gate['value'] < gate['limit'] == 0.01 and 'McNemar' in gate['tolerance']
   )
+
+
+def test_a_sweep_and_recolouring_reach_the_page_and_a_picture(finished):
+  workdir, _ = finished
+  process = programs.run_script(
+    'evaluate.py',
+    f'--workdir={workdir}',
+    *('--num_examples=6', '--noladder', '--sweep', '--restarts=1'),
+    XLA_FLAGS=compiling.FASTEST,
+  )
+  assert process.returncode in (0, 3), process.stderr
+  (folder,) = workdir.glob('evaluations/*num_examples=6*')
+  results = json.loads((folder / 'results.json').read_text())
+  assert [row['K'] for row in results['sweep']] == [1, 1, 1, 1, 0, 2, 4]
+  assert {row['unit'] for row in results['sweep']} == {'w'}
+  page = (folder / 'report.html').read_text()
+  for heading in ('Accuracy against eps and K', 'Recoloured exactly'):
+    assert f'<h2>{heading}</h2>' in page
+  png = (folder / 'sweep.png').read_bytes()
+  assert base64.b64encode(png).decode() in page
+  assert b'<svg' in (folder / 'sweep.svg').read_bytes()
+  assert 'Only Algorithm 2' in process.stdout
 
 
 @pytest.mark.parametrize(
