@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 
-from advmix_jax.report import checks, figures, statistics, tables
+from advmix_jax.report import checks, figures, rungs, statistics, tables
 
 Pictures = Mapping[str, Any]  # The content of a run's pictures.npz.
 
@@ -46,18 +46,6 @@ _WORST = (
   'classifier gets most wrong after it, or least right if it withstands all. '
   'The attack stops at the first mix that is misclassified.'
 )
-_RUNGS = {
-  'clean': 'These images',
-  'reconstruction': 'Reconstructed',
-  'random_mix': 'One random mix',
-  'worst_random': 'Worst random, equal images',
-  'equal_compute': 'Worst random, equal compute',
-  'algorithm_2': 'Algorithm 2',
-  'margin': 'with the margin loss',
-  'adam': 'with steps of Adam',
-  'corners': 'Search without gradients',
-  'worst': 'Worst of all rows',
-}
 _LADDER = (
   'All rows are measured on the same images. Brackets: Wilson 95% intervals. '
   'Audited: a misclassified mix counts only where a judge still names its true '
@@ -209,7 +197,7 @@ def ladder_rows(record: tables.Record) -> list[list[str]]:
         statistics.percent(rung['audited_accuracy'], *rung['audited_ci95'])
       )
     cells += [str(rung['images']), str(rung['passes'])]
-    rows.append([_RUNGS[rung['name']], *cells])
+    rows.append([rungs.TITLES[rung['name']], *cells])
   return rows
 
 
