@@ -83,6 +83,7 @@ SETTINGS = {
     ('pixels10_0', 'network', 10, 0.0, 0, {}),
     ('pixels_0', 'network', 50, 0.0, 0, {}),
     ('pixels200_0', 'network', 200, 0.0, 0, {}),
+    ('pixels_beta0_5', 'network', 50, 0.0, 5, {}),
     ('pixels_beta0_10', 'network', 50, 0.0, 10, {}),
     ('pixels_beta0.2_5', 'network', 50, 0.2, 5, {}),
     ('pixels_beta0.2_10', 'network', 50, 0.2, 10, {}),
