@@ -98,13 +98,13 @@ def check_file(
 
 def _check_size(dataset, generator, params):
   """Raises ValueError if the generator's images have another size."""
-  made = generators.image_shape(generator, params)
-  if made != dataset.image.shape[1:]:
-    raise ValueError(
-      f'the generator makes images {made}, expected '
-      f'{dataset.image.shape[1:]}, as the data set has; '
-      '--config.generator.path names another generator'
-    )
+  generators.check_shape(
+    generator,
+    params,
+    dataset.image.shape[1:],
+    why='as the data set has',
+    option='--config.generator.size',
+  )
 
 
 def _lookup(

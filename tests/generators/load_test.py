@@ -94,6 +94,16 @@ def test_images_are_resized_by_area_and_then_clipped(release):
     generators.load(_config(path=str(release), size=-1))
 
 
+def test_a_shape_is_checked_after_the_resizing(release):
+  for fields, shape in (({}, (8, 8, 3)), ({'size': 4}, (4, 4, 3))):
+    found = generators.load(_config(path=str(release), **fields))
+    generators.check_shape(*found, shape, why='as they are', option='--size')
+    with pytest.raises(ValueError, match=r'expected \(6, 6, 3\), as the data'):
+      generators.check_shape(
+        *found, (6, 6, 3), why='as the data has', option='--size'
+      )
+
+
 def test_the_ideal_one_is_the_same_object_at_every_call():
   first, again = (generators.load(_config(name='ideal')) for _ in range(2))
   assert first is again and first is ideal.default_generator()
