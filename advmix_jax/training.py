@@ -307,8 +307,9 @@ def _train_and_evaluate(config, workdir):
     f'{config.data.name}: {len(train.label)} training and {len(test.label)} '
     f'test images, source {train.source}'
   )
-  tested = datasets.first(test, config.eval.num_examples or len(test.label))
-  lookup.check_file(config, tested)  # Not only after the training.
+  evaluation.check_examples(  # Not only after the training.
+    config, test, num_examples=config.eval.num_examples
+  )
   earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(

@@ -47,9 +47,22 @@ GROUPS = flags.DEFINE_list(
 )
 
 
-def _test(config, params, num_classes, judge_fn):
+def _load(config):
+  """(training set, test set), and what the tests need is checked.
+
+  Raises:
+    ValueError, FileNotFoundError: They would fail after the training.
+  """
+  train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
+  if ATTACK.value:
+    evaluation.check_examples(
+      config, test, num_examples=config.eval.num_examples
+    )
+  return train, test
+
+
+def _test(config, params, num_classes, test, judge_fn):
   """Accuracy on the whole test set, with its Wilson interval."""
-  test = datasets.load(config.data, 'test')
   classifier = classifiers.make_classifier(config.classifier, num_classes)
   # No generator: nothing is mixed.
   subject = measures.Subject(
@@ -106,10 +119,10 @@ def main(argv: list[str]) -> None:
     judge_fn = audits.judge_fn(config.data, JUDGE.value)
   if not path.exists():
     with locks.hold(workdir):
-      train = datasets.load(config.data, 'train')
+      train, test = _load(config)
       params = training.train_classifier(config, workdir, train)
       results = {'num_train': len(train.label), 'source': train.source}
-      results |= _test(config, params, train.num_classes, judge_fn)
+      results |= _test(config, params, train.num_classes, test, judge_fn)
       files.write_json(path, results)
 
   def line(results):
