@@ -302,13 +302,15 @@ def _check(config: ml_collections.ConfigDict) -> None:
 
 def _train_and_evaluate(config, workdir):
   started = time.monotonic()
-  train, test = (datasets.load(config.data, s) for s in ('train', 'test'))
+  test = datasets.load(config.data, 'test')
+  evaluation.check_examples(  # Not only after the training.
+    config, test, num_examples=config.eval.num_examples
+  )
+  train = datasets.load(config.data, 'train')  # May take minutes to decode.
   print(
     f'{config.data.name}: {len(train.label)} training and {len(test.label)} '
     f'test images, source {train.source}'
   )
-  tested = datasets.first(test, config.eval.num_examples or len(test.label))
-  lookup.check_file(config, tested)  # Not only after the training.
   earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(

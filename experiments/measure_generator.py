@@ -25,6 +25,12 @@ Of other images: KID, density and coverage on VGG-16's features and on those of
 a judge of attributes, of generated against real images of the validation and
 test part, and the floor; the attributes' shares. probe.py has what follows
 which latents.
+
+  python experiments/measure_generator.py --generator=ffhq.npz --data=celeba \
+    --data_dir=celeba --judge=runs/face_judge.npz --size=64 --microbatch=4
+
+An official generator's file does not say what it was trained on: --data does.
+Its images are resized by --size, a few at a time.
 """
 
 import json
@@ -37,8 +43,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from advmix_jax import datasets
-from advmix_jax.datasets import colored_mnist
+from advmix_jax import datasets, generators
 from advmix_jax.encoder import perceptual
 from advmix_jax.evaluation import (
   attributes,
@@ -46,8 +51,9 @@ from advmix_jax.evaluation import (
   image_generators,
   judge,
 )
-from advmix_jax.generators import stylegan
 from advmix_jax.runtime import cli, files, run_folder, shipped
+
+_OTHERS = ('celeba', 'folder')  # Data sets of no digits.
 
 GENERATOR = flags.DEFINE_string(
   'generator',
@@ -61,9 +67,33 @@ NUM_REAL = flags.DEFINE_integer(
 SOURCE = flags.DEFINE_string(
   'source', '', "Where real digits come from; '': as in the generator's file."
 )
-DATA_DIR = flags.DEFINE_string('data_dir', '', 'Folder of --source.')
+DATA_DIR = flags.DEFINE_string('data_dir', '', 'Folder of --source or --data.')
 JUDGE = flags.DEFINE_string(
   'judge', '', 'A judge of attributes, for other images than digits.'
+)
+DATA = flags.DEFINE_enum(
+  'data',
+  None,
+  _OTHERS,
+  "What the real images are, of a generator whose file doesn't say.",
+)
+SIZE = flags.DEFINE_integer(
+  'size',
+  0,
+  "Height and width to which the generator's images are resized; 0: its own.",
+  lower_bound=0,
+)
+SPLIT = flags.DEFINE_integer(
+  'split',
+  0,
+  "Coarse layers of a mix, for digits; 0: the generator's own.",
+  lower_bound=0,
+)
+MICROBATCH = flags.DEFINE_integer(
+  'microbatch',
+  0,
+  'Images that the generator draws at a time; 0: a whole batch.',
+  lower_bound=0,
 )
 SEED = flags.DEFINE_integer('seed', 0, 'Of the samples and the real digits.')
 RECORD = flags.DEFINE_string('record', '', 'A file of JSON lines to add to.')
@@ -72,20 +102,29 @@ RECORD = flags.DEFINE_string('record', '', 'A file of JSON lines to add to.')
 def provenance(training: dict[str, Any]) -> dict[str, Any]:
   """What the record is of, and the command that made it."""
   path = pathlib.Path(GENERATOR.value)
+  changes = {'size': SIZE.value, 'split': SPLIT.value}
   return {
     'generator': f'{path.parent.name}/{path.name}',
     'generator_sha256': files.file_hash(path) if path.is_file() else None,
     'training': run_folder.without_folders(training),
     'config': run_folder.digest(training),
+    **{name: value for name, value in changes.items() if value},
     'seed': SEED.value,
     'commit': run_folder.commit(),
     'command': shlex.join(['python', *sys.argv]),
   }
 
 
+def _drawing():
+  """Fields of the generator's config that say how it draws."""
+  return {'size': SIZE.value, 'microbatch': MICROBATCH.value}
+
+
 def _measure_digits() -> dict[str, Any]:
   """The record of a generator of coloured digits."""
-  generator, params, training = digit_generators.load(GENERATOR.value)
+  generator, params, training = digit_generators.load(
+    GENERATOR.value, split=SPLIT.value, **_drawing()
+  )
   record = digit_generators.measure(
     generator,
     params,
@@ -101,42 +140,78 @@ def _measure_digits() -> dict[str, Any]:
   return record | provenance(training)
 
 
-def _measure_images(training: dict[str, Any]) -> dict[str, Any]:
-  """The record of a generator of other images."""
-  data = datasets.default_config(training['data']['name'])
-  data.update({k: v for k, v in training['data'].items() if k in data})
+def _generator():
+  """The generator of other images, and its parameters."""
+  if SPLIT.value:
+    raise ValueError(
+      f'--split={SPLIT.value}: is for coloured digits, expected 0 for other '
+      'images, of which nothing is mixed'
+    )
+  config = generators.default_config()
+  config.update(path=GENERATOR.value, **_drawing())
+  return generators.load(config)
+
+
+def _real_images(name: str, fields: dict[str, Any]) -> np.ndarray:
+  """Of the data set's validation and test part, in random order."""
+  data = datasets.default_config(name)
+  if fields.get('name') == name:
+    data.update({k: v for k, v in fields.items() if k in data})
   data.data_dir = DATA_DIR.value or data.data_dir
+  data.resolution = SIZE.value or data.resolution
   parts = [datasets.load(data, split).image for split in ('valid', 'test')]
   real = np.concatenate(parts)
   order = np.random.default_rng(SEED.value).permutation(len(real))
-  generator, params = stylegan.load(GENERATOR.value)
+  return real[order[: 2 * NUM_REAL.value]]
+
+
+def _measure_images(name: str, training: dict[str, Any]) -> dict[str, Any]:
+  """The record of a generator of other images than digits."""
+  generator, params = _generator()
   judged_by = attributes.load(JUDGE.value) if JUDGE.value else None
+  if judged_by:  # Before real images are read and others drawn.
+    attributes.check_generator(judged_by, generator, params, option='--size')
+  real = _real_images(name, training.get('data', {}))
+  generators.check_shape(
+    generator, params, real.shape[1:], why='as the data has', option='--size'
+  )
   record = image_generators.measure(
     jax.random.key(SEED.value),
-    stylegan.clipped(generator),
+    generator,
     params,
-    real=real[order[: 2 * NUM_REAL.value]],
+    real=real,
     features_fn=perceptual.load(),
     judge=judged_by,
   )
   return record | provenance(training)
 
 
-def _trained_on_other_images() -> dict[str, Any] | None:
-  """The training config of a generator of no coloured digits; else None."""
+def _training() -> dict[str, Any]:
+  """The config that the generator was trained with; {} if only --data says it.
+
+  Raises:
+    ValueError: Neither its file nor --data does.
+  """
   if GENERATOR.value == 'ideal':
-    return None
+    return {}
   training = files.load_npz(GENERATOR.value)[1].get('training', {})
-  name = training.get('data', {}).get('name')
-  others = set(datasets.NAMES) - set(colored_mnist.NAMES)
-  return training if name in others else None
+  if not (training or DATA.value):
+    raise ValueError(
+      f'{GENERATOR.value} does not say what it was trained on, expected --data='
+      f'{" or ".join(_OTHERS)}, the real images to compare with'
+    )
+  return training
 
 
 def main(argv: list[str]) -> None:
   """Prints the measures and, with --record, stores them."""
   del argv  # cli.run has refused any.
-  training = _trained_on_other_images()
-  record = _measure_images(training) if training else _measure_digits()
+  training = _training()
+  name = DATA.value or training.get('data', {}).get('name')
+  if name in _OTHERS:
+    record = _measure_images(name, training)
+  else:
+    record = _measure_digits()
   print(json.dumps(record, indent=2))
   if RECORD.value:
     path = pathlib.Path(RECORD.value)

@@ -12,6 +12,11 @@ is hardly ever sure of one of the answers. A judge of classes has one question,
 which class? So the class that is kept least often decides; each class that the
 judge is sure of has a line. Writes OUTPUT.json and OUTPUT.png. If no split
 keeps the attribute, AdvMix is the wrong tool.
+
+  python experiments/probe.py --generator=ffhq.npz --size=64 --microbatch=4
+
+An official generator draws 1024x1024 pixels, the judge sees fewer: --size
+resizes the images for it, and --microbatch limits the memory.
 """
 
 import pathlib
@@ -35,6 +40,18 @@ JUDGE = flags.DEFINE_string(
   'judge',
   str(shipped.DATA / 'face_judge.npz'),
   'The file of a judge of attributes, from train_judge.py.',
+)
+SIZE = flags.DEFINE_integer(
+  'size',
+  0,
+  "Height and width to which the generator's images are resized; 0: its own.",
+  lower_bound=0,
+)
+MICROBATCH = flags.DEFINE_integer(
+  'microbatch',
+  0,
+  'Images that the generator draws at a time; 0: a whole batch.',
+  lower_bound=0,
 )
 ATTRIBUTE = flags.DEFINE_list(
   'attribute',
@@ -139,16 +156,24 @@ def _advice(record, names):
       )
 
 
+def _generator():
+  """The generator of the flags, and its parameters."""
+  config = generators.default_config()
+  config.update(
+    path=GENERATOR.value, size=SIZE.value, microbatch=MICROBATCH.value
+  )
+  return generators.load(config)
+
+
 def main(argv: list[str]) -> None:
   """Prints the table and the advice, writes the record and the plot."""
   del argv  # cli.run has refused any.
   path = pathlib.Path(OUTPUT.value)
   for suffix in ('.json', '.png'):
     files.check_output(path.with_suffix(suffix), GENERATOR.value, JUDGE.value)
-  config = generators.default_config()
-  config.path = GENERATOR.value
-  generator, params = generators.load(config)
+  generator, params = _generator()
   judge = attributes.load(JUDGE.value)
+  attributes.check_generator(judge, generator, params, option='--size')
   names, answer_fn = _questions(judge)
   for name in ATTRIBUTE.value:
     attributes.index(names, name)  # Raises for an unknown one.
@@ -169,6 +194,7 @@ def main(argv: list[str]) -> None:
     'judge_accuracy': accuracy,
     'generator_sha256': files.file_hash(GENERATOR.value),
     'judge_sha256': files.file_hash(JUDGE.value),
+    **({'size': SIZE.value} if SIZE.value else {}),
     'seed': SEED.value,
     'commit': run_folder.commit(),
     'command': shlex.join(['python', *sys.argv]),

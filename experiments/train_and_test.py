@@ -47,9 +47,23 @@ GROUPS = flags.DEFINE_list(
 )
 
 
-def _test(config, params, num_classes, judge_fn):
-  """Accuracy on the whole test set, with its Wilson interval."""
+def _load(config):
+  """The training set and the test set.
+
+  Raises:
+    ValueError, FileNotFoundError: Also for what fits no attack on the latter,
+      which would fail after the training.
+  """
   test = datasets.load(config.data, 'test')
+  if ATTACK.value:
+    evaluation.check_examples(
+      config, test, num_examples=config.eval.num_examples
+    )
+  return datasets.load(config.data, 'train'), test
+
+
+def _test(config, params, num_classes, test, judge_fn):
+  """Accuracy on the whole test set, with its Wilson interval."""
   classifier = classifiers.make_classifier(config.classifier, num_classes)
   # No generator: nothing is mixed.
   subject = measures.Subject(
@@ -106,10 +120,10 @@ def main(argv: list[str]) -> None:
     judge_fn = audits.judge_fn(config.data, JUDGE.value)
   if not path.exists():
     with locks.hold(workdir):
-      train = datasets.load(config.data, 'train')
+      train, test = _load(config)
       params = training.train_classifier(config, workdir, train)
       results = {'num_train': len(train.label), 'source': train.source}
-      results |= _test(config, params, train.num_classes, judge_fn)
+      results |= _test(config, params, train.num_classes, test, judge_fn)
       files.write_json(path, results)
 
   def line(results):

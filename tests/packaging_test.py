@@ -12,6 +12,7 @@ import pytest
 from helpers.paths import ROOT
 
 import advmix_jax
+from advmix_jax.runtime import files, shipped
 
 MAX_BYTES = 16 * 2**20  # Of all shipped files together.
 
@@ -73,8 +74,15 @@ def test_data_files_are_shipped(package, folder, file):
 
 
 def test_shipped_files_are_small():
-  files = (ROOT / 'advmix_jax' / 'data').glob('*')
-  assert sum(path.stat().st_size for path in files) <= MAX_BYTES
+  paths = (ROOT / 'advmix_jax' / 'data').glob('*')
+  assert sum(path.stat().st_size for path in paths) <= MAX_BYTES
+
+
+@pytest.mark.parametrize('name', ['face_generator.npz', 'face_judge.npz'])
+def test_files_made_of_celeba_carry_its_condition(name):
+  _, metadata = files.load_npz(shipped.DATA / name)
+  assert 'CelebA' in metadata['condition']
+  assert 'non-commercial research' in metadata['condition']
 
 
 def test_ranges_are_pinned_from_below():

@@ -160,9 +160,15 @@ def load(path: str | os.PathLike, images: np.ndarray) -> np.ndarray:
   return dequantise(Quantised(code, parts['offset'], parts['scale']))
 
 
-def check(path: str | os.PathLike, images: np.ndarray) -> None:
-  """Checks that a file has latents of all images; raises as `load`."""
-  _places(path, _read(path)[0], images)
+def check(path: str | os.PathLike, images: np.ndarray) -> tuple[int, int]:
+  """Checks that a file has latents of all images; raises as `load`.
+
+  Returns:
+    (L, D), the shape of one image's latents.
+  """
+  parts, _ = _read(path)
+  _places(path, parts, images)
+  return parts['scale'].shape
 
 
 def _places(path, parts, images):

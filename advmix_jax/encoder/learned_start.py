@@ -342,7 +342,7 @@ def load(
 
 def _check_made_for(metadata, generator_hash, size):
   """Raises ValueError if a start inverts another generator or size."""
-  hint = 'experiments/train_encoder.py trains another'
+  hint = 'encoder.start=average needs none, train_encoder.py trains another'
   trained_for = metadata.get('generator')
   if trained_for != generator_hash:
     raise ValueError(

@@ -54,14 +54,9 @@ def load_latents(
   if config.generator.name == 'ideal':
     return np.asarray(ideal.encode(datasets.to_float(dataset.image)))
   _check_size(dataset, generator, params)
-  layers = (generator.num_layers, generator.dlatent_size)
   if config.encoder.path:
     found = latents_file.load(config.encoder.path, dataset.image)
-    if found.shape[1:] != layers:
-      raise ValueError(
-        f'{config.encoder.path}: latents of shape {found.shape[1:]}, expected '
-        f'{layers} for this generator'
-      )
+    _check_layers(config.encoder.path, found.shape[1:], generator)
     return found
   wanted = pipeline.provenance(config)
   name = f'{image_hash.set_name(dataset.image)}.npz'
@@ -80,30 +75,47 @@ def load_latents(
 def check_file(
   config: ml_collections.ConfigDict, dataset: types.Dataset
 ) -> None:
-  """Checks what latents need: the generator, and config.encoder.path's hashes.
+  """Checks all that `load_latents` can fail on, without encoding anything.
+
+  Args:
+    config: as for `load_latents`.
+    dataset: N images.
 
   Raises:
-    FileNotFoundError: no file there, or none at config.encoder.features.
-    ValueError: it lacks some of the images, or is corrupt, or the generator's
-      images have another size.
+    FileNotFoundError: no file at config.encoder.path, or one that Algorithm 1
+      needs is missing.
+    ValueError: that file lacks some of the images, is corrupt or of another
+      generator; the generator's images have another size; or, without a path,
+      what Algorithm 1 needs is corrupt or of another generator.
   """
   if config.generator.name == 'ideal':
     return
-  _check_size(dataset, *generators.load(config.generator))
+  generator, params = generators.load(config.generator)
+  _check_size(dataset, generator, params)
   if config.encoder.path:
-    latents_file.check(config.encoder.path, dataset.image)
-  else:  # The files that Algorithm 1 would need.
-    pipeline.provenance(config)
+    shape = latents_file.check(config.encoder.path, dataset.image)
+    _check_layers(config.encoder.path, shape, generator)
+  else:  # Latents may be there; if not, Algorithm 1 needs these files.
+    pipeline.load_setting(config)
 
 
 def _check_size(dataset, generator, params):
   """Raises ValueError if the generator's images have another size."""
-  made = generators.image_shape(generator, params)
-  if made != dataset.image.shape[1:]:
+  generators.check_shape(
+    generator,
+    params,
+    dataset.image.shape[1:],
+    why='as the data set has',
+    option='--config.generator.size',
+  )
+
+
+def _check_layers(path, shape, generator):
+  """Raises ValueError for latents of another shape than the generator's."""
+  layers = (generator.num_layers, generator.dlatent_size)
+  if shape != layers:
     raise ValueError(
-      f'the generator makes images {made}, expected '
-      f'{dataset.image.shape[1:]}, as the data set has; '
-      '--config.generator.path names another generator'
+      f'{path}: latents of shape {shape}, expected {layers} for this generator'
     )
 
 

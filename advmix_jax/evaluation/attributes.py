@@ -8,8 +8,9 @@ It is one network with an output per attribute, trained on real images alone.
 It audits generators and mixes; no method trains with it. judge.py has the judge
 of one label.
 
-Contents: KIND, AttributeJudge, whole, index, image_size, answer, accuracy,
-judge_fn, class_fn, class_names, has_classes, name_class, train, save, load.
+Contents: KIND, AttributeJudge, whole, index, image_size, check_generator,
+answer, accuracy, judge_fn, class_fn, class_names, has_classes, name_class,
+train, save, load.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import jax
 import numpy as np
 import optax
 
-from advmix_jax import types
+from advmix_jax import generators, types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.runtime import files, untrusted
 
@@ -60,6 +61,35 @@ def image_size(judge: AttributeJudge) -> int:
   channels = params['vgg/conv3_1']['b'].size
   pixels = len(params['vgg/logits']['w']) // channels
   return 8 * round(pixels**0.5)  # Three poolings.
+
+
+def check_generator(
+  judge: AttributeJudge,
+  generator: types.Generator,
+  params: types.Params,
+  *,
+  option: str = '--config.generator.size',
+) -> None:
+  """Checks that the judge can see a generator's images; draws none.
+
+  Args:
+    judge: From `load` or `train`.
+    generator: Any generator.
+    params: Its parameters.
+    option: What resizes its images, for the error.
+
+  Raises:
+    ValueError: Its images have another size than those that the judge sees.
+  """
+  size = image_size(judge)
+  channels = judge.judge.params['vgg/conv1_1']['w'].shape[2]
+  generators.check_shape(
+    generator,
+    params,
+    (size, size, channels),
+    why='as the judge sees',
+    option=option,
+  )
 
 
 def answer(

@@ -21,35 +21,45 @@ import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import datasets, types
+from advmix_jax import datasets, generators, types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import disentanglement, quality
 from advmix_jax.evaluation import judge as judges
-from advmix_jax.generators import ideal, stylegan
+from advmix_jax.generators import ideal
 from advmix_jax.runtime import files, untrusted
 
 _TOLERANCE = 0.15  # Of a colour, in any channel.
 
 
 def load(
-  path: str | os.PathLike,
+  path: str | os.PathLike, **fields: Any
 ) -> tuple[types.Generator, types.Params, dict[str, Any]]:
   """Reads a StyleGAN of coloured digits, or makes the ideal one.
 
   Args:
     path: The generator's file. 'ideal': the exact generator of the embedded
       training digits, in one of the ten mean colours each.
+    **fields: Of `generators.stylegan_config`, such as `split`; 0 is the
+      default of each. The exact generator has none.
 
   Returns:
     (generator, its parameters, the config that it was trained with).
 
   Raises:
     FileNotFoundError: There is no such file.
-    ValueError: It is corrupt, or its images are no coloured digits.
+    ValueError: It is corrupt, its images are no coloured digits, or it can't
+      have such fields.
   """
   if path == 'ideal':
+    for name, value in fields.items():
+      if value:
+        raise ValueError(
+          f'generator.{name} is {value}, expected 0 for the ideal generator'
+        )
     return _ideal()
-  generator, params = stylegan.load(path)
+  config = generators.stylegan_config()
+  config.update(path=os.fspath(path), **fields)
+  generator, params = generators.load_stylegan(config)
   training = files.load_npz(path)[1].get('training', {})
   with untrusted.reading(path, 'corrupt'):
     name = training.get('data', {}).get('name')
@@ -150,6 +160,9 @@ def measure(
   if source:
     wanted.update(source=source, data_dir=data_dir)
   real, held_out = real_images(trained_on, wanted, 2 * num_real, seed=seed)
+  generators.check_shape(
+    generator, params, real.shape[1:], why='as the digits are', option='--size'
+  )
   judge = load_judge()
   style = style_of(trained_on.name)
   first, second = jax.random.split(jax.random.key(seed))

@@ -62,9 +62,11 @@ def draw(
     sure: Probability that the judge's answer needs.
 
   Raises:
-    ValueError: Unknown attribute, or the judge is hardly ever sure.
+    ValueError: Unknown attribute, the judge sees images of another size, or it
+      is hardly ever sure.
   """
   index = attributes.index(judge.names, attribute)
+  attributes.check_generator(judge, generator, params)
   # No classifier is needed to decode.
   subject = measures.Subject(None, None, generator, params)
   parts, left, step = [], [count - count // 2, count // 2], 0

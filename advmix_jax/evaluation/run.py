@@ -23,8 +23,8 @@ times as much, so a training run ends without them.
     config, workdir, classifier_params, num_examples=500,
     attack=config.eval.attack)
 
-Contents: default_config, check, measure, Evaluation, assess, load_examples,
-evaluate_run, show.
+Contents: default_config, check, measure, Evaluation, assess, check_examples,
+load_examples, evaluate_run, show.
 """
 
 from __future__ import annotations
@@ -192,6 +192,28 @@ def assess(
   return Evaluation(results | gates.summarise(found), outcomes, rungs)
 
 
+def check_examples(
+  config: ml_collections.ConfigDict, test: types.Dataset, *, num_examples: int
+) -> None:
+  """Checks what `evaluate_run` will load; call it before long work.
+
+  Args:
+    config: The run's config.
+    test: The whole test set.
+    num_examples: As for `evaluate_run`.
+
+  Raises:
+    ValueError: The generator or the latents don't fit the images.
+    FileNotFoundError: The generator or the latents are missing.
+  """
+  lookup.check_file(config, _attacked(test, num_examples))
+
+
+def _attacked(test, num_examples):
+  """The images that are attacked: the first ones of the test set; 0: all."""
+  return datasets.first(test, num_examples or len(test.label))
+
+
 def load_examples(
   config: ml_collections.ConfigDict,
   workdir: str | os.PathLike,
@@ -211,10 +233,9 @@ def load_examples(
   if num_examples < 0:
     raise ValueError(f'eval.num_examples is {num_examples}, expected >= 0')
   test = datasets.load(config.data, 'test')
+  some = _attacked(test, num_examples)
   classifier = classifiers.make_classifier(config.classifier, test.num_classes)
   generator, params = generators.load(config.generator)
-  count = num_examples or len(test.label)
-  some = datasets.first(test, count)
   latents = lookup.load_latents(config, some, generator, params, workdir)
   batch = types.Batch(some.image, some.label, np.asarray(latents))
   subject = Subject(

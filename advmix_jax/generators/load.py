@@ -3,7 +3,7 @@
   generator, params = generators.load(config.generator)
 
 Contents: NAMES, default_config, stylegan_config, path, load, load_stylegan,
-resized, image_shape.
+resized, image_shape, check_shape.
 """
 
 from __future__ import annotations
@@ -138,3 +138,31 @@ def image_shape(
   shape = (1, generator.num_layers, generator.dlatent_size)
   latents = jax.ShapeDtypeStruct(shape, jnp.float32)
   return jax.eval_shape(generator.synthesize, params, latents).shape[1:]
+
+
+def check_shape(
+  generator: types.Generator,
+  params: types.Params,
+  shape: tuple[int, ...],
+  *,
+  why: str,
+  option: str,
+) -> None:
+  """Checks the size of a generator's images; computes none.
+
+  Args:
+    generator: any generator.
+    params: its parameters.
+    shape: (H, W, C) that its images need.
+    why: it is expected, for the error: 'as the data set has'.
+    option: what resizes its images, for the error: '--size'.
+
+  Raises:
+    ValueError: its images have another shape.
+  """
+  made = image_shape(generator, params)
+  if made != shape:
+    raise ValueError(
+      f'the generator makes images {made}, expected {shape}, {why}; '
+      f'{option}={shape[0]} resizes them, or name another generator'
+    )

@@ -35,6 +35,7 @@ from advmix_jax.generators.stylegan_modules import (
   Discriminator,
   Mapping,
   Synthesis,
+  chosen_split,
   make_parameters,
   num_layers,
 )
@@ -374,11 +375,10 @@ def load(
     split: S, the number of coarse layers; 0: the file's.
 
   Raises:
-    FileNotFoundError, ValueError: missing, corrupt or foreign file, or a split
-      that its layers don't have.
+    FileNotFoundError, ValueError: missing, corrupt or foreign file, bad split.
   """
   config, params = _load(path, GENERATOR_KIND)
-  config.split = split or config.split
+  config.split = chosen_split(config, split, path)
   return make_generator(config), params
 
 

@@ -4,9 +4,11 @@ Written from the paper's equations and compared with reference arrays of the
 official network. The names of modules and parameters are part of the file
 format; a golden test checks them.
 
-Contents: FUSED_FROM, num_layers, layer_name, Dense, Mapping, StyleLayer,
-Synthesis, make_parameters, Discriminator.
+Contents: FUSED_FROM, num_layers, chosen_split, layer_name, Dense, Mapping,
+StyleLayer, Synthesis, make_parameters, Discriminator.
 """
+
+import os
 
 import haiku as hk
 import jax
@@ -23,6 +25,35 @@ FUSED_FROM = 128  # From this output size on, official kernels are flipped.
 def num_layers(config: ml_collections.ConfigDict) -> int:
   """L = 2 * log2(resolution) - 2, the number of style layers."""
   return 2 * (int(config.resolution).bit_length() - 1) - 2
+
+
+def chosen_split(
+  config: ml_collections.ConfigDict, split: int, path: str | os.PathLike
+) -> int:
+  """The split that `generator.split` asks for; 0 is the network's own.
+
+  Args:
+    config: of a trained network.
+    split: wanted number of coarse layers.
+    path: the network's file, for errors.
+
+  Raises:
+    ValueError: the network has too few layers, or its layers depend on its own
+      split: a narrow one (split_fmaps), or fine ones without a norm.
+  """
+  last = num_layers(config) - 1
+  if not 0 <= split <= last:
+    raise ValueError(
+      f"generator.split is {split}, expected 1 to {last}, or 0 for the file's "
+      f'own, {config.split}; {path} has {last + 1} layers'
+    )
+  fixed = config.split_fmaps or not config.fine_norm
+  if fixed and split not in (0, config.split):
+    raise ValueError(
+      f'generator.split is {split}, expected {config.split}, for which the '
+      f"layers of {path} were made, or 0 for the file's own"
+    )
+  return split or config.split
 
 
 def _weight(shape, *, gain=2**0.5, lrmul=1.0, name='w'):

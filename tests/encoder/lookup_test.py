@@ -36,6 +36,7 @@ def _config(path, latents_path='', **options):
     {
       'generator': generators.default_config(),
       'encoder': algorithm1.default_config(),
+      'parallel': 'pmap',
     }
   )
   config.generator.path = str(path)
@@ -151,8 +152,24 @@ def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
   latents_file.save(path, _latents(size=7), images=data.image, metadata={})
   with pytest.raises(ValueError, match=r'shape \(4, 7\), expected \(4, 32\)'):
     _load(_config(release, path), tmp_path)
+  with pytest.raises(ValueError, match=r'shape \(4, 7\), expected \(4, 32\)'):
+    lookup.check_file(_config(release, path), data)
   with pytest.raises(FileNotFoundError, match='none.npz'):
     _load(_config(release, tmp_path / 'none.npz'), tmp_path)
+
+
+def test_a_learned_start_of_another_generator_is_found_before_it_is_needed(
+  release, tmp_path
+):
+  path = shutil.copy(release, tmp_path / 'generator.npz')
+  config = _config(path)
+  lookup.check_file(config, _dataset())  # Needs no learned start.
+  config.encoder.start = 'network'
+  with pytest.raises(FileNotFoundError, match='encoder.npz'):
+    lookup.check_file(config, _dataset())
+  shutil.copy(shipped.DATA / 'encoder.npz', tmp_path)
+  with pytest.raises(ValueError, match='encoder.npz: does not fit'):
+    lookup.check_file(config, _dataset())
 
 
 def test_the_shipped_generator_and_its_latents_belong_together():

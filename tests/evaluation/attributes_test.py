@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers import row_generator
 
-from advmix_jax import datasets, types
+from advmix_jax import datasets, generators, types
 from advmix_jax.evaluation import attributes, judge
 
 
@@ -84,3 +85,20 @@ def test_a_judge_of_one_attribute_names_that_one(trained, tmp_path):
   np.testing.assert_array_equal(found, answers[:, 1])
   with pytest.raises(ValueError, match="'bottom', expected one of left, top"):
     attributes.judge_fn(path, 'bottom')
+
+
+def test_it_sees_the_size_that_it_was_trained_on_and_no_other(trained):
+  assert attributes.image_size(trained) == 16
+  colour = row_generator.make()
+
+  def grey(*arguments):
+    return colour.synthesize(*arguments)[..., :1]
+
+  small = colour._replace(synthesize=grey)
+  attributes.check_generator(trained, generators.resized(small, 16), {})
+  message = (
+    r'makes images \(4, 5, 1\), expected \(16, 16, 1\), as the judge sees; '
+    '--size=16 resizes them'
+  )
+  with pytest.raises(ValueError, match=message):
+    attributes.check_generator(trained, small, {}, option='--size')

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers import tiny_gan
+from helpers import row_generator, tiny_gan
 
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
@@ -66,6 +66,20 @@ def test_an_exact_generator_is_on_the_floor():
     assert abs(found['deviation']) < 0.1
 
 
+def test_images_of_another_size_are_refused_undrawn():
+  generator = row_generator.make()._replace(map=None)  # Nothing can be drawn.
+  message = r'images \(4, 5, 3\), expected \(32, 32, 3\), as the digits are'
+  with pytest.raises(ValueError, match=message):
+    digit_generators.measure(
+      generator, {}, _data(num_train=40), num_mixes=4, num_real=4
+    )
+
+
+def test_the_exact_generator_has_no_other_split():
+  with pytest.raises(ValueError, match='generator.split is 3, expected 0 for'):
+    digit_generators.load('ideal', split=3)
+
+
 def test_the_style_has_the_colours_of_the_data():
   for name, means in (
     ('colored_mnist', colored_mnist.COLOR_MEANS),
@@ -86,7 +100,8 @@ def test_a_generator_says_what_it_was_trained_on(tmp_path):
   params = {'mapping': {'dlatent_avg': np.zeros(8)}}  # What load returns.
   path = tmp_path / 'generator.npz'
   stylegan.save(path, config.network, params, training=config.to_dict())
-  _, _, training = digit_generators.load(path)
+  generator, _, training = digit_generators.load(path, split=4)
+  assert generator.split == 4
   assert training['data'] == json.loads(json.dumps(config.data.to_dict()))
   config.data.name = 'faces'
   stylegan.save(path, config.network, params, training=config.to_dict())

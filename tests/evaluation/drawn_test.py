@@ -9,6 +9,7 @@ from advmix_jax import datasets
 from advmix_jax.datasets import pixels
 from advmix_jax.encoder import latents_file
 from advmix_jax.evaluation import attributes, drawn
+from advmix_jax.runtime import shipped
 
 JUDGE = attributes.AttributeJudge(None, ('top', 'never_sure'))
 
@@ -22,9 +23,15 @@ def _answer(judge, images):
   return has, np.stack([sure, np.full(len(top), 0.9)], axis=1)
 
 
+def _stand_in(monkeypatch):
+  """JUDGE has no network: its answers come from here, on any size."""
+  monkeypatch.setattr(attributes, 'answer', _answer)
+  monkeypatch.setattr(attributes, 'check_generator', lambda *_: None)
+
+
 @pytest.fixture
 def faces(monkeypatch):
-  monkeypatch.setattr(attributes, 'answer', _answer)
+  _stand_in(monkeypatch)
   return drawn.draw(
     jax.random.key(0), row_generator.make(), {}, JUDGE, 'top', count=150
   )
@@ -66,7 +73,7 @@ def test_saved_files_are_a_data_set_and_its_latents(faces, tmp_path):
 
 
 def test_an_unsure_judge_and_an_unknown_attribute_are_named(monkeypatch):
-  monkeypatch.setattr(attributes, 'answer', _answer)
+  _stand_in(monkeypatch)
   generator = row_generator.make()
   with pytest.raises(
     ValueError, match='200 samples: 5 images without and 5 with never'
@@ -74,3 +81,14 @@ def test_an_unsure_judge_and_an_unknown_attribute_are_named(monkeypatch):
     drawn.draw(jax.random.key(0), generator, {}, JUDGE, 'never_sure', count=10)
   with pytest.raises(ValueError, match="'tpo', expected one of top, never_s"):
     drawn.draw(jax.random.key(0), generator, {}, JUDGE, 'tpo', count=10)
+
+
+def test_images_of_another_size_than_the_judges_are_refused_undrawn():
+  judge = attributes.load(shipped.DATA / 'face_judge.npz')
+  generator = row_generator.make()._replace(map=None)  # Nothing can be drawn.
+  with pytest.raises(
+    ValueError,
+    match=r'images \(4, 5, 3\), expected \(64, 64, 3\), as the judge sees; '
+    '--config.generator.size=64 resizes them',
+  ):
+    drawn.draw(jax.random.key(0), generator, {}, judge, 'Smiling', count=10)

@@ -1,8 +1,11 @@
 """Claims about generators.load."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
+from helpers import random_params
 
 from advmix_jax import generators, ops
 from advmix_jax.datasets import colored_mnist
@@ -50,9 +53,30 @@ def test_another_split_changes_the_parts_and_not_the_images(release):
   parts = second.coarse(params, w[:, :3])
   got = second.fine(params, parts, w[:, 3:])
   np.testing.assert_allclose(got, want, atol=1e-5)
-  for split in (4, -1):
-    with pytest.raises(ValueError, match=f'split must be in 1..3, got {split}'):
-      generators.load(_config(path=str(release), split=split))
+
+
+@pytest.mark.parametrize('split', [4, -1])
+def test_a_split_that_the_layers_lack_is_named_with_the_file(release, split):
+  message = (
+    f"generator.split is {split}, expected 1 to 3, or 0 for the file's own, 2; "
+    f'{release} has 4 layers'
+  )
+  with pytest.raises(ValueError, match=f'^{re.escape(message)}$'):
+    generators.load(_config(path=str(release), split=split))
+
+
+@pytest.mark.parametrize('fields', [{'split_fmaps': 1}, {'fine_norm': False}])
+def test_layers_that_depend_on_the_split_keep_it(fields, tmp_path):
+  config = stylegan.default_config()
+  config.update({'resolution': 8, 'fmaps': (8, 8), 'split': 2, **fields})
+  path = tmp_path / 'generator.npz'
+  params = random_params.draw(stylegan.make_generator(config))
+  stylegan.save(path, config, params)
+  for split in (0, 2):
+    generator, _ = generators.load(_config(path=str(path), split=split))
+    assert generator.split == 2
+  with pytest.raises(ValueError, match='generator.split is 3, expected 2, for'):
+    generators.load(_config(path=str(path), split=3))
 
 
 def test_images_are_resized_by_area_and_then_clipped(release):
@@ -68,6 +92,16 @@ def test_images_are_resized_by_area_and_then_clipped(release):
   assert again.synthesize is small.synthesize  # Compiled once.
   with pytest.raises(ValueError, match='generator.size is -1'):
     generators.load(_config(path=str(release), size=-1))
+
+
+def test_a_shape_is_checked_after_the_resizing(release):
+  for fields, shape in (({}, (8, 8, 3)), ({'size': 4}, (4, 4, 3))):
+    found = generators.load(_config(path=str(release), **fields))
+    generators.check_shape(*found, shape, why='as they are', option='--size')
+    with pytest.raises(ValueError, match=r'expected \(6, 6, 3\), as the data'):
+      generators.check_shape(
+        *found, (6, 6, 3), why='as the data has', option='--size'
+      )
 
 
 def test_the_ideal_one_is_the_same_object_at_every_call():

@@ -1,11 +1,8 @@
 """Claims about what experiments/measure_encoder.py takes and repeats."""
 
-import importlib
-import types as python_types
-
 import numpy as np
 import pytest
-from helpers import paths
+from helpers import scripts
 
 from advmix_jax import datasets, training, types
 from advmix_jax.encoder import algorithm1
@@ -13,15 +10,7 @@ from advmix_jax.encoder import algorithm1
 
 @pytest.fixture
 def script(monkeypatch):
-  """The script's module, whose flags are as given by `flag`."""
-  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
-  module = importlib.import_module('measure_encoder')
-  module.flag = lambda name, value: monkeypatch.setattr(
-    module, name, python_types.SimpleNamespace(value=value)
-  )
-  for name, value in (('NUM', 3), ('FIRST', None), ('DRAWN', False)):
-    module.flag(name, value)
-  return module
+  return scripts.load('measure_encoder', monkeypatch, NUM=3)
 
 
 def config_of(name):
@@ -42,7 +31,7 @@ def test_more_images_than_there_are_is_refused(script, monkeypatch):
   monkeypatch.setattr(datasets, 'load', lambda config, split: five)
   found = script._dataset(config_of('arrays'), '')
   np.testing.assert_array_equal(found.label, [0, 1, 2])
-  script.flag('FIRST', 3)
+  script.FIRST.value = 3
   with pytest.raises(
     ValueError, match='num is 3, expected at most 2,.* from 3'
   ):
@@ -50,7 +39,7 @@ def test_more_images_than_there_are_is_refused(script, monkeypatch):
 
 
 def test_drawn_images_need_an_attribute_to_be_labelled_by(script):
-  script.flag('DRAWN', True)
+  script.DRAWN.value = True
   with pytest.raises(ValueError, match='expected data with an attribute'):
     script._dataset(config_of('arrays'), '')
 
@@ -59,6 +48,6 @@ def test_a_record_of_drawn_images_is_none_of_real_ones(script):
   key = {'setting': 'pixels_0', 'num_images': 3}
   real, drawn = key | {'seconds': 1}, key | {'seconds': 1, 'drawn': True}
   assert script._is_of(real, key) and not script._is_of(drawn, key)
-  script.flag('DRAWN', True)
+  script.DRAWN.value = True
   key |= {'drawn': True}
   assert script._is_of(drawn, key) and not script._is_of(real, key)
