@@ -6,11 +6,11 @@
 A generator of larger images than the data set needs `--config.generator.size`,
 and other fields of config.generator, as the classifiers' configs do.
 
-Writes encoder.npz, which belongs to this very generator, to --output_dir: the
-generator's own folder is where every other script looks for it. With
---encode=train,test it then encodes these images, to latents_train.npz and
-latents_test.npz there, which all methods share. The same command resumes what
-was stopped.
+Writes encoder.npz, which belongs to this very generator (face_encoder.npz to a
+face_generator.npz), to --output_dir: the generator's own folder is where every
+other script looks for it. With --encode=train,test it then encodes these
+images, to latents_train.npz and latents_test.npz there, which all methods
+share. The same command resumes what was stopped.
 """
 
 import pathlib
@@ -48,7 +48,7 @@ GENERATOR = flags.DEFINE_string(
   'generator', str(shipped.DATA / 'generator.npz'), 'The generator to invert.'
 )
 OUTPUT_DIR = flags.DEFINE_string(
-  'output_dir', str(shipped.DATA), 'Where encoder.npz goes.'
+  'output_dir', str(shipped.DATA), 'Where the learned start goes.'
 )
 WORKDIR = flags.DEFINE_string(
   'workdir',
@@ -79,7 +79,7 @@ def _start(rng, workdir, output, config, dataset):
     'config': config.to_dict(),
     'generator': files.file_hash(GENERATOR.value),
   }
-  learned_start.save(output / 'encoder.npz', start, metadata)
+  learned_start.save(output, start, metadata)
 
 
 def _named(config):
@@ -115,11 +115,12 @@ def main(argv: list[str]) -> None:
   config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
   options.check(config)
   algorithm1.check(config.encoder)
-  files.check_output(output / 'encoder.npz', GENERATOR.value)
+  path = output / pipeline.start_name(GENERATOR.value)
+  files.check_output(path, GENERATOR.value)
   if ENCODE.value and output != pathlib.Path(GENERATOR.value).parent:
     raise ValueError(
       f'--output_dir is {output}, expected the folder of {GENERATOR.value}, '
-      'where --encode and all other scripts look for encoder.npz'
+      f'where --encode and all other scripts look for {path.name}'
     )
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
@@ -127,8 +128,8 @@ def main(argv: list[str]) -> None:
   dataset = datasets.load(config.data, 'train')
   rng = jax.random.split(jax.random.key(config.seed))[1]
   with locks.hold(workdir):
-    _start(rng, workdir, output, config, dataset)
-  print(f'{output / "encoder.npz"}: inverts {GENERATOR.value}')
+    _start(rng, workdir, path, config, dataset)
+  print(f'{path}: inverts {GENERATOR.value}')
   setting = _setting(config) if ENCODE.value else None
   for split in ENCODE.value:
     _encode(setting, config, output, split)

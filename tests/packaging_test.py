@@ -78,7 +78,10 @@ def test_shipped_files_are_small():
   assert sum(path.stat().st_size for path in paths) <= MAX_BYTES
 
 
-@pytest.mark.parametrize('name', ['face_generator.npz', 'face_judge.npz'])
+@pytest.mark.parametrize(
+  'name',
+  ['face_generator.npz', 'face_judge.npz', 'face_encoder.npz'],
+)
 def test_files_made_of_celeba_carry_its_condition(name):
   _, metadata = files.load_npz(shipped.DATA / name)
   assert 'CelebA' in metadata['condition']

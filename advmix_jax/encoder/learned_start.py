@@ -15,8 +15,8 @@ Algorithm 1 needs only a few steps from the latents that the network returns:
   start_fn = learned_start.load('encoder.npz')
   w = start_fn(images)  # [B, L, D]
 
-Contents: default_config, large_config, Inverter, apply, make_start_fn, train,
-save, load.
+Contents: KIND, default_config, large_config, Inverter, apply, make_start_fn,
+train, save, load.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from advmix_jax.encoder import algorithm1
 from advmix_jax.generators import mixing
 from advmix_jax.runtime import files, loop, untrusted
 
-_KIND = 'learned_start'
+KIND = 'learned_start'
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -310,7 +310,7 @@ def save(
 ) -> None:
   """Writes a learned start as a portable `.npz`, in 16-bit floats."""
   half = jax.tree.map(lambda a: np.asarray(a, np.float16), params)
-  files.save_npz(path, half, metadata, kind=_KIND)
+  files.save_npz(path, half, metadata, kind=KIND)
 
 
 def load(
@@ -333,7 +333,7 @@ def load(
     ValueError: the start was trained for another generator or size.
   """
   needed = ['inverter/mean', 'inverter/std']
-  params, metadata = files.load_npz(path, kind=_KIND, needed=needed)
+  params, metadata = files.load_npz(path, kind=KIND, needed=needed)
   if generator_hash is not None:
     with untrusted.reading(path, 'does not fit'):
       _check_made_for(metadata, generator_hash, size)

@@ -11,8 +11,8 @@ that ships). The hashes of these files and the options are written to the file
 of latents as provenance: they tell whether a config would make the same latents
 today.
 
-Contents: Setting, provenance, average_config, config_for, load_setting,
-encode_to_file, encode, compare_starts.
+Contents: Setting, provenance, start_name, average_config, config_for,
+load_setting, encode_to_file, encode, compare_starts.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from advmix_jax.encoder import (
 )
 from advmix_jax.generators import stylegan
 from advmix_jax.runtime import files, hosts, locks
+
+_SAYS, _USUAL = 'generator', 'encoder.npz'
 
 
 class Setting(NamedTuple):
@@ -82,8 +84,21 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   }
 
 
+def start_name(generator: str | os.PathLike) -> str:
+  """The name of a generator's learned start, a file in the same folder.
+
+  That of face_generator.npz is face_encoder.npz: a folder may hold several. A
+  generator whose name does not say that it is one has encoder.npz.
+  """
+  name = pathlib.Path(generator).name
+  return name.replace('generator', 'encoder') if _SAYS in name else _USUAL
+
+
 def _start_path(config):
-  return generators.path(config.generator).with_name('encoder.npz')
+  """The learned start: by its generator's name, or else encoder.npz."""
+  generator = generators.path(config.generator)
+  named = generator.with_name(start_name(generator))
+  return named if named.exists() else generator.with_name(_USUAL)
 
 
 def average_config() -> ml_collections.ConfigDict:

@@ -2,11 +2,16 @@
 
   python experiments/assets/ship_faces.py --generator=runs/faces/generator.npz \
     --judge=runs/face_judge.npz
+  python experiments/train_encoder.py --config=configs/encoder_celeba.py \
+    --config.data.data_dir=celeba --output_dir=runs/start \
+    --generator=advmix_jax/data/face_generator.npz
+  python experiments/assets/ship_faces.py --start=runs/start/face_encoder.npz
 
-Writes face_generator.npz and face_judge.npz to advmix_jax/data. The generator
-has 16-bit floats and stored noise of zero: noise that was fresh in training
-shows as specks where it is frozen. Both files say that CelebA's condition
-holds, and name no folder. Prints how far 16 bits move the images.
+Writes face_generator.npz and face_judge.npz to advmix_jax/data, and
+face_encoder.npz, which is trained for the former. The generator has 16-bit
+floats and stored noise of zero: noise that was fresh in training shows as
+specks where it is frozen. All files say that CelebA's condition holds, and name
+no folder. Prints how far 16 bits move the images.
 """
 
 import pathlib
@@ -15,17 +20,19 @@ import jax
 import numpy as np
 from absl import flags
 
+from advmix_jax.encoder import learned_start, pipeline
 from advmix_jax.evaluation import attributes, disentanglement
 from advmix_jax.generators import stylegan
 from advmix_jax.runtime import cli, files, run_folder, shipped
 
 GENERATOR = flags.DEFINE_string('generator', '', 'From train_stylegan.py.')
 JUDGE = flags.DEFINE_string('judge', '', 'From train_judge.py.')
+START = flags.DEFINE_string('start', '', 'From train_encoder.py.')
 SPLIT = flags.DEFINE_integer(
   'split', 0, "Number of coarse layers, as probe.py recommends; 0: the file's."
 )
 OUTPUT_DIR = flags.DEFINE_string(
-  'output_dir', str(shipped.DATA), 'Folder of the two files.'
+  'output_dir', str(shipped.DATA), 'Folder of the files.'
 )
 
 CONDITION = (
@@ -67,21 +74,43 @@ def _without_noise(params):
   }
 
 
+def _copy(source, path, kind):
+  """Writes a network with the condition, as it is, and without folders."""
+  params, metadata = files.load_npz(source, kind=kind)
+  if 'config' in metadata:
+    metadata['config'] = run_folder.without_folders(metadata['config'])
+  files.save_npz(path, params, metadata | {'condition': CONDITION})
+
+
+def _start(source, generator, path):
+  """Writes the learned start of the generator that ships.
+
+  Raises:
+    ValueError: It was trained for another file.
+  """
+  learned_start.load(source, generator_hash=files.file_hash(generator))
+  _copy(source, path, learned_start.KIND)
+
+
 def main(argv: list[str]) -> None:
-  """Writes both files and prints their sizes."""
+  """Writes the files that are given, and prints their sizes."""
   del argv  # cli.run has refused any.
-  folder = pathlib.Path(OUTPUT_DIR.value)
+  if not (GENERATOR.value or JUDGE.value or START.value):
+    raise ValueError('nothing to ship: --generator, --judge, --start are empty')
+  folder, written = pathlib.Path(OUTPUT_DIR.value), []
   generator = folder / 'face_generator.npz'
-  moved = _generator(GENERATOR.value, generator)
-  print(
-    f'{generator}: {generator.stat().st_size / 1e6:.1f} MB; no pixel of 250 '
-    f'images moves by more than {255 * moved:.1f} of 255'
-  )
-  params, metadata = files.load_npz(JUDGE.value, kind=attributes.KIND)
-  judge = folder / 'face_judge.npz'
-  metadata['condition'] = CONDITION
-  files.save_npz(judge, params, metadata)
-  print(f'{judge}: {judge.stat().st_size / 1e6:.1f} MB')
+  if GENERATOR.value:
+    moved = _generator(GENERATOR.value, generator)
+    print(f'no pixel of 250 images moves by more than {255 * moved:.1f} of 255')
+    written.append(generator)
+  if JUDGE.value:
+    written.append(folder / 'face_judge.npz')
+    _copy(JUDGE.value, written[-1], attributes.KIND)
+  if START.value:
+    written.append(folder / pipeline.start_name(generator))
+    _start(START.value, generator, written[-1])
+  for path in written:
+    print(f'{path}: {path.stat().st_size / 1e6:.1f} MB')
 
 
 if __name__ == '__main__':

@@ -176,3 +176,38 @@ def test_missing_files_are_named(folder):
   (folder / 'encoder.npz').unlink()
   with pytest.raises(FileNotFoundError, match='encoder.npz'):
     pipeline.load_setting(_config())
+
+
+@pytest.mark.parametrize(
+  'generator, start',
+  [
+    ('generator.npz', 'encoder.npz'),
+    ('runs/face_generator.npz', 'face_encoder.npz'),
+    ('celebahq.npz', 'encoder.npz'),
+  ],
+)
+def test_the_start_is_named_like_its_generator(generator, start):
+  assert pipeline.start_name(generator) == start
+
+
+def test_two_generators_in_a_folder_have_a_start_each(folder):
+  own = copy_as_another(folder / 'own_generator.npz')
+  config = pipeline.config_for(own)
+  with pytest.raises(ValueError, match='it inverts generator'):
+    pipeline.load_setting(config)  # encoder.npz is of the other one.
+  _save_start(folder / 'own_encoder.npz', files.file_hash(own))
+  pipeline.load_setting(config)
+  pipeline.load_setting(pipeline.config_for(folder / 'generator.npz'))
+
+
+def copy_as_another(path):
+  """The folder's generator in a file of other bytes, so of another hash."""
+  params, metadata = files.load_npz(path.with_name('generator.npz'))
+  files.save_npz(path, params, metadata | {'note': 'another file'})
+  return path
+
+
+@pytest.mark.parametrize('name', ['generator.npz', 'face_generator.npz'])
+def test_both_generators_that_ship_can_be_inverted_at_once(name):
+  setting = pipeline.load_setting(pipeline.config_for(shipped.DATA / name))
+  assert setting.start_fn is not None and setting.provenance['start']
