@@ -125,7 +125,7 @@ def main(argv: list[str]) -> None:
   """Runs the stages that aren't done."""
   del argv  # cli.run has refused any.
   workdir = pathlib.Path(WORKDIR.value).resolve()
-  options = plan.load(SWEEPS.value).FROM_SCRATCH
+  options = plan.read(SWEEPS.value, 'FROM_SCRATCH')
   stages, began = _stages(workdir), time.monotonic()
   with locks.hold(workdir):
     for number, stage in enumerate(stages, 1):

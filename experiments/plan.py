@@ -15,7 +15,7 @@ Its key is the hash of its complete config without paths and of the keys of the
 runs that it needs. So two cells that need the same generator share it, and any
 changed field makes another run.
 
-Contents: SCALES, Run, load, expand, with_needs, first_need.
+Contents: SCALES, Run, load, read, expand, with_needs, first_need.
 """
 
 import functools
@@ -97,6 +97,17 @@ def load(path: str | os.PathLike):
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module
+
+
+def read(path: str | os.PathLike, name: str) -> Any:
+  """ITEMS or FROM_SCRATCH of a file such as sweeps.py.
+
+  Raises:
+    ValueError: the file does not have it.
+  """
+  if (found := getattr(load(path), name, None)) is None:
+    raise ValueError(f'--sweeps={path}: has no {name}, expected a dict')
+  return found
 
 
 def _complete(name: str, options: Fields) -> ml_collections.ConfigDict:

@@ -102,7 +102,7 @@ def _items():
     FileNotFoundError, ValueError: as own_faces.
   """
   items = own_faces.replaced(
-    plan.load(SWEEPS.value).ITEMS,
+    plan.read(SWEEPS.value, 'ITEMS'),
     generator=CELEBA_GENERATOR.value,
     options=CELEBA_OPTIONS.value,
   )

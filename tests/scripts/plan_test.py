@@ -139,6 +139,14 @@ def test_a_field_that_no_config_takes_is_named_with_its_cell(
     tiny(plan, **{field: value})
 
 
+def test_a_sweep_without_its_dict_is_named(plan, tmp_path):
+  path = tmp_path / 'mine.py'
+  path.write_text('ITEMS = {}\n')
+  assert plan.read(path, 'ITEMS') == {}
+  with pytest.raises(ValueError, match='mine.py: has no FROM_SCRATCH'):
+    plan.read(path, 'FROM_SCRATCH')
+
+
 def test_estimates_grow_with_the_work(plan):
   small, large = (
     tiny(plan, **{'optimizer.epochs': epochs}) for epochs in (10, 1000)
