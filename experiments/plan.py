@@ -298,7 +298,6 @@ def _classifier_run(
 
 @functools.cache
 def _shipped_hash(name: str = 'generator.npz') -> str:
-  """Of a file that ships, or of one with an absolute path."""
   return files.file_hash(shipped.DATA / name)
 
 
