@@ -24,7 +24,7 @@ from advmix_jax import types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
-from advmix_jax.runtime import preemption
+from advmix_jax.runtime import metrics, preemption
 
 FEW = 20  # Fewer pairs than these say nothing of an answer.
 
@@ -105,7 +105,9 @@ def _answers(rng, generator, params, answer_fn, splits, num_mixes, size):
   """What was found on i, on j, and on the mixes of each split."""
   decode = jax.jit(generator.synthesize)
   rows = [[] for _ in range(2 + len(splits))]
-  for start in range(0, num_mixes, size):
+  starts = range(0, num_mixes, size)
+  unit = f'{size} pairs'
+  for start in metrics.progress(starts, description='probe', unit=unit):
     preemption.check()
     z = mixing.random_z(generator, jax.random.fold_in(rng, start), 2 * size)
     w = generator.map(params, z)
