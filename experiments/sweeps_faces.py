@@ -107,12 +107,14 @@ ITEMS = {
   | {
     'title': 'Table 3: CelebA, clean accuracy',
     'text': (
-      'Real faces at 64x64, the first 10,000 of CelebA in a split without an '
-      'identity in two parts, and the generator of faces that ships; the paper '
-      'has all of CelebA and a StyleGAN of 1024x1024. Wearing_Lipstick is the '
-      'control: its label is a colour, which mixing changes. The paper numbers '
-      'its attributes; number 2 is Smiling, the only row of the paper that is '
-      'quoted here. Algorithm 1 encodes by the pixels alone.'
+      'Real faces at 64x64 and a generator of faces. What has been run here is '
+      'of the first 10,000 faces of CelebA, in a split without an identity in '
+      'two parts, and of the generator that ships; the paper has all of CelebA '
+      'and a StyleGAN of 1024x1024. Wearing_Lipstick is the control: its label '
+      'is a colour, which mixes change more often than a smile '
+      '(docs/faces.md). The paper numbers its attributes; number 2 is Smiling, '
+      'the only row of the paper that is quoted here. Algorithm 1 encodes by '
+      'the pixels alone.'
     ),
     'measures': ('clean', 'reconstruction'),
     'paper': {
