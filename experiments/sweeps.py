@@ -227,7 +227,6 @@ ITEMS = {
           'AdvMix, Algorithm 2 as printed',
           'RandMix, ideal generator',
           'AdvMix, ideal generator',
-          'AdvMix, ideal generator, eps = 1',
           'Nominal',
           'Ceiling: nominal, unbiased colours',
         ),
