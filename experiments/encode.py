@@ -32,7 +32,9 @@ except ModuleNotFoundError as error:
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 SPLIT = flags.DEFINE_list(
-  'split', ['train'], 'Which images: train, test, or train,test in one file.'
+  'split',
+  ['train'],
+  'Which images: train, valid or test; several: in one file.',
 )
 OUTPUT = flags.DEFINE_string('output', 'latents.npz', 'The file to write.')
 MAX_ERROR = flags.DEFINE_float(

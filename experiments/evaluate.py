@@ -97,6 +97,8 @@ def _name(config):
   shown.append(f'num_examples={config.eval.num_examples}')
   if not LADDER.value:
     shown.append('noladder')
+  if SWEEP.value:
+    shown.append('sweep')
   return ','.join(shown)
 
 

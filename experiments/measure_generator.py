@@ -44,6 +44,7 @@ import numpy as np
 from absl import flags
 
 from advmix_jax import datasets, generators
+from advmix_jax.datasets import colored_mnist
 from advmix_jax.encoder import perceptual
 from advmix_jax.evaluation import (
   attributes,
@@ -53,7 +54,8 @@ from advmix_jax.evaluation import (
 )
 from advmix_jax.runtime import cli, files, run_folder, shipped
 
-_OTHERS = ('celeba', 'folder')  # Data sets of no digits.
+# Data sets of no coloured digits.
+_OTHERS = tuple(n for n in datasets.NAMES if n not in colored_mnist.NAMES)
 
 GENERATOR = flags.DEFINE_string(
   'generator',
@@ -67,7 +69,9 @@ NUM_REAL = flags.DEFINE_integer(
 SOURCE = flags.DEFINE_string(
   'source', '', "Where real digits come from; '': as in the generator's file."
 )
-DATA_DIR = flags.DEFINE_string('data_dir', '', 'Folder of --source or --data.')
+DATA_DIR = flags.DEFINE_string(
+  'data_dir', '', 'Folder of --source or --data; the file of data=arrays.'
+)
 JUDGE = flags.DEFINE_string(
   'judge', '', 'A judge of attributes, for other images than digits.'
 )
@@ -108,6 +112,7 @@ def provenance(training: dict[str, Any]) -> dict[str, Any]:
     'generator_sha256': files.file_hash(path) if path.is_file() else None,
     'training': run_folder.without_folders(training),
     'config': run_folder.digest(training),
+    **({'data': DATA.value} if DATA.value else {}),
     **{name: value for name, value in changes.items() if value},
     'seed': SEED.value,
     'commit': run_folder.commit(),
@@ -157,7 +162,8 @@ def _real_images(name: str, fields: dict[str, Any]) -> np.ndarray:
   data = datasets.default_config(name)
   if fields.get('name') == name:
     data.update({k: v for k, v in fields.items() if k in data})
-  data.data_dir = DATA_DIR.value or data.data_dir
+  place = 'path' if name == 'arrays' else 'data_dir'
+  data[place] = DATA_DIR.value or data[place]
   data.resolution = SIZE.value or data.resolution
   parts = [datasets.load(data, split).image for split in ('valid', 'test')]
   real = np.concatenate(parts)

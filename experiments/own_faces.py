@@ -4,20 +4,23 @@
                              options=['size=64', 'split=10'])
   items = own_faces.identified(items, 'celeba')
 
-Both become part of the runs' keys: records of another generator or of other
-images do not count as done.
+Both become part of the keys of all runs that need the generator: their records
+do not count as done for another one, or for other images.
 
 Contents: is_of_faces, replaced, identified.
 """
 
-import json
+import ast
+import contextlib
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from advmix_jax import generators
 from advmix_jax.datasets import celeba
 from advmix_jax.runtime import files
 
+_WORDS = ('true', 'false')
 Items = Mapping[str, Mapping]
 
 
@@ -30,18 +33,18 @@ def _option(text: str) -> tuple[str, Any]:
   """'size=64' as ('generator.size', 64).
 
   Raises:
-    ValueError: no name, or a value that is neither JSON nor a word.
+    ValueError: not of this form, or no such field.
   """
-  name, equals, value = text.partition('=')
-  if not name or not equals or not value:
+  name, _, value = text.partition('=')
+  fields = [n for n in generators.stylegan_config() if n != 'path']
+  if name not in fields or not value:
     raise ValueError(
-      f'--celeba_options has {text!r}, expected field=value of '
-      'config.generator, such as size=64'
+      f'--celeba_options has {text!r}, expected field=value with one of '
+      f'{", ".join(fields)}, such as size=64'
     )
-  try:
-    return f'generator.{name}', json.loads(value)
-  except json.JSONDecodeError:
-    return f'generator.{name}', value
+  with contextlib.suppress(ValueError, SyntaxError):
+    value = ast.literal_eval(value.title() if value in _WORDS else value)
+  return f'generator.{name}', value
 
 
 def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
@@ -54,7 +57,7 @@ def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
 
   Raises:
     FileNotFoundError: there is no such file.
-    ValueError: an option is not of that form.
+    ValueError: an option is not of that form, or there is no such field.
   """
   fields = dict(_option(text) for text in options)
   path = pathlib.Path(generator).expanduser().resolve()
@@ -62,8 +65,8 @@ def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
     raise FileNotFoundError(f'--celeba_generator: {path}: no such file')
 
   def change(item):
-    given = str(path) if generator else item['given']
-    return item | {'given': given, 'config': item['config'] | fields}
+    given = str(path) if generator else item.get('given', '')
+    return item | {'given': given, 'config': item.get('config', {}) | fields}
 
   return _changed(items, change)
 

@@ -36,8 +36,9 @@ from advmix_jax.runtime import files, run_folder, shipped
 SCALES = ('quick', 'full')
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Fields of a config that no result depends on.
+# Fields of a config that no result depends on: paths, and what saves memory.
 _PATHS = ('data.data_dir', 'generator.path', 'encoder.path')
+_MEMORY = ('generator.microbatch', 'generator.remat')
 # Fields that came when there were records already. With these values a run does
 # what it did before, and keeps its key.
 _ADDED = {
@@ -46,8 +47,6 @@ _ADDED = {
   'network.use_noise': True,
   'network.grey': False,
   'preset': '',
-  'generator.microbatch': 0,
-  'generator.remat': False,
   'generator.dtype': 'float32',
 }
 # Of no use before classifiers are tested.
@@ -90,9 +89,11 @@ def load(path: str | os.PathLike):
   """The module in a file, such as a config or sweeps.py.
 
   Raises:
-    FileNotFoundError: there is no such file.
+    FileNotFoundError, ValueError: there is none, or it is no Python file.
   """
   path = pathlib.Path(path)
+  if path.suffix != '.py':
+    raise ValueError(f'{path}: expected a Python file, NAME.py')
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
@@ -100,12 +101,9 @@ def load(path: str | os.PathLike):
 
 
 def read(path: str | os.PathLike, name: str) -> Any:
-  """ITEMS or FROM_SCRATCH of a file such as sweeps.py.
-
-  Raises:
-    ValueError: the file does not have it.
-  """
-  if (found := getattr(load(path), name, None)) is None:
+  """ITEMS or FROM_SCRATCH of a file such as sweeps.py; ValueError without."""
+  found = getattr(load(path), name, None)
+  if not isinstance(found, dict):
     raise ValueError(f'--sweeps={path}: has no {name}, expected a dict')
   return found
 
@@ -132,7 +130,7 @@ def _finish(run: Run) -> Run:
   config = {
     k: v
     for k, v in run.config.items()
-    if k not in _PATHS and (k not in _ADDED or v != _ADDED[k])
+    if k not in _PATHS + _MEMORY and (k not in _ADDED or v != _ADDED[k])
   }
   text = json.dumps([run.kind, config, run.needs], sort_keys=True)
   key = hashlib.sha256(text.encode()).hexdigest()[:16]

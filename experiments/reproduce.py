@@ -33,7 +33,11 @@ except ModuleNotFoundError as error:
 
 ROOT = plan.HERE.parent
 
-ONLY = flags.DEFINE_list('only', [], 'Items; default: all.')
+ONLY = flags.DEFINE_list(
+  'only',
+  [],
+  'Items; default: all, without --celeba_dir all but Tables 3 and 4.',
+)
 SCALE = flags.DEFINE_enum('scale', 'quick', plan.SCALES, 'How much work.')
 JOBS = flags.DEFINE_integer('jobs', 1, 'Runs at a time.', lower_bound=1)
 SHARD = flags.DEFINE_string(
@@ -85,7 +89,8 @@ def _names(items):
   of_faces = [n for n, item in items.items() if own_faces.is_of_faces(item)]
   if CELEBA_DIR.value:
     return ONLY.value or list(items)
-  if asked := [name for name in ONLY.value if name in of_faces]:
+  asked = [name for name in ONLY.value if name in of_faces]
+  if asked and RUN.value:
     raise ValueError(
       f'--celeba_dir is missing, the folder of CelebA; {", ".join(asked)} '
       'cannot be made without it'
@@ -101,6 +106,8 @@ def _items():
   Raises:
     FileNotFoundError, ValueError: as own_faces.
   """
+  if (CELEBA_GENERATOR.value or CELEBA_OPTIONS.value) and not CELEBA_DIR.value:
+    raise ValueError('--celeba_dir is missing, which --celeba_generator needs')
   items = own_faces.replaced(
     plan.read(SWEEPS.value, 'ITEMS'),
     generator=CELEBA_GENERATOR.value,
@@ -189,7 +196,13 @@ def _of_scale(layout, item, scale):
 def _folders(item, part):
   """The flags of the folders that a scale of an item needs."""
   if own_faces.is_of_faces(item):
-    return ' --celeba_dir=celeba'
+    own = f' --celeba_generator={pathlib.Path(CELEBA_GENERATOR.value).name}'
+    options = f' --celeba_options={",".join(CELEBA_OPTIONS.value)}'
+    return (
+      ' --celeba_dir=celeba'
+      + (own if CELEBA_GENERATOR.value else '')
+      + (options if CELEBA_OPTIONS.value else '')
+    )
   data = part.get('data', {}) | part.get('generator', {})
   return ' --data_dir=mnist' if 'idx' in data.values() else ''
 
@@ -234,13 +247,20 @@ def _keep_pictures(work, keys):
 
 
 def _check_data(work, todo):
-  """Raises ValueError where the folder of digits is needed and missing."""
-  need = [k for k in todo if work.runs[k].config.get('data.source') == 'idx']
-  if need and not DATA_DIR.value:
-    raise ValueError(
-      f'--data_dir is missing, the folder of the IDX files of MNIST; '
-      f'{len(need)} of the runs need it'
-    )
+  """Raises ValueError where a folder of data is needed and missing."""
+  folders = {
+    'idx': (DATA_DIR, 'the IDX files of MNIST'),
+    'celeba': (CELEBA_DIR, 'CelebA'),
+  }
+  for source, (flag, what) in folders.items():
+    of_source = [
+      k for k in todo if work.runs[k].config.get('data.source') == source
+    ]
+    if of_source and not flag.value:
+      raise ValueError(
+        f'--{flag.name} is missing, the folder of {what}; {len(of_source)} of '
+        'the runs need it'
+      )
 
 
 def main(argv: list[str]) -> None:

@@ -100,8 +100,6 @@ def _attack(config, params, judge_fn):
     judge_fn=judge_fn,
   )
   rungs = {rung['name']: rung for rung in results['ladder']}
-  results['worst_accuracy'] = rungs['worst']['accuracy']
-  results['ci95']['worst'] = rungs['worst']['ci95']
   if 'audited_accuracy' in rungs['algorithm_2']:
     results['audited_accuracy'] = rungs['algorithm_2']['audited_accuracy']
     results['ci95']['audited'] = rungs['algorithm_2']['audited_ci95']

@@ -23,6 +23,7 @@ try:
   from advmix_jax import datasets, generators
   from advmix_jax.encoder import (
     algorithm1,
+    latents_file,
     learned_start,
     perceptual,
     pipeline,
@@ -97,13 +98,28 @@ def _setting(config):
   )
 
 
+def _latents_path(output, split):
+  return output / f'latents_{split}.npz'
+
+
+def _check_latents(path):
+  """Raises ValueError for a file of latents of another generator."""
+  if path.exists():
+    found = latents_file.load_metadata(path).get('generator')
+    if found != files.file_hash(GENERATOR.value):
+      raise ValueError(
+        f'{path}: latents of another generator, which --encode would '
+        'overwrite; expected a folder for each generator'
+      )
+
+
 def _encode(setting, config, output, split):
   """Writes the latents of one part of the data set beside the generator."""
   data = config.data.copy_and_resolve_references()
   if 'mirror' in data:
     data.mirror = False  # Classifiers see each image once.
   images = datasets.load(data, split).image
-  path = output / f'latents_{split}.npz'
+  path = _latents_path(output, split)
   _, errors = pipeline.encode_to_file(setting, images, path)
   print(f'{path}: latents of {len(images)} images')
   print(fit.histogram(errors))
@@ -122,6 +138,8 @@ def main(argv: list[str]) -> None:
       f'--output_dir is {output}, expected the folder of {GENERATOR.value}, '
       f'where --encode and all other scripts look for {path.name}'
     )
+  for split in ENCODE.value:
+    _check_latents(_latents_path(output, split))
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)

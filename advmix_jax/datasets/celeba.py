@@ -159,7 +159,8 @@ def _find(folder: pathlib.Path, *names: str) -> pathlib.Path:
   for path in places:
     if path.exists():
       return path
-    if path.with_suffix('.csv').exists():
+  for path in places:
+    if path.suffix == '.txt' and path.with_suffix('.csv').exists():
       raise ValueError(
         f'{path.with_suffix(".csv")}: is a CSV file, expected the official '
         f'text file {path.name}'

@@ -16,7 +16,7 @@ Algorithm 1 needs only a few steps from the latents that the network returns:
   w = start_fn(images)  # [B, L, D]
 
 Contents: KIND, default_config, large_config, Inverter, apply, make_start_fn,
-train, save, load.
+train, save, load, made_for.
 """
 
 from __future__ import annotations
@@ -338,6 +338,15 @@ def load(
     with untrusted.reading(path, 'does not fit'):
       _check_made_for(metadata, generator_hash, size)
   return make_start_fn(params)
+
+
+def made_for(path: str | os.PathLike) -> str:
+  """The SHA-256 of the generator that a learned start inverts.
+
+  Raises:
+    FileNotFoundError, ValueError: missing, corrupt or foreign file.
+  """
+  return str(files.load_npz(path, kind=KIND)[1].get('generator'))
 
 
 def _check_made_for(metadata, generator_hash, size):

@@ -98,7 +98,8 @@ def _start_path(config):
   """The learned start: by its generator's name, or else encoder.npz."""
   generator = generators.path(config.generator)
   named = generator.with_name(start_name(generator))
-  return named if named.exists() else generator.with_name(_USUAL)
+  usual = generator.with_name(_USUAL)
+  return usual if usual.exists() and not named.exists() else named
 
 
 def average_config() -> ml_collections.ConfigDict:
@@ -111,8 +112,8 @@ def average_config() -> ml_collections.ConfigDict:
 def config_for(path: str | os.PathLike) -> ml_collections.ConfigDict:
   """A config that encodes with the generator of a file, '' = the shipped one.
 
-  Algorithm 1 begins at the learned start beside the generator if there is one,
-  else at the average latents, with more steps.
+  Algorithm 1 begins at the learned start beside the generator if there is one
+  for it, else at the average latents, with more steps.
 
   Returns:
     The sections `generator` and `encoder`, and `parallel`.
@@ -125,9 +126,17 @@ def config_for(path: str | os.PathLike) -> ml_collections.ConfigDict:
     }
   )
   config.generator.path = os.fspath(path)
-  if not _start_path(config).exists():
+  if not _has_start(config):
     config.encoder = average_config()
   return config
+
+
+def _has_start(config):
+  """Whether there is a learned start for this very generator."""
+  start = _start_path(config)
+  return start.exists() and learned_start.made_for(start) == (
+    files.file_hash(generators.path(config.generator))
+  )
 
 
 def load_setting(config: ml_collections.ConfigDict) -> Setting:

@@ -28,8 +28,6 @@ MEASURES = (
   ('Accuracy on the clean test set', 'clean'),
   ('Under Algorithm 2', 'perturbed'),
   ('Under Algorithm 2, where the judge still names the label', 'audited'),
-  ('Under the worst of all attacks', 'worst'),
-  ('Under the worst of as many random mixes', 'worst_random'),
   ('On reconstructions', 'reconstruction'),
   ('The same digits in all mean colours, average', 'recolouring.recoloured'),
   ('Right in every mean colour', 'recolouring.all_means'),

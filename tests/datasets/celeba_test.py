@@ -185,7 +185,14 @@ def test_a_part_without_an_image_is_named(config, tmp_path, split):
 
 def test_the_files_of_other_sites_are_recognised(config, tmp_path):
   path = tmp_path / 'list_attr_celeba.txt'
-  path.rename(path.with_suffix('.csv'))
+  csv, whole = path.with_suffix('.csv'), path.read_text()
+  csv.write_text('image_id,5_o_Clock_Shadow\n')
+  assert len(datasets.load(config, 'train').label) == 4  # Both are there.
+  path.unlink()
+  (tmp_path / 'Anno').mkdir()
+  (tmp_path / 'Anno' / path.name).write_text(whole)
+  assert len(datasets.load(config, 'train').label) == 4
+  (tmp_path / 'Anno' / path.name).unlink()
   found = error_of(config)
   assert 'list_attr_celeba.csv: is a CSV file' in found
   assert 'expected the official text file list_attr_celeba.txt' in found

@@ -193,9 +193,12 @@ def test_the_start_is_named_like_its_generator(generator, start):
 def test_two_generators_in_a_folder_have_a_start_each(folder):
   own = copy_as_another(folder / 'own_generator.npz')
   config = pipeline.config_for(own)
+  assert config.encoder.start == 'average'  # encoder.npz is of the other one.
+  config.encoder.start = 'network'
   with pytest.raises(ValueError, match='it inverts generator'):
-    pipeline.load_setting(config)  # encoder.npz is of the other one.
+    pipeline.load_setting(config)
   _save_start(folder / 'own_encoder.npz', files.file_hash(own))
+  assert pipeline.config_for(own).encoder.start == 'network'
   pipeline.load_setting(config)
   pipeline.load_setting(pipeline.config_for(folder / 'generator.npz'))
 

@@ -93,7 +93,8 @@ def test_a_run_that_fails_is_named_and_the_page_says_not_run(folder):
     ('--shard=3/2', "--shard is '3/2', expected i/n"),
     ('--sweeps=nowhere.py', 'nowhere.py'),
     ('--celeba_dir=nowhere', "'nowhere' is not a folder"),
-    ('--celeba_generator=nowhere.npz', 'nowhere.npz: no such file'),
+    ('--celeba_generator=own.npz', '--celeba_dir is missing, which'),
+    ('--sweeps=README.md', 'README.md: expected a Python file, NAME.py'),
   ],
 )
 def test_bad_input_is_one_line(flag, message, folder):

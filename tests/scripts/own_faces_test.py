@@ -40,7 +40,8 @@ def test_another_generator_and_its_options_are_in_every_run(
   for run in second.values():
     assert run.options['generator.size'] == 64
     assert run.options['generator.remat'] is True
-    assert run.given in ('', str(tmp_path / 'own.npz'))
+    own = str(tmp_path / 'own.npz') if run.kind == 'start' else ''
+    assert run.given == own
   plan._shipped_hash.cache_clear()
   other = with_generator(own_faces, items, tmp_path, content=b'two')
   assert not set(plan.expand(other, NAMES, 'quick')) & set(second)
@@ -65,19 +66,34 @@ def test_other_images_are_other_runs_in_tables_of_faces_alone(
   assert len(shared) == len(plan.expand(items, ['table_2'], 'quick'))
 
 
-@pytest.mark.parametrize('option', ['size', 'size=', '=64', ''])
-def test_a_malformed_option_is_named(own_faces, items, option):
+@pytest.mark.parametrize(
+  'option', ['size', 'size=', '=64', '', 'sizes=64', 'path=x', 'name=ideal']
+)
+def test_a_bad_option_is_named_with_the_known_ones(own_faces, items, option):
   with pytest.raises(ValueError, match='--celeba_options has') as caught:
     own_faces.replaced(items, generator='', options=[option])
   assert repr(option) in str(caught.value)
+  assert 'size, ' in str(caught.value) and 'split, ' in str(caught.value)
 
 
-def test_an_unknown_option_and_a_missing_file_are_named(
-  own_faces, plan, items, tmp_path
-):
-  changed = with_generator(own_faces, items, tmp_path, 'sizes=64')
-  with pytest.raises(ValueError, match='does not take generator.sizes=64'):
-    plan.expand(changed, NAMES, 'quick')
+def test_options_are_written_as_in_configs(own_faces, items):
+  given = ['size=64', 'remat=True', 'dtype=bfloat16']
+  changed = own_faces.replaced(items, generator='', options=given)
+  config = changed['table_3']['config']
+  found = [config[f'generator.{name}'] for name in ('size', 'remat', 'dtype')]
+  assert found == [64, True, 'bfloat16']
+  lower = own_faces.replaced(items, generator='', options=['remat=true'])
+  assert lower['table_3']['config']['generator.remat'] is True
+
+
+def test_what_saves_memory_makes_no_other_runs(own_faces, plan, items):
+  saving = own_faces.replaced(items, generator='', options=['microbatch=4'])
+  assert plan.expand(items, NAMES, 'quick').keys() == (
+    plan.expand(saving, NAMES, 'quick').keys()
+  )
+
+
+def test_a_missing_generator_is_named(own_faces, items, tmp_path):
   missing = str(tmp_path / 'nowhere.npz')
   with pytest.raises(FileNotFoundError, match='nowhere.npz: no such file'):
     own_faces.replaced(items, generator=missing, options=())
