@@ -173,7 +173,7 @@ def generators(layout: Layout, records: Iterable[Record]) -> str:
     if record['kind'] != 'measure':
       continue
     for item, name, column in record['cells']:
-      if item == layout.name:
+      if item == layout.name and column in layout.columns:
         rows.append([name, column, *_generator_texts(record['results'])])
   if not rows:
     return ''

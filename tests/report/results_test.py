@@ -139,6 +139,11 @@ def test_each_scale_with_records_has_a_section():
   assert nothing.count('not run') == 1
 
 
+def test_a_generator_of_a_column_that_is_no_more_is_left_out():
+  layout = TABLE._replace(columns=('0',), x=(0.0,))
+  assert results.generators(layout, RECORDS) == ''
+
+
 def test_seeds_with_another_config_do_not_mix():
   old = record('AdvMix', '0', 1, 0.1, config={'seed': 1, 'method': 'old'})
   found = results.cell([old, *RECORDS], 'table_9', 'AdvMix', '0')
