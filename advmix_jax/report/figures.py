@@ -111,5 +111,6 @@ def line_plot(
     axis.set_xscale('log')
   axis.spines[['top', 'right']].set_visible(False)
   axis.grid(alpha=0.3)
-  axis.legend(frameon=False, fontsize=8)
+  above = {'loc': 'lower left', 'bbox_to_anchor': (0, 1)}  # Never on a curve.
+  axis.legend(frameon=False, fontsize=8, ncols=2, **above)
   return _save(fig)
