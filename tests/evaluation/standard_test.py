@@ -12,9 +12,11 @@ import advmix_jax
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import load_digits
+from advmix_jax.encoder import learned_start
 from advmix_jax.evaluation import run, standard
 from advmix_jax.generators import ideal
 from advmix_jax.report import statistics
+from advmix_jax.runtime import files
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
 
@@ -249,7 +251,10 @@ def test_a_path_is_encoded_from_its_learned_start(monkeypatch, tmp_path):
     )
     assert seen[-1].encoder.start == start
     assert seen[-1].generator.path == str(tmp_path / 'generator.npz')
-    (tmp_path / 'encoder.npz').touch()
+    (tmp_path / 'generator.npz').touch()
+    made_for = {'generator': files.file_hash(tmp_path / 'generator.npz')}
+    kind, arrays = learned_start.KIND, {'inverter': {'mean': np.zeros(1)}}
+    files.save_npz(tmp_path / 'encoder.npz', arrays, made_for, kind=kind)
 
 
 def test_the_standard_attack_is_that_of_evaluations(monkeypatch):
