@@ -83,6 +83,6 @@ def identified(items: Items, data_dir: str) -> Items:
 
 def _changed(items, change):
   return {
-    name: change(dict(item)) if is_of_faces(item) else item
+    name: change(item) if is_of_faces(item) else item
     for name, item in items.items()
   }

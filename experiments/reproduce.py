@@ -196,13 +196,13 @@ def _of_scale(layout, item, scale):
 def _folders(item, part):
   """The flags of the folders that a scale of an item needs."""
   if own_faces.is_of_faces(item):
-    own = f' --celeba_generator={pathlib.Path(CELEBA_GENERATOR.value).name}'
-    options = f' --celeba_options={",".join(CELEBA_OPTIONS.value)}'
-    return (
-      ' --celeba_dir=celeba'
-      + (own if CELEBA_GENERATOR.value else '')
-      + (options if CELEBA_OPTIONS.value else '')
-    )
+    words = ' --celeba_dir=celeba'
+    if CELEBA_GENERATOR.value:
+      name = pathlib.Path(CELEBA_GENERATOR.value).name
+      words += f' --celeba_generator={name}'
+    if CELEBA_OPTIONS.value:
+      words += f' --celeba_options={",".join(CELEBA_OPTIONS.value)}'
+    return words
   data = part.get('data', {}) | part.get('generator', {})
   return ' --data_dir=mnist' if 'idx' in data.values() else ''
 

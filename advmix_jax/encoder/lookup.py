@@ -58,15 +58,11 @@ def load_latents(
     found = latents_file.load(config.encoder.path, dataset.image)
     _check_layers(config.encoder.path, found.shape[1:], generator)
     return found
-  wanted = pipeline.provenance(config)
   name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
-  generator_path = generators.path(config.generator)
-  beside = [generator_path.with_name(name) for name in _BESIDE]
-  for path in (*beside, cache):
-    found = _lookup(path, dataset.image, wanted)
-    if found is not None:
-      return found
+  found = _at_hand(config, dataset.image, cache)
+  if found is not None:
+    return found
   setting = pipeline.load_setting(config)
   print(f'encoding {len(dataset.image)} images, whose latents are not here yet')
   return pipeline.encode_to_file(setting, dataset.image, cache)[0]
@@ -95,8 +91,8 @@ def check_file(
   if config.encoder.path:
     shape = latents_file.check(config.encoder.path, dataset.image)
     _check_layers(config.encoder.path, shape, generator)
-  else:  # Latents may be there; if not, Algorithm 1 needs these files.
-    pipeline.load_setting(config)
+  elif _at_hand(config, dataset.image) is None:
+    pipeline.load_setting(config)  # What Algorithm 1 may need.
 
 
 def _check_size(dataset, generator, params):
@@ -117,6 +113,18 @@ def _check_layers(path, shape, generator):
     raise ValueError(
       f'{path}: latents of shape {shape}, expected {layers} for this generator'
     )
+
+
+def _at_hand(config, images, *further):
+  """Latents beside the generator, or in further files; None if none fit."""
+  wanted = pipeline.provenance(config)
+  generator_path = generators.path(config.generator)
+  beside = [generator_path.with_name(name) for name in _BESIDE]
+  for path in (*beside, *further):
+    found = _lookup(path, images, wanted)
+    if found is not None:
+      return found
+  return None
 
 
 def _lookup(

@@ -8,27 +8,20 @@ import numpy as np
 import pytest
 from helpers import random_params
 
-from advmix_jax import datasets, generators, types
+from advmix_jax import datasets, generators, training, types
 from advmix_jax.datasets import colored_mnist, image_hash
 from advmix_jax.datasets.digits import load_digits
 from advmix_jax.encoder import algorithm1, latents_file, lookup, pipeline
-from advmix_jax.generators import ideal, stylegan
+from advmix_jax.generators import ideal
 from advmix_jax.runtime import files, shipped
-
-
-def _network():
-  return stylegan.default_config().copy_and_resolve_references()
 
 
 @pytest.fixture(scope='module')
 def release(tmp_path_factory):
   """Path of a random generator of 8x8 images."""
-  config = _network()
-  config.update({'resolution': 8, 'fmaps': (8, 8), 'split': 2})
-  params = random_params.draw(stylegan.make_generator(config))
   path = tmp_path_factory.mktemp('release') / 'generator.npz'
-  stylegan.save(path, config, params)
-  return path
+  fields = {'resolution': 8, 'fmaps': (8, 8), 'split': 2}
+  return random_params.save_stylegan(path, fields)
 
 
 def _config(path, latents_path='', **options):
@@ -170,6 +163,12 @@ def test_a_learned_start_of_another_generator_is_found_before_it_is_needed(
   shutil.copy(shipped.DATA / 'encoder.npz', tmp_path)
   with pytest.raises(ValueError, match='encoder.npz: does not fit'):
     lookup.check_file(config, _dataset())
+
+
+def test_nothing_of_algorithm_1_is_read_where_latents_are_at_hand(monkeypatch):
+  monkeypatch.setattr(lookup.pipeline, 'load_setting', None)
+  config = training.default_config()
+  lookup.check_file(config, datasets.load(config.data, 'test'))
 
 
 def test_the_shipped_generator_and_its_latents_belong_together():

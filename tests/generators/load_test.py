@@ -67,11 +67,8 @@ def test_a_split_that_the_layers_lack_is_named_with_the_file(release, split):
 
 @pytest.mark.parametrize('fields', [{'split_fmaps': 1}, {'fine_norm': False}])
 def test_layers_that_depend_on_the_split_keep_it(fields, tmp_path):
-  config = stylegan.default_config()
-  config.update({'resolution': 8, 'fmaps': (8, 8), 'split': 2, **fields})
-  path = tmp_path / 'generator.npz'
-  params = random_params.draw(stylegan.make_generator(config))
-  stylegan.save(path, config, params)
+  network = {'resolution': 8, 'fmaps': (8, 8), 'split': 2, **fields}
+  path = random_params.save_stylegan(tmp_path / 'generator.npz', network)
   for split in (0, 2):
     generator, _ = generators.load(_config(path=str(path), split=split))
     assert generator.split == 2

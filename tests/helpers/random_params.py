@@ -1,8 +1,10 @@
-"""Parameters of a network that nobody has trained. Contents: draw."""
+"""Networks that nobody has trained. Contents: draw, save_stylegan."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from advmix_jax.generators import stylegan
 
 
 def draw(network):
@@ -16,3 +18,18 @@ def draw(network):
   return jax.tree.map(
     lambda x: jnp.asarray(rng.normal(size=x.shape), 'float32'), shapes
   )
+
+
+def save_stylegan(path, fields, **metadata):
+  """Writes a StyleGAN's file with drawn parameters; returns the path.
+
+  Args:
+    path: of the file.
+    fields: of stylegan.default_config, those that differ.
+    **metadata: what else the file says.
+  """
+  config = stylegan.default_config()
+  config.update(fields)
+  params = draw(stylegan.make_generator(config))
+  stylegan.save(path, config, params, **metadata)
+  return path

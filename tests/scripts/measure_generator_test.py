@@ -7,7 +7,6 @@ from helpers import made_images, random_params, scripts
 
 from advmix_jax import datasets, generators
 from advmix_jax.evaluation import image_generators
-from advmix_jax.generators import stylegan
 from advmix_jax.runtime import shipped
 
 
@@ -28,10 +27,8 @@ def script(tmp_path, monkeypatch):
 
 
 def _save(script, **more):
-  config = stylegan.default_config()
-  config.update(resolution=16, fmaps=(8, 8, 8), split=2)
-  params = random_params.draw(stylegan.make_generator(config))
-  stylegan.save(script.GENERATOR.value, config, params, **more)
+  fields = {'resolution': 16, 'fmaps': (8, 8, 8), 'split': 2}
+  random_params.save_stylegan(script.GENERATOR.value, fields, **more)
 
 
 @pytest.fixture

@@ -9,14 +9,8 @@ NAMES = ('table_3', 'table_4')
 
 
 @pytest.fixture
-def own_faces(monkeypatch):
-  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+def own_faces(plan):
   return importlib.import_module('own_faces')
-
-
-@pytest.fixture
-def plan(own_faces):
-  return importlib.import_module('plan')
 
 
 @pytest.fixture

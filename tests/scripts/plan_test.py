@@ -1,19 +1,12 @@
 """Claims about experiments/plan.py and sweeps.py: which runs there are."""
 
 import copy
-import importlib
 
 import pytest
 from helpers import paths, tiny_sweep
 
 from advmix_jax import methods, training
 from advmix_jax.runtime import run_folder
-
-
-@pytest.fixture
-def plan(monkeypatch):
-  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
-  return importlib.import_module('plan')
 
 
 @pytest.fixture

@@ -5,18 +5,13 @@ from helpers import random_params, scripts
 
 from advmix_jax import generators
 from advmix_jax.evaluation import probing
-from advmix_jax.generators import stylegan
 
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
   """The script, with a random generator of 8x8 and the judge that ships."""
-  config = stylegan.default_config()
-  config.update(resolution=8, fmaps=(8, 8), split=2)
-  path = tmp_path / 'generator.npz'
-  stylegan.save(
-    path, config, random_params.draw(stylegan.make_generator(config))
-  )
+  fields = {'resolution': 8, 'fmaps': (8, 8), 'split': 2}
+  path = random_params.save_stylegan(tmp_path / 'generator.npz', fields)
   return scripts.load(
     'probe',
     monkeypatch,

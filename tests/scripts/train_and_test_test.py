@@ -6,17 +6,14 @@ from helpers import made_images, random_params, scripts
 
 from advmix_jax import datasets, training
 from advmix_jax.encoder import latents_file
-from advmix_jax.generators import stylegan
 
 
 @pytest.fixture
 def config(tmp_path):
   """A config of made faces, a random generator, and latents of all images."""
   made_images.write_celeba(tmp_path)
-  network = stylegan.default_config()
-  network.update(resolution=64, fmaps=(8, 8, 8, 8, 8), split=6)
-  params = random_params.draw(stylegan.make_generator(network))
-  stylegan.save(tmp_path / 'generator.npz', network, params)
+  network = {'resolution': 64, 'fmaps': (8, 8, 8, 8, 8), 'split': 6}
+  random_params.save_stylegan(tmp_path / 'generator.npz', network)
   config = training.default_config()
   config.method, config.classifier.name = 'nominal', 'linear'
   config.data = datasets.default_config('celeba')
