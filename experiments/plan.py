@@ -45,6 +45,7 @@ _ADDED = {
   'generator.split': 0,
   'generator.size': 0,
   'network.use_noise': True,
+  'network.split_bounded': False,
   'network.grey': False,
   'preset': '',
   'generator.dtype': 'float32',

@@ -60,15 +60,14 @@ def default_config() -> ml_collections.ConfigDict:
     mbstd_by_class: a group is the samples of one class, where labels are known;
     so the discriminator sees whether a class is drawn in too few ways.
     split_fmaps: channels of layer S, the first one with a fine style, 0 = as
-    fmaps says. Few of them (1) make a narrow gate: all that the coarse latents
-    tell the fine layers passes through so many normalised maps. fine_norm:
-    whether the layers after layer S have an instance norm. With it, a thin
-    shape is brighter than a broad one, unless the coarse latents compensate;
-    without it, these layers can limit the values of a map. use_noise: whether
-    the layers have noise inputs, as the official ones do; without them, all of
-    an image comes from its latents. label_frequencies: shares of the classes
-    among the samples, () = all equal. lod: how often the resolution is halved;
-    above 0, maybe between integers, in a network that was still growing.
+    fmaps says. Few of them (1) make a narrow gate for all that the coarse
+    latents tell the fine layers. split_bounded: these maps pass through tanh,
+    too; they then tell a shape, hardly a colour. fine_norm: whether the layers
+    after S have an instance norm. With it, thin shapes tend to be brighter than
+    broad ones. use_noise: whether the layers have noise inputs, as the official
+    ones do; without them, an image is all from its latents. label_frequencies:
+    shares of the classes among the samples, () = all equal. lod: how often the
+    resolution is halved; above 0, maybe no integer, in one that was growing.
   """
   return ml_collections.ConfigDict(
     {
@@ -86,6 +85,7 @@ def default_config() -> ml_collections.ConfigDict:
       'label_frequencies': (),
       'split': 6,
       'split_fmaps': 0,
+      'split_bounded': False,
       'fine_norm': True,
       'use_noise': True,
       'mbstd_group_size': 4,

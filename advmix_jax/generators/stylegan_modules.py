@@ -47,7 +47,8 @@ def chosen_split(
       f"generator.split is {split}, expected 1 to {last}, or 0 for the file's "
       f'own, {config.split}; {path} has {last + 1} layers'
     )
-  fixed = config.split_fmaps or not config.fine_norm
+  gate = config.split_fmaps or config.split_bounded
+  fixed = gate or not config.fine_norm
   if fixed and split not in (0, config.split):
     raise ValueError(
       f'generator.split is {split}, expected {config.split}, for which the '
@@ -136,11 +137,12 @@ class StyleLayer(hk.Module):
     *,
     norm: bool = True,
     noise: bool = True,
+    bounded: bool = False,
   ):
-    """Initialises layer `index`; without `norm`, AdaIN has the style alone."""
+    """Layer `index`; before its style, `norm` and, if `bounded`, tanh."""
     super().__init__(name=name)
     self._index, self._channels, self._norm = index, channels, norm
-    self._has_noise = noise
+    self._has_noise, self._bounded = noise, bounded
     self._size = 2 ** (index // 2 + 2)
 
   def __call__(
@@ -156,7 +158,9 @@ class StyleLayer(hk.Module):
     if normalised:
       return norms.modulate(x, style(w))
     x = self._before_norm(x, len(w), rng)
-    return (norms.adain if self._norm else norms.modulate)(x, style(w))
+    if self._norm and not self._bounded:  # Both in one: faster.
+      return norms.adain(x, style(w))
+    return norms.modulate(self._before_style(x), style(w))
 
   def _before_norm(self, x, batch, rng):
     x = self._source(x, batch)
@@ -166,8 +170,11 @@ class StyleLayer(hk.Module):
 
   def normalised(self, x: jax.Array | None) -> jax.Array:
     """Runs the layer up to its instance norm, just before the style."""
-    x = self._before_norm(x, len(x), None)
-    return norms.instance_norm(x) if self._norm else x
+    return self._before_style(self._before_norm(x, len(x), None))
+
+  def _before_style(self, x):
+    x = norms.instance_norm(x) if self._norm else x
+    return jnp.tanh(x) if self._bounded else x
 
   def _source(self, x, batch):
     c, s = self._channels, self._size
@@ -216,6 +223,7 @@ class Synthesis(hk.Module):
         layer_name(i),
         norm=config.fine_norm or i <= config.split,
         noise=config.use_noise,
+        bounded=config.split_bounded and i == config.split,
       )
       for i in range(num_layers(config))
     ]

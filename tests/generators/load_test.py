@@ -65,7 +65,10 @@ def test_a_split_that_the_layers_lack_is_named_with_the_file(release, split):
     generators.load(_config(path=str(release), split=split))
 
 
-@pytest.mark.parametrize('fields', [{'split_fmaps': 1}, {'fine_norm': False}])
+@pytest.mark.parametrize(
+  'fields',
+  [{'split_fmaps': 1}, {'split_bounded': True}, {'fine_norm': False}],
+)
 def test_layers_that_depend_on_the_split_keep_it(fields, tmp_path):
   network = {'resolution': 8, 'fmaps': (8, 8), 'split': 2, **fields}
   path = random_params.save_stylegan(tmp_path / 'generator.npz', network)

@@ -134,6 +134,23 @@ def test_a_narrow_gate_lets_one_normalised_map_through():
   np.testing.assert_allclose(gate.std((1, 2)), 1, atol=1e-4)
 
 
+def test_a_bounded_gate_is_the_tanh_of_the_free_one():
+  free, bounded = (
+    stylegan.make_generator(_small(split_fmaps=1, split_bounded=bound))
+    for bound in (False, True)
+  )
+  params = random_params.draw(free)
+  w = jax.random.normal(jax.random.key(1), (2, free.num_layers, 8))
+  coarse, fine = w[:, : free.split], w[:, free.split :]
+  gate = bounded.coarse(params, coarse)
+  want = np.tanh(free.coarse(params, coarse))
+  np.testing.assert_allclose(gate, want, atol=1e-6)
+  # The image is what the fine layers of either network make of this gate.
+  np.testing.assert_allclose(
+    bounded.synthesize(params, w), free.fine(params, want, fine), atol=1e-5
+  )
+
+
 @pytest.mark.parametrize('norm', [True, False])
 def test_without_fine_norm_a_pixel_depends_on_its_neighbours_alone(norm):
   config = _small(split_fmaps=1, fine_norm=norm)
