@@ -1,6 +1,7 @@
 """Every table and figure of docs/results.md, as one literal dict.
 
-Those of CelebA are in sweeps_faces.py.
+Table 2 is in sweeps_rgb.py, the tables of CelebA are in sweeps_faces.py, and
+what the tables of digits share is in sweeps_shared.py.
 
 An item with rows is a table; one with `plot` is drawn, too. The fields of a
 cell's runs add up from its item, the scale, the column and the row, the later
@@ -31,43 +32,28 @@ Contents: ITEMS, FROM_SCRATCH.
 """
 
 import sweeps_faces
+import sweeps_rgb
+from sweeps_shared import (
+  FULL,
+  PRINTED,
+  QUICK,
+  UNCONDITIONAL,
+  UNCONDITIONAL_NAME,
+)
 
-# Without classes, style mixing is off the data where the colour is the label.
-_UNCONDITIONAL = {'network.label_size': 0, 'gan.style_mixing': 0.0}
 _UNCONDITIONAL_ROWS = {
   f'{name}, unconditional StyleGAN': {
     'config': {'method': method},
-    'generator': _UNCONDITIONAL,
-    'generator_name': 'StyleGAN, unconditional',
+    'generator': UNCONDITIONAL,
+    'generator_name': UNCONDITIONAL_NAME,
   }
   for name, method in (('RandMix', 'randmix'), ('AdvMix', 'advmix'))
 }
-_PRINTED = {'attack.keep': 'misclassified', 'attack.test_start': False}
 # Table 1: its columns, and shares of the digits 0 to 9.
 _SKEWS = ('unbiased', 'less biased', 'more biased')
 _LESS_BIASED = (0.55, *[0.05] * 9)
 _MORE_BIASED = (0.45, 0.45, *[0.0125] * 8)
-# Table 2; the paper has one reading of it, and we two.
-_PAPER_RANDMIX = {'unbiased': 88.55, '99% red': 83.18, '99.9% red': 53.56}
-_PAPER_ADVMIX = {'unbiased': 85.07, '99% red': 85.02, '99.9% red': 85.00}
 _IDEAL_ATTACK = {'attack.eps': 1.0, 'attack.alpha': 0.25, 'attack.steps': 4}
-# Algorithm 1 without VGG-16: the pixel term alone, 15 times faster.
-_PIXELS = {
-  'start_steps': 0,
-  'steps': 50,
-  'perceptual_weight': 0.0,
-  'mixing_weight': 0.0,
-}
-# Few images, and a learned start with few steps.
-_QUICK = {
-  'generator': {'gan.kimg': 80.0, 'gan.decay_kimg': 35.0},
-  'start': {'sample_steps': 300, 'steps': 300},
-  'encoder': _PIXELS,
-  'measure': {'num_mixes': 500},
-}
-# As the generator that ships is trained: configs/stylegan.py as it is.
-_FULL = {'measure': {'num_mixes': 2000}}
-
 ITEMS = {
   'figure_2': {
     'title': 'Figure 2: training images of each method',
@@ -129,7 +115,7 @@ ITEMS = {
       },
     },
     'scales': {
-      'quick': _QUICK
+      'quick': QUICK
       | {
         'seeds': (0,),
         'columns': ('0', '0.4'),
@@ -153,7 +139,7 @@ ITEMS = {
           'eval.num_examples': 100,
         },
       },
-      'full': _FULL | {'seeds': (0, 1, 2), 'shipped': ('0',)},
+      'full': FULL | {'seeds': (0, 1, 2), 'shipped': ('0',)},
     },
   },
   'figure_9': {
@@ -195,7 +181,7 @@ ITEMS = {
       'RandMix': {'config': {'method': 'randmix'}},
       'AdvMix': {'config': {'method': 'advmix'}},
       'AdvMix, Algorithm 2 as printed': {
-        'config': {'method': 'advmix'} | _PRINTED,
+        'config': {'method': 'advmix'} | PRINTED,
       },
       **_UNCONDITIONAL_ROWS,
       'RandMix, ideal generator': {
@@ -218,7 +204,7 @@ ITEMS = {
       'AdvMix': dict(zip(_SKEWS, (99.19, 99.07, 98.79), strict=True)),
     },
     'scales': {
-      'quick': _QUICK
+      'quick': QUICK
       | {
         'seeds': (0,),
         'rows': (
@@ -239,7 +225,7 @@ ITEMS = {
         },
       },
       # A generator sees 10,000 of the 60,000 digits: 5,923 of them are zeros.
-      'full': _FULL
+      'full': FULL
       | {
         'generator': {'data.source': 'idx', 'data.num_train': 10_000},
         'seeds': (0, 1, 2),
@@ -247,146 +233,7 @@ ITEMS = {
       },
     },
   },
-  'table_2': {
-    'title': 'Table 2: red, green and blue digits, a linear classifier',
-    'text': (
-      'Columns: the colours of the digits that the StyleGAN trains on. The '
-      'paper does not say which colours the digits of the *classifier* have, '
-      'so there are two readings: unbiased ones in every column, or those of '
-      'the StyleGAN. Algorithm 1 encodes by the pixels alone.'
-    ),
-    'recolour': True,
-    'data': {'name': 'rgb_mnist'},
-    'ideal': {'colors': 'rgb_mnist'},
-    'config': {'classifier.name': 'linear', 'attack.restarts': 5},
-    'columns': {
-      'unbiased': {'data': {'variant': 'unbiased'}},
-      '99% red': {
-        'data': {'variant': 'less_biased'},
-        'ideal': {'color_shares': (0.99, 0.005, 0.005)},
-      },
-      '99.9% red': {
-        'data': {'variant': 'more_biased'},
-        'ideal': {'color_shares': (0.999, 0.0005, 0.0005)},
-      },
-    },
-    'rows': {
-      'RandMix, unbiased digits': {
-        'config': {'method': 'randmix', 'data.variant': 'unbiased'},
-      },
-      'AdvMix, unbiased digits': {
-        'config': {'method': 'advmix', 'data.variant': 'unbiased'},
-      },
-      'RandMix with clean images, unbiased digits': {
-        'config': {
-          'method': 'randmix',
-          'mixing.clean_fraction': 0.5,
-          'data.variant': 'unbiased',
-        },
-      },
-      'AdvMix without the clean fallback, unbiased digits': {
-        'config': {
-          'method': 'advmix',
-          'attack.clean_fallback': False,
-          'data.variant': 'unbiased',
-        },
-      },
-      'AdvMix, Algorithm 2 as printed, unbiased digits': {
-        'config': {'method': 'advmix', 'data.variant': 'unbiased'} | _PRINTED,
-      },
-      'AdvMix, eps of half a standard deviation, unbiased digits': {
-        'config': {
-          'method': 'advmix',
-          'attack.unit': 'w_std',
-          'attack.eps': 0.5,
-          'attack.alpha': 0.5,
-          'data.variant': 'unbiased',
-        },
-      },
-      'Nominal, unbiased digits': {
-        'config': {'method': 'nominal', 'data.variant': 'unbiased'},
-      },
-      'RandMix, digits as the StyleGAN': {'config': {'method': 'randmix'}},
-      'AdvMix, digits as the StyleGAN': {'config': {'method': 'advmix'}},
-      'RandMix with clean images, digits as the StyleGAN': {
-        'config': {'method': 'randmix', 'mixing.clean_fraction': 0.5},
-      },
-      'AdvMix without the clean fallback, digits as the StyleGAN': {
-        'config': {'method': 'advmix', 'attack.clean_fallback': False},
-      },
-      'AdvMix, Algorithm 2 as printed, digits as the StyleGAN': {
-        'config': {'method': 'advmix'} | _PRINTED,
-      },
-      'Nominal, digits as the StyleGAN': {'config': {'method': 'nominal'}},
-      'RandMix, unconditional StyleGAN, unbiased digits': {
-        'config': {'method': 'randmix', 'data.variant': 'unbiased'},
-        'generator': _UNCONDITIONAL,
-        'generator_name': 'StyleGAN, unconditional',
-      },
-      'AdvMix, unconditional StyleGAN, unbiased digits': {
-        'config': {'method': 'advmix', 'data.variant': 'unbiased'},
-        'generator': _UNCONDITIONAL,
-        'generator_name': 'StyleGAN, unconditional',
-      },
-      'RandMix, ideal generator, unbiased digits': {
-        'config': {
-          'method': 'randmix',
-          'generator.name': 'ideal',
-          'data.variant': 'unbiased',
-        },
-      },
-      'AdvMix, ideal generator, unbiased digits': {
-        'config': {
-          'method': 'advmix',
-          'generator.name': 'ideal',
-          'data.variant': 'unbiased',
-        },
-      },
-      'RandMix, ideal generator, digits as the StyleGAN': {
-        'config': {'method': 'randmix', 'generator.name': 'ideal'},
-      },
-      'AdvMix, ideal generator, digits as the StyleGAN': {
-        'config': {'method': 'advmix', 'generator.name': 'ideal'},
-      },
-    },
-    'paper': {
-      'RandMix, unbiased digits': _PAPER_RANDMIX,
-      'AdvMix, unbiased digits': _PAPER_ADVMIX,
-      'RandMix, digits as the StyleGAN': _PAPER_RANDMIX,
-      'AdvMix, digits as the StyleGAN': _PAPER_ADVMIX,
-    },
-    'scales': {
-      'quick': _QUICK
-      | {
-        'seeds': (0,),
-        'columns': ('unbiased', '99.9% red'),
-        'rows': (
-          'RandMix, unbiased digits',
-          'AdvMix, unbiased digits',
-          'AdvMix without the clean fallback, unbiased digits',
-          'Nominal, unbiased digits',
-          'RandMix, digits as the StyleGAN',
-          'AdvMix, digits as the StyleGAN',
-          'Nominal, digits as the StyleGAN',
-          'RandMix, ideal generator, unbiased digits',
-          'AdvMix, ideal generator, unbiased digits',
-        ),
-        'config': {
-          'data.num_train': 800,
-          'optimizer.batch_size': 32,
-          'optimizer.epochs': 12,
-          'eval.num_examples': 100,
-        },
-      },
-      # 60,000 digits: 17 minutes for each of 8 sets.
-      'full': _FULL
-      | {
-        'data': {'source': 'idx'},
-        'encoder': _PIXELS,
-        'seeds': (0, 1, 2, 3, 4),
-      },
-    },
-  },
+  **sweeps_rgb.ITEMS,
   **sweeps_faces.ITEMS,
 }
 

@@ -1,0 +1,26 @@
+"""What the tables of digits have in common, for sweeps.py and sweeps_rgb.py.
+
+Contents: UNCONDITIONAL, UNCONDITIONAL_NAME, PRINTED, PIXELS, QUICK, FULL.
+"""
+
+# Without classes, style mixing is off the data where the colour is the label.
+UNCONDITIONAL = {'network.label_size': 0, 'gan.style_mixing': 0.0}
+UNCONDITIONAL_NAME = 'StyleGAN, unconditional'
+# Algorithm 2 as the paper prints it.
+PRINTED = {'attack.keep': 'misclassified', 'attack.test_start': False}
+# Algorithm 1 without VGG-16: the pixel term alone, 15 times faster.
+PIXELS = {
+  'start_steps': 0,
+  'steps': 50,
+  'perceptual_weight': 0.0,
+  'mixing_weight': 0.0,
+}
+# Few images, and a learned start with few steps.
+QUICK = {
+  'generator': {'gan.kimg': 80.0, 'gan.decay_kimg': 35.0},
+  'start': {'sample_steps': 300, 'steps': 300},
+  'encoder': PIXELS,
+  'measure': {'num_mixes': 500},
+}
+# As the generator that ships is trained: configs/stylegan.py as it is.
+FULL = {'measure': {'num_mixes': 2000}}
