@@ -16,6 +16,102 @@ from sweeps_shared import (
 _PAPER_RANDMIX = {'unbiased': 88.55, '99% red': 83.18, '99.9% red': 53.56}
 _PAPER_ADVMIX = {'unbiased': 85.07, '99% red': 85.02, '99.9% red': 85.00}
 
+_ROWS = {
+  'RandMix, unbiased digits': {
+    'config': {'method': 'randmix', 'data.variant': 'unbiased'},
+  },
+  'AdvMix, unbiased digits': {
+    'config': {'method': 'advmix', 'data.variant': 'unbiased'},
+  },
+  'RandMix with clean images, unbiased digits': {
+    'config': {
+      'method': 'randmix',
+      'mixing.clean_fraction': 0.5,
+      'data.variant': 'unbiased',
+    },
+  },
+  'AdvMix without the clean fallback, unbiased digits': {
+    'config': {
+      'method': 'advmix',
+      'attack.clean_fallback': False,
+      'data.variant': 'unbiased',
+    },
+  },
+  'AdvMix, Algorithm 2 as printed, unbiased digits': {
+    'config': {'method': 'advmix', 'data.variant': 'unbiased'} | PRINTED,
+  },
+  'AdvMix, eps of half a standard deviation, unbiased digits': {
+    'config': {
+      'method': 'advmix',
+      'attack.unit': 'w_std',
+      'attack.eps': 0.5,
+      'attack.alpha': 0.5,
+      'data.variant': 'unbiased',
+    },
+  },
+  'Nominal, unbiased digits': {
+    'config': {'method': 'nominal', 'data.variant': 'unbiased'},
+  },
+  'RandMix, digits as the StyleGAN': {'config': {'method': 'randmix'}},
+  'AdvMix, digits as the StyleGAN': {'config': {'method': 'advmix'}},
+  'RandMix with clean images, digits as the StyleGAN': {
+    'config': {'method': 'randmix', 'mixing.clean_fraction': 0.5},
+  },
+  'AdvMix without the clean fallback, digits as the StyleGAN': {
+    'config': {'method': 'advmix', 'attack.clean_fallback': False},
+  },
+  'AdvMix, Algorithm 2 as printed, digits as the StyleGAN': {
+    'config': {'method': 'advmix'} | PRINTED,
+  },
+  'Nominal, digits as the StyleGAN': {'config': {'method': 'nominal'}},
+  'RandMix, unconditional StyleGAN, unbiased digits': {
+    'config': {'method': 'randmix', 'data.variant': 'unbiased'},
+    'generator': UNCONDITIONAL,
+    'generator_name': UNCONDITIONAL_NAME,
+  },
+  'AdvMix, unconditional StyleGAN, unbiased digits': {
+    'config': {'method': 'advmix', 'data.variant': 'unbiased'},
+    'generator': UNCONDITIONAL,
+    'generator_name': UNCONDITIONAL_NAME,
+  },
+  'RandMix, ideal generator, unbiased digits': {
+    'config': {
+      'method': 'randmix',
+      'generator.name': 'ideal',
+      'data.variant': 'unbiased',
+    },
+  },
+  'AdvMix, ideal generator, unbiased digits': {
+    'config': {
+      'method': 'advmix',
+      'generator.name': 'ideal',
+      'data.variant': 'unbiased',
+    },
+  },
+  'RandMix, ideal generator, digits as the StyleGAN': {
+    'config': {'method': 'randmix', 'generator.name': 'ideal'},
+  },
+  'AdvMix, ideal generator, digits as the StyleGAN': {
+    'config': {'method': 'advmix', 'generator.name': 'ideal'},
+  },
+}
+# What was run before the gate of the generator was bounded (docs/generator.md).
+_FREE_ROWS = {
+  f'{row}, free gate': _ROWS[row]
+  | {
+    'generator': {'network.split_bounded': False},
+    'generator_name': 'StyleGAN, free gate',
+  }
+  for row in (
+    'RandMix, unbiased digits',
+    'AdvMix, unbiased digits',
+    'RandMix with clean images, unbiased digits',
+    'AdvMix without the clean fallback, unbiased digits',
+    'RandMix, digits as the StyleGAN',
+    'AdvMix, digits as the StyleGAN',
+  )
+}
+
 ITEMS = {
   'table_2': {
     'title': 'Table 2: red, green and blue digits, a linear classifier',
@@ -40,85 +136,7 @@ ITEMS = {
         'ideal': {'color_shares': (0.999, 0.0005, 0.0005)},
       },
     },
-    'rows': {
-      'RandMix, unbiased digits': {
-        'config': {'method': 'randmix', 'data.variant': 'unbiased'},
-      },
-      'AdvMix, unbiased digits': {
-        'config': {'method': 'advmix', 'data.variant': 'unbiased'},
-      },
-      'RandMix with clean images, unbiased digits': {
-        'config': {
-          'method': 'randmix',
-          'mixing.clean_fraction': 0.5,
-          'data.variant': 'unbiased',
-        },
-      },
-      'AdvMix without the clean fallback, unbiased digits': {
-        'config': {
-          'method': 'advmix',
-          'attack.clean_fallback': False,
-          'data.variant': 'unbiased',
-        },
-      },
-      'AdvMix, Algorithm 2 as printed, unbiased digits': {
-        'config': {'method': 'advmix', 'data.variant': 'unbiased'} | PRINTED,
-      },
-      'AdvMix, eps of half a standard deviation, unbiased digits': {
-        'config': {
-          'method': 'advmix',
-          'attack.unit': 'w_std',
-          'attack.eps': 0.5,
-          'attack.alpha': 0.5,
-          'data.variant': 'unbiased',
-        },
-      },
-      'Nominal, unbiased digits': {
-        'config': {'method': 'nominal', 'data.variant': 'unbiased'},
-      },
-      'RandMix, digits as the StyleGAN': {'config': {'method': 'randmix'}},
-      'AdvMix, digits as the StyleGAN': {'config': {'method': 'advmix'}},
-      'RandMix with clean images, digits as the StyleGAN': {
-        'config': {'method': 'randmix', 'mixing.clean_fraction': 0.5},
-      },
-      'AdvMix without the clean fallback, digits as the StyleGAN': {
-        'config': {'method': 'advmix', 'attack.clean_fallback': False},
-      },
-      'AdvMix, Algorithm 2 as printed, digits as the StyleGAN': {
-        'config': {'method': 'advmix'} | PRINTED,
-      },
-      'Nominal, digits as the StyleGAN': {'config': {'method': 'nominal'}},
-      'RandMix, unconditional StyleGAN, unbiased digits': {
-        'config': {'method': 'randmix', 'data.variant': 'unbiased'},
-        'generator': UNCONDITIONAL,
-        'generator_name': UNCONDITIONAL_NAME,
-      },
-      'AdvMix, unconditional StyleGAN, unbiased digits': {
-        'config': {'method': 'advmix', 'data.variant': 'unbiased'},
-        'generator': UNCONDITIONAL,
-        'generator_name': UNCONDITIONAL_NAME,
-      },
-      'RandMix, ideal generator, unbiased digits': {
-        'config': {
-          'method': 'randmix',
-          'generator.name': 'ideal',
-          'data.variant': 'unbiased',
-        },
-      },
-      'AdvMix, ideal generator, unbiased digits': {
-        'config': {
-          'method': 'advmix',
-          'generator.name': 'ideal',
-          'data.variant': 'unbiased',
-        },
-      },
-      'RandMix, ideal generator, digits as the StyleGAN': {
-        'config': {'method': 'randmix', 'generator.name': 'ideal'},
-      },
-      'AdvMix, ideal generator, digits as the StyleGAN': {
-        'config': {'method': 'advmix', 'generator.name': 'ideal'},
-      },
-    },
+    'rows': _ROWS | _FREE_ROWS,
     'paper': {
       'RandMix, unbiased digits': _PAPER_RANDMIX,
       'AdvMix, unbiased digits': _PAPER_ADVMIX,

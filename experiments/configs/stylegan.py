@@ -9,8 +9,9 @@ In it the colour is the label, so no real image shows a digit in another's
 colour. The generator learns to mix them all the same, from these images and
 their labels alone:
 
-- The first fine layer has one map (`split_fmaps`), and its instance norm
-  removes what the coarse latents could say about colour.
+- The first fine layer has one map (`split_fmaps`). Its instance norm, and the
+  tanh after it (`split_bounded`), remove what the coarse latents could say
+  about colour by the map's brightness.
 - The layers after it have no instance norm (`fine_norm`), so that thin and
   broad strokes can have one brightness.
 - It is conditional on the class, and most fakes take their fine latents from
@@ -39,6 +40,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.network = stylegan.default_config()
   config.network.label_size = NUM_CLASSES  # 0: not conditional.
   config.network.split_fmaps = 1
+  config.network.split_bounded = True
   config.network.fine_norm = False
   config.network.mbstd_by_class = True
   config.gan = gan.default_config()
