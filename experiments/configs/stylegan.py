@@ -39,6 +39,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.network = stylegan.default_config()
   config.network.label_size = NUM_CLASSES  # 0: not conditional.
   config.network.split_fmaps = 1
+  config.network.split_bounded = True
   config.network.fine_norm = False
   config.network.mbstd_by_class = True
   config.gan = gan.default_config()
