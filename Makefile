@@ -3,7 +3,7 @@
 # make test     lint, then every test; what CI runs
 # make results  the README's table: three methods, three seeds
 # make reproduce  the paper's tables and figures but 3 and 4, small: 70 minutes
-# make from-scratch  all from digits and VGG-16 alone: 45 minutes
+# make from-scratch  all from digits and VGG-16 alone: 35 minutes
 # make soak     all tests of devices; stops each command fifty times
 # make fuzz     10,000 damaged files of every kind that is read, in 3 GB
 # make lint     ruff's checks and its formatter's
