@@ -1,7 +1,7 @@
 """Every table and figure of docs/results.md, as one literal dict.
 
 Table 2 is in sweeps_rgb.py, the tables of CelebA are in sweeps_faces.py, and
-what the tables of digits share is in sweeps_shared.py.
+what they share is in sweeps_shared.py.
 
 An item with rows is a table; one with `plot` is drawn, too. The fields of a
 cell's runs add up from its item, the scale, the column and the row, the later
@@ -33,20 +33,13 @@ Contents: ITEMS, FROM_SCRATCH.
 
 import sweeps_faces
 import sweeps_rgb
-from sweeps_shared import (
-  FULL,
-  PRINTED,
-  QUICK,
-  UNCONDITIONAL,
-  UNCONDITIONAL_NAME,
-)
+from sweeps_shared import FULL, PRINTED, QUICK, UNCONDITIONAL
 
 _UNCONDITIONAL_ROWS = {
   f'{name}, unconditional StyleGAN': {
     'config': {'method': method},
-    'generator': UNCONDITIONAL,
-    'generator_name': UNCONDITIONAL_NAME,
   }
+  | UNCONDITIONAL
   for name, method in (('RandMix', 'randmix'), ('AdvMix', 'advmix'))
 }
 # Table 1: its columns, and shares of the digits 0 to 9.

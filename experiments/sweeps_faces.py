@@ -5,13 +5,8 @@ Tables 3 and 4 are two views of the same runs.
 Contents: ITEMS.
 """
 
-# Algorithm 1 without VGG-16: the pixel term alone.
-_PIXELS = {
-  'start_steps': 0,
-  'steps': 100,
-  'perceptual_weight': 0.0,
-  'mixing_weight': 0.0,
-}
+from sweeps_shared import PIXELS
+
 _FACES = {
   'configs': {
     'classifier': 'celeba',
@@ -20,7 +15,7 @@ _FACES = {
   },
   'given': 'face_generator.npz',
   'attacked': True,
-  'encoder': _PIXELS,
+  'encoder': PIXELS | {'steps': 100},
   'config': {'classifier.width': 8},
   'columns': {
     'Mouth_Slightly_Open': {
@@ -56,7 +51,7 @@ _FACES = {
       'seeds': (0,),
       'columns': ('Smiling',),
       'start': {'sample_steps': 300, 'steps': 300},
-      'encoder': _PIXELS | {'steps': 50},
+      'encoder': PIXELS,
       'config': {
         'data.num_train': 2000,
         'data.num_test': 500,

@@ -3,14 +3,7 @@
 Contents: ITEMS.
 """
 
-from sweeps_shared import (
-  FULL,
-  PIXELS,
-  PRINTED,
-  QUICK,
-  UNCONDITIONAL,
-  UNCONDITIONAL_NAME,
-)
+from sweeps_shared import FULL, PIXELS, PRINTED, QUICK, UNCONDITIONAL
 
 # The paper has one reading of it, and we two.
 _PAPER_RANDMIX = {'unbiased': 88.55, '99% red': 83.18, '99.9% red': 53.56}
@@ -66,14 +59,12 @@ _ROWS = {
   'Nominal, digits as the StyleGAN': {'config': {'method': 'nominal'}},
   'RandMix, unconditional StyleGAN, unbiased digits': {
     'config': {'method': 'randmix', 'data.variant': 'unbiased'},
-    'generator': UNCONDITIONAL,
-    'generator_name': UNCONDITIONAL_NAME,
-  },
+  }
+  | UNCONDITIONAL,
   'AdvMix, unconditional StyleGAN, unbiased digits': {
     'config': {'method': 'advmix', 'data.variant': 'unbiased'},
-    'generator': UNCONDITIONAL,
-    'generator_name': UNCONDITIONAL_NAME,
-  },
+  }
+  | UNCONDITIONAL,
   'RandMix, ideal generator, unbiased digits': {
     'config': {
       'method': 'randmix',
@@ -119,7 +110,8 @@ ITEMS = {
       'Columns: the colours of the digits that the StyleGAN trains on. The '
       'paper does not say which colours the digits of the *classifier* have, '
       'so there are two readings: unbiased ones in every column, or those of '
-      'the StyleGAN. Algorithm 1 encodes by the pixels alone.'
+      'the StyleGAN. Algorithm 1 encodes by the pixels alone. A free gate is '
+      'the StyleGAN before network.split_bounded (docs/generator.md).'
     ),
     'recolour': True,
     'data': {'name': 'rgb_mnist'},

@@ -1,11 +1,14 @@
-"""What the tables of digits have in common, for sweeps.py and sweeps_rgb.py.
+"""What the items of sweeps.py, sweeps_rgb.py and sweeps_faces.py share.
 
-Contents: UNCONDITIONAL, UNCONDITIONAL_NAME, PRINTED, PIXELS, QUICK, FULL.
+Contents: UNCONDITIONAL, PRINTED, PIXELS, QUICK, FULL.
 """
 
-# Without classes, style mixing is off the data where the colour is the label.
-UNCONDITIONAL = {'network.label_size': 0, 'gan.style_mixing': 0.0}
-UNCONDITIONAL_NAME = 'StyleGAN, unconditional'
+# Of a row: without classes, style mixing is off the data where the colour is
+# the label.
+UNCONDITIONAL = {
+  'generator': {'network.label_size': 0, 'gan.style_mixing': 0.0},
+  'generator_name': 'StyleGAN, unconditional',
+}
 # Algorithm 2 as the paper prints it.
 PRINTED = {'attack.keep': 'misclassified', 'attack.test_start': False}
 # Algorithm 1 without VGG-16: the pixel term alone, 15 times faster.

@@ -10,8 +10,8 @@ colour. The generator learns to mix them all the same, from these images and
 their labels alone:
 
 - The first fine layer has one map (`split_fmaps`). Its instance norm, and the
-  tanh after it (`split_bounded`), remove what the coarse latents could say
-  about colour by the map's brightness.
+  tanh after it (`split_bounded`), leave the coarse latents little to say about
+  colour.
 - The layers after it have no instance norm (`fine_norm`), so that thin and
   broad strokes can have one brightness.
 - It is conditional on the class, and most fakes take their fine latents from
