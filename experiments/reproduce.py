@@ -286,7 +286,8 @@ def main(argv: list[str]) -> None:
     _check_data(work, todo)
     failed = schedule.run(work, todo, say=lambda s: print(s, flush=True))
     known = [key for key in keys if key in records.read(work.records)]
-    records.relabel(work.records, {key: runs[key].cells for key in known})
+    cells = {key: runs[key].cells for key in known}
+    records.relabel(work.records, cells, _names(items))
     _keep_pictures(work, keys)
   _write_page(items)
   print(f'{DOCS.value}/results.md')

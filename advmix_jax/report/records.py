@@ -57,16 +57,25 @@ def add(path: str | os.PathLike, record: Record) -> None:
 
 
 def relabel(
-  path: str | os.PathLike, cells: Mapping[str, Sequence[Sequence[str]]]
+  path: str | os.PathLike,
+  cells: Mapping[str, Sequence[Sequence[str]]],
+  items: Iterable[str],
 ) -> None:
-  """Adds cells to records that serve more than they say, {key: cells}."""
+  """Says anew which cells records serve.
+
+  Args:
+    path: The file.
+    cells: {key: all cells that the record serves of these items}.
+    items: Names of items; a record's cells of other ones stay.
+  """
+  items = set(items)
 
   def change(found):
     for key, wanted in cells.items():
-      old = [list(cell) for cell in found[key]['cells']]
-      new = [list(cell) for cell in wanted if list(cell) not in old]
-      if new:
-        found[key] = dict(found[key], cells=old + new)
+      kept = [list(c) for c in found[key]['cells'] if c[0] not in items]
+      new = kept + [list(cell) for cell in wanted]
+      if sorted(new) != sorted(map(list, found[key]['cells'])):
+        found[key] = dict(found[key], cells=new)
     return found
 
   _rewrite(path, change)

@@ -30,11 +30,21 @@ def test_a_record_can_serve_further_cells(tmp_path):
   path = tmp_path / 'full.jsonl'
   first, second = ('table_1', 'AdvMix', '0'), ('figure_7', 'AdvMix', '0')
   records.add(path, record('a', first))
-  records.relabel(path, {'a': [second, first]})
+  records.relabel(path, {'a': [second]}, ['figure_7'])
   assert records.read(path)['a']['cells'] == [list(first), list(second)]
   before = path.stat().st_mtime_ns
-  records.relabel(path, {'a': [second]})
+  records.relabel(path, {'a': [second, first]}, ['figure_7', 'table_1'])
   assert path.stat().st_mtime_ns == before
+
+
+def test_a_record_leaves_the_cells_that_another_run_has_taken(tmp_path):
+  # A default has changed: the old run is now the row that names the old value.
+  path = tmp_path / 'full.jsonl'
+  other = ('figure_7', 'AdvMix', '0')
+  records.add(path, record('a', ('table_2', 'AdvMix', '0'), other))
+  new = ('table_2', 'AdvMix, free gate', '0')
+  records.relabel(path, {'a': [new]}, ['table_2'])
+  assert records.read(path)['a']['cells'] == [list(other), list(new)]
 
 
 @pytest.mark.parametrize('line', ['{"cells": []}', '{"key"', '[]'])
