@@ -107,7 +107,7 @@ def cell(
 def curves(
   layout: Layout, records: Sequence[Record], measure: str = 'clean'
 ) -> dict[str, list[tuple[float, Cell]]]:
-  """{row: [(x, cell)]} of the cells that have been run."""
+  """{row: [(x, cell)]} of the cells that have been run; {} with one x alone."""
   found = {}
   for row in layout.rows:
     points = [
@@ -117,7 +117,8 @@ def curves(
     points = [(x, value) for x, value in points if value is not None]
     if points:
       found[row] = points
-  return found
+  places = {x for points in found.values() for x, _ in points}
+  return found if len(places) > 1 else {}
 
 
 def duration(seconds: float) -> str:

@@ -90,8 +90,6 @@ Accuracy on the clean test set, in %:
 | --- | --- | --- | --- | --- |
 | StyleGAN | 0.5 | 93.4 [92.0, 95.0] | 99.2 [98.5, 99.5] | 30.0, 60.0, 10.0 |
 
-![Table 9: made up](figures/full/table_9.png)
-
 Cost on 2 cores, and number of runs: classifier 2.2 min (3), measure 30 s (1). Commit: 0123456789.
 
 ## Figure 9: drawn
@@ -202,10 +200,18 @@ def test_a_cell_of_which_a_gate_failed_says_so():
 
 
 def test_a_curve_has_the_cells_that_were_run():
-  found = results.curves(TABLE, RECORDS)
+  here = [record('RandMix', '0', 0, 0.85), record('AdvMix', '0', 0, 0.9)]
+  several = [*here, record('AdvMix', '0.5', 0, 0.8)]
+  found = results.curves(TABLE, several)
   assert [x for x, _ in found['RandMix']] == [0.0]
+  assert [x for x, _ in found['AdvMix']] == [0.0, 0.5]
   np.testing.assert_allclose(found['RandMix'][0][1].mean, 0.85)
+  # Points above each other are no curve.
+  assert not results.curves(TABLE, here)
   assert not results.curves(TABLE, [])
+  picture = '![Table 9: made up](figures/full/table_9.png)'
+  assert picture in results.page([{'full': TABLE}], {'full': several})
+  assert picture not in results.page([{'full': TABLE}], {'full': here})
 
 
 @pytest.mark.parametrize(
