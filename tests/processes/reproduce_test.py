@@ -18,7 +18,10 @@ SWEEP = """
 import copy
 from helpers import tiny_sweep
 ITEMS = copy.deepcopy(tiny_sweep.ITEMS)
-ITEMS['table_tiny']['scales']['quick'] = {'seeds': (0,), 'shipped': ('0',)}
+ITEMS['table_tiny']['columns']['1'] = {'x': 1.0, 'data': {'sigma': 1.0}}
+ITEMS['table_tiny']['scales']['quick'] = {
+  'seeds': (0,), 'shipped': ('0',), 'columns': ('0',)
+}
 """
 
 # Numbers do not count here: records and pages do.
@@ -71,9 +74,22 @@ def test_a_killed_call_resumes_and_a_finished_one_runs_nothing(folder):
   page = (folder / 'docs' / 'results.md').read_text()
   quick, _, full = page.partition('## Tiny figure')[0].partition('full scale')
   assert 'not run' not in quick and full.endswith('not run\n\n')
-  assert (folder / 'docs/figures/quick/table_tiny.svg').exists()
+  assert not (folder / 'docs/figures/quick').exists()  # One column: no curve.
   listed = reproduce(folder, table, '--list')
   assert '2 runs, 0 missing' in listed.stdout
+
+
+def test_two_columns_are_drawn_as_a_curve(tmp_path):
+  (tmp_path / 'sweep.py').write_text(SWEEP)
+  known = records.read(paths.EXPERIMENTS / 'results' / 'quick.jsonl').values()
+  made = next(record for record in known if record['kind'] == 'classifier')
+  for column in '01':
+    cells = [['table_tiny', 'Nominal', column]]
+    more = {'key': column, 'scale': 'full', 'cells': cells}
+    records.add(tmp_path / 'records' / 'full.jsonl', made | more)
+  done = reproduce(tmp_path, '--norun')
+  assert done.returncode == 0, done.stderr
+  assert (tmp_path / 'docs/figures/full/table_tiny.svg').exists()
 
 
 def test_a_run_that_fails_is_named_and_the_page_says_not_run(folder):
