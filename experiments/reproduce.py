@@ -267,7 +267,8 @@ def main(argv: list[str]) -> None:
   """Lists, or runs what is missing and makes the page."""
   del argv  # cli.run has refused any.
   items = _items()
-  runs = plan.expand(items, _names(items), SCALE.value)
+  names = _names(items)
+  runs = plan.expand(items, names, SCALE.value)
   work = schedule.Work(
     runs=runs,
     root=pathlib.Path(WORKDIR.value).resolve(),
@@ -287,7 +288,7 @@ def main(argv: list[str]) -> None:
     failed = schedule.run(work, todo, say=lambda s: print(s, flush=True))
     known = [key for key in keys if key in records.read(work.records)]
     cells = {key: runs[key].cells for key in known}
-    records.relabel(work.records, cells, _names(items))
+    records.relabel(work.records, cells, names)
     _keep_pictures(work, keys)
   _write_page(items)
   print(f'{DOCS.value}/results.md')

@@ -96,7 +96,7 @@ ITEMS = {
       'so there are two readings: unbiased ones in every column, or those of '
       'the StyleGAN. Algorithm 1 encodes by the pixels alone. The gate of the '
       'StyleGAN is free (network.split_bounded=False): a bounded one separates '
-      'better, but loses colours that no class has (docs/generator.md).'
+      'better, but hardly draws one of the colours (docs/generator.md).'
     ),
     'recolour': True,
     'data': {'name': 'rgb_mnist'},

@@ -9,9 +9,9 @@ _HERE = pathlib.Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)  # Before `-m` chooses by the marks.
 def pytest_collection_modifyitems(items):
-  """Adds the mark, and puts the longest first; of all folders' tests.
+  """Adds the mark, and puts them first among the tests of all folders.
 
-  A long test at the end leaves a core idle.
+  They are the longest, and a long test at the end leaves a core idle.
   """
   for item in items:
     if _HERE in item.path.parents:
@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items):
 
 
 def _place(item):
-  """Soaks take a minute each, other tests of processes up to 50 seconds."""
+  """Where a test runs: soaks, other tests that start processes, all others."""
   if item.path.name == 'soak_test.py':
     return 0
   return 1 if _HERE in item.path.parents else 2
