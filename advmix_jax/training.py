@@ -179,6 +179,7 @@ def make_train_step(
   ) -> tuple[types.TrainState, dict[str, jax.Array]]:
     logits_fn = functools.partial(classifier.apply, state.params)
     rng = jax.random.fold_in(rng, state.step)
+    batch = batch._replace(step=state.step)
     examples = method.examples_fn(rng, logits_fn, batch, generator_params)
     grads, record = jax.grad(total_loss, has_aux=True)(
       state.params, examples, state.step

@@ -44,13 +44,15 @@ class Batch(NamedTuple):
   """Labelled images with the latents that encode them.
 
   `latents` is None for methods that need no generator, and `environment` is
-  None for methods that need no environments.
+  None for methods that need no environments. `step` is None outside of the
+  train step.
   """
 
   image: jax.Array  # [B, H, W, C] float32 in [0, 1]
   label: jax.Array  # [B] int32 in [0, K)
   latents: jax.Array | None = None  # [B, L, D] float32
   environment: jax.Array | None = None  # [B] int32
+  step: jax.Array | None = None  # The train step's number from 0, scalar int32
 
 
 class Examples(NamedTuple):

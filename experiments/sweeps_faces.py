@@ -34,6 +34,7 @@ _FACES = {
         'method': 'adversarial_training',
         'pixel_attack.eps': 4 / 255,
         'pixel_attack.alpha': 1 / 255,
+        'pixel_attack.ramp_steps': 160,
       },
     },
     'Adversarial training, 8/255': {
@@ -41,6 +42,7 @@ _FACES = {
         'method': 'adversarial_training',
         'pixel_attack.eps': 8 / 255,
         'pixel_attack.alpha': 2 / 255,
+        'pixel_attack.ramp_steps': 160,
       },
     },
     'RandMix': {'config': {'method': 'randmix'}},

@@ -156,6 +156,23 @@ def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(
   chex.assert_trees_all_equal(again, first)
 
 
+def test_methods_see_the_number_of_the_train_step():
+  """In the first step of a ramp adversarial training is nominal training."""
+
+  def losses(method):
+    fields = {'method': method, 'pixel_attack.ramp_steps': 1}
+    step, state, batch, params = tiny_runs.step_fn(tiny_runs.config(**fields))
+    found = []
+    for _ in range(2):
+      state, record = step(state, batch, jax.random.key(0), params)
+      found.append(float(record['loss']))
+    return found
+
+  nominal, attacked = losses('nominal'), losses('adversarial_training')
+  np.testing.assert_allclose(attacked[0], nominal[0], rtol=1e-6)
+  assert attacked[1] > nominal[1] + 0.01
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(tmp_path):
   config = tiny_runs.config()
   config.optimizer.epochs = 1

@@ -17,7 +17,7 @@ StartFn = Callable[[jax.Array], jax.Array]  # rng -> x~(0) [B, ...]
 
 def uniform_start_fn(
   image: jax.Array,  # [B, H, W, C] in [0, 1]
-  eps: float,
+  eps: float | jax.Array,
 ) -> StartFn:
   """Starts drawn uniformly in the l_inf ball around images, in [0, 1]."""
 

@@ -4,6 +4,7 @@ Contents: default_config, adversarial_training.
 """
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 import optax
 
@@ -12,8 +13,17 @@ from advmix_jax.methods.nominal import clean_examples
 
 
 def default_config() -> ml_collections.ConfigDict:
-  """Options of the attack: eps, its l_inf radius on pixels; alpha; steps."""
-  return ml_collections.ConfigDict({'eps': 0.1, 'alpha': 0.025, 'steps': 7})
+  """Options of the attack.
+
+  Returns:
+    eps: l_inf radius on pixels in [0, 1]. alpha: size of a step. steps: of an
+    attack. ramp_steps: training steps in which eps and alpha grow from 0 to
+    these values; 0: full strength from the first step on, as in the source. In
+    a short training a classifier may then learn nothing at all.
+  """
+  return ml_collections.ConfigDict(
+    {'eps': 0.1, 'alpha': 0.025, 'steps': 7, 'ramp_steps': 0}
+  )
 
 
 def adversarial_training(
@@ -44,6 +54,8 @@ def adversarial_training(
   ) -> types.Examples:
     del generator_params
     clean = clean_examples(batch, num_classes)
+    strength = _strength(batch.step, attack.ramp_steps)
+    eps = strength * attack.eps
 
     def loss_fn(image):
       logits = logits_fn(image)
@@ -52,12 +64,12 @@ def adversarial_training(
     result = attacks.pgd(
       loss_fn,
       rng,
-      attacks.uniform_start_fn(batch.image, attack.eps),
+      attacks.uniform_start_fn(batch.image, eps),
       batch.label,
       restarts=1,
       steps=attack.steps,
-      alpha=attack.alpha,
-      eps=attack.eps,
+      alpha=strength * attack.alpha,
+      eps=eps,
       center=batch.image,
       project_fn=project_fn,
       stop_early=False,
@@ -65,3 +77,10 @@ def adversarial_training(
     return clean._replace(image=result.x)
 
   return types.Method(examples_fn)
+
+
+def _strength(step, ramp_steps):
+  """The share of eps and alpha at a step; 1 outside of training."""
+  if step is None or not ramp_steps:
+    return 1.0
+  return jnp.minimum(step / ramp_steps, 1.0)

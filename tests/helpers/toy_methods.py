@@ -27,7 +27,7 @@ def make_config(*, size=SIZE, **attack):
       'environment': 'color',
       'optimizer': {'batch_size': size},
       'mixing': {'clean_fraction': 0.0},
-      'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4},
+      'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4, 'ramp_steps': 0},
       'attack': attacks.default_config(),
     }
   )

@@ -37,3 +37,23 @@ def test_adversarial_training_goes_on_with_misclassified_examples():
   )
   red = jnp.clip(batch.image[..., 0] + 0.1, 0, 1)
   np.testing.assert_allclose(examples.image[..., 0], red, atol=1e-6)
+
+
+def test_adversarial_training_ramps_from_clean_images_to_the_full_attack():
+  """Step n of a ramp of 10 is the attack with n / 10 of eps and alpha."""
+
+  def image(step, **pixel_attack):
+    config = make_config()
+    config.pixel_attack.update(**pixel_attack)
+    batch = setting()[2]._replace(step=step)
+    examples = make_examples('adversarial_training', config=config, batch=batch)
+    return np.asarray(examples.image)
+
+  def check(step, expected):
+    found = image(jnp.int32(step), ramp_steps=10)
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # Rounding of eps.
+
+  check(0, setting()[2].image)
+  check(5, image(None, eps=0.05, alpha=0.015))
+  check(10, image(None))
+  check(25, image(None))
