@@ -49,7 +49,7 @@ _ADDED = {
   'network.grey': False,
   'preset': '',
   'generator.dtype': 'float32',
-  'pixel_attack.ramp_steps': 0,
+  **dict.fromkeys(('pixel_attack.clean_steps', 'pixel_attack.ramp_steps'), 0),
 }
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')
@@ -396,5 +396,5 @@ def with_needs(runs: Mapping[str, Run], keys: Iterable[str]) -> list[str]:
 
 
 def first_need(runs: Mapping[str, Run], key: str) -> str:
-  """The key that `--shard` splits by: that of the run's generator, if any."""
+  """The key that `--shard` splits by: of the trained generator, if any."""
   return runs[key].needs.get('generator', key)

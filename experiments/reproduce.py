@@ -121,6 +121,9 @@ def _items():
 def _shard(runs):
   """The keys of this shard; a generator and all that needs it stay together.
 
+  One that ships is not trained: what needs it is split, and each shard makes
+  its learned start and its latents.
+
   Raises:
     ValueError: `--shard` isn't i/n with 1 <= i <= n.
   """

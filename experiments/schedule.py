@@ -36,6 +36,7 @@ from advmix_jax.runtime import (
 
 _PRINTED = 'printed.txt'
 _SECONDS = 'seconds.txt'
+_COMMIT = 'commit.txt'  # Of the code that its last process began with.
 _POLL = 0.2  # Seconds between looks at the processes.
 _NOTE = 10.0  # Seconds between notes of the time that a run has taken.
 _STOP = 7.0  # Seconds that a stopped process has to save what it has.
@@ -161,6 +162,7 @@ def _start(work: Work, run: Run, lock) -> _Process:
   # Before the process: its time is known even if this call is killed at once.
   earlier = _seconds(folder)
   files.write_text(folder / _SECONDS, f'{earlier:.1f}')
+  files.write_text(folder / _COMMIT, run_folder.commit())
   path = [str(HERE.parent), os.environ.get('PYTHONPATH', '')]
   env = {'PYTHONPATH': os.pathsep.join(filter(None, path))}
   with open(folder / 'log.txt', 'ab') as log, contextlib.ExitStack() as stack:
@@ -258,7 +260,7 @@ def _record(work: Work, run: Run) -> None:
       for word in words
       if not word.startswith('--config.data.data_dir=')
     ],
-    'commit': run_folder.commit(),
+    'commit': (work.folder(run.key) / _COMMIT).read_text(),
     'seconds': round(_seconds_until(work.folder(run.key), run.output), 1),
     'jobs': work.jobs,
     'cores': os.cpu_count(),

@@ -139,7 +139,6 @@ ITEMS = {
           'eval.num_examples': 100,
         },
       },
-      # Pixels: 4 minutes a sigma in place of 10.
       'full': FULL | {'encoder': PIXELS, 'seeds': (0, 1, 2), 'shipped': ('0',)},
     },
   },
@@ -159,10 +158,10 @@ ITEMS = {
       'colours. The paper gives no shares. Ours: less biased has 55% zeros and '
       '5% of each other digit; more biased has 45% zeros, 45% ones and 1.25% '
       'of each other digit. The unbiased StyleGAN and its latents are those '
-      'that ship. At the quick scale the others see 80,000 images in place of '
-      '240,000, and Algorithm 1 encodes by the pixels alone. The ideal '
-      'generator draws the colours in these shares; with eps = 1 the search '
-      'may reach any colour.'
+      'that ship. For the others Algorithm 1 encodes by the pixels alone, and '
+      'at the quick scale they see 80,000 images in place of 240,000. The '
+      'ideal generator draws the colours in these shares; with eps = 1 the '
+      'search may reach any colour.'
     ),
     'recolour': True,
     'ideal': {'colors': 'colored_mnist'},
@@ -228,6 +227,7 @@ ITEMS = {
       # A generator sees 10,000 of the 60,000 digits: 5,923 of them are zeros.
       'full': FULL
       | {
+        'encoder': PIXELS,
         'generator': {'data.source': 'idx', 'data.num_train': 10_000},
         'seeds': (0, 1, 2),
         'shipped': ('unbiased',),

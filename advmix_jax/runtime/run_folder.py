@@ -20,6 +20,10 @@ import ml_collections
 
 from advmix_jax.runtime import files, options, untrusted
 
+# All files of the repository but what reproduce.py writes.
+_NO_CODE = ('experiments/results', 'docs')
+_CODE = (':/', *[f':(top,exclude){name}' for name in _NO_CODE])
+
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
   """The config as plain JSON values: tuples become lists."""
@@ -137,15 +141,24 @@ def load_workdir(
 
 
 def commit() -> str:
-  """The commit of the code, with '-dirty' after local changes, or 'unknown'."""
-  command = ['git', 'describe', '--always', '--dirty', '--abbrev=40']
+  """The commit of the code, with '-dirty' after local changes, or 'unknown'.
+
+  Records and the page that is made from them are no code: a run that adds one
+  doesn't make the next one dirty.
+  """
   try:
-    return subprocess.run(
-      [*command, '--exclude=*'],
-      cwd=pathlib.Path(__file__).parent,
-      capture_output=True,
-      text=True,
-      check=True,
-    ).stdout.strip()
+    head = _git('rev-parse', 'HEAD')
+    changed = _git('diff', '--name-only', 'HEAD', '--', *_CODE)
+    return f'{head}-dirty' if changed else head
   except (OSError, subprocess.CalledProcessError):
     return 'unknown'
+
+
+def _git(*words):
+  return subprocess.run(
+    ['git', *words],
+    cwd=pathlib.Path(__file__).parent,
+    capture_output=True,
+    text=True,
+    check=True,
+  ).stdout.strip()

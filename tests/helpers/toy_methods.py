@@ -11,6 +11,7 @@ from advmix_jax import attacks, classifiers, datasets, methods, types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import NUM_CLASSES, load_digits
 from advmix_jax.generators import ideal
+from advmix_jax.methods import adversarial
 
 K = NUM_CLASSES
 SIZE = 6
@@ -27,10 +28,11 @@ def make_config(*, size=SIZE, **attack):
       'environment': 'color',
       'optimizer': {'batch_size': size},
       'mixing': {'clean_fraction': 0.0},
-      'pixel_attack': {'eps': 0.1, 'alpha': 0.03, 'steps': 4, 'ramp_steps': 0},
+      'pixel_attack': adversarial.default_config(),
       'attack': attacks.default_config(),
     }
   )
+  config.pixel_attack.update(alpha=0.03, steps=4)
   config.attack.update(restarts=3, steps=2, alpha=0.2, eps=0.4)
   config.attack.update(attack)
   return config

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from helpers.toy_methods import (
   K,
   losses,
@@ -39,8 +40,23 @@ def test_adversarial_training_goes_on_with_misclassified_examples():
   np.testing.assert_allclose(examples.image[..., 0], red, atol=1e-6)
 
 
-def test_adversarial_training_ramps_from_clean_images_to_the_full_attack():
-  """Step n of a ramp of 10 is the attack with n / 10 of eps and alpha."""
+@pytest.mark.parametrize(
+  ('step', 'clean_steps', 'ramp_steps', 'share'),
+  [
+    (0, 0, 10, 0.0),
+    (5, 0, 10, 0.5),
+    (25, 0, 10, 1.0),
+    (7, 8, 10, 0.0),
+    (13, 8, 10, 0.5),
+    (18, 8, 10, 1.0),
+    (7, 8, 0, 0.0),
+    (8, 8, 0, 1.0),
+  ],
+)
+def test_adversarial_training_grows_from_clean_images_to_the_full_attack(
+  step, clean_steps, ramp_steps, share
+):
+  """A share of the attack is an attack with this share of eps and alpha."""
 
   def image(step, **pixel_attack):
     config = make_config()
@@ -49,11 +65,8 @@ def test_adversarial_training_ramps_from_clean_images_to_the_full_attack():
     examples = make_examples('adversarial_training', config=config, batch=batch)
     return np.asarray(examples.image)
 
-  def check(step, expected):
-    found = image(jnp.int32(step), ramp_steps=10)
-    np.testing.assert_allclose(found, expected, atol=1e-6)  # Rounding of eps.
-
-  check(0, setting()[2].image)
-  check(5, image(None, eps=0.05, alpha=0.015))
-  check(10, image(None))
-  check(25, image(None))
+  found = image(jnp.int32(step), clean_steps=clean_steps, ramp_steps=ramp_steps)
+  want = image(None, eps=share * 0.1, alpha=share * 0.03)
+  np.testing.assert_allclose(found, want, atol=1e-6)  # Rounding of eps.
+  if not share:
+    np.testing.assert_array_equal(found, setting()[2].image)

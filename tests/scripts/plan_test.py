@@ -72,6 +72,8 @@ def test_the_key_changes_with_any_field_but_paths_and_test_fields(plan):
     'generator.remat',
     'generator.dtype',
     'encoder.path',
+    'pixel_attack.clean_steps',
+    'pixel_attack.ramp_steps',
   }
 
 
@@ -114,12 +116,20 @@ def test_a_shipped_generator_needs_no_stages_but_is_in_the_key(
   assert kept == ['nominal', 'nominal']
 
 
-def test_a_shard_keeps_a_generator_and_what_needs_it_together(plan):
-  runs = tiny(plan)
-  for key, run in runs.items():
-    first = plan.first_need(runs, key)
-    wanted = run.needs.get('generator', key)
-    assert first == wanted
+def test_shards_share_no_run_that_needs_a_trained_generator(plan, sweeps):
+  runs = plan.expand(sweeps.ITEMS, ['table_2', 'figure_7'], 'full')
+  shards = [set(), set(), set()]
+  for key in runs:
+    shard = int(plan.first_need(runs, key), 16) % 3
+    shards[shard] |= set(plan.with_needs(runs, [key]))
+  assert all(shards) and set.union(*shards) == set(runs)
+  assert sum(map(len, shards)) == len(runs)
+
+
+def test_shards_split_what_needs_a_generator_that_ships(plan, sweeps):
+  runs = plan.expand(sweeps.ITEMS, ['table_3'], 'full')
+  first = {plan.first_need(runs, key) for key in runs}
+  assert len(first) == len(runs)
 
 
 @pytest.mark.parametrize(
