@@ -7,7 +7,7 @@ A record of experiments/reproduce.py has key, kind, scale, cells (the [item,
 row, column] that it serves), seed, config, commit, command, seconds, cores and
 results.
 
-Contents: Record, read, add, relabel, serves, newest.
+Contents: Record, read, add, relabel, serves, newest, has_converged.
 """
 
 from __future__ import annotations
@@ -129,3 +129,8 @@ def newest(
 def _without_seed(record):
   config = {k: v for k, v in record['config'].items() if k != 'seed'}
   return json.dumps([config, record.get('needs')], sort_keys=True)
+
+
+def has_converged(record: Record) -> bool:
+  """Whether its attack has; True where nothing was attacked."""
+  return record['results'].get('converged', True)

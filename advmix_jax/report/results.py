@@ -19,7 +19,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from advmix_jax.report import groups, markdown, rungs, statistics
-from advmix_jax.report.records import Record, newest, serves
+from advmix_jax.report.records import (
+  Record,
+  has_converged,
+  newest,
+  serves,
+)
 
 NOT_RUN = 'not run'
 
@@ -33,6 +38,8 @@ MEASURES = (
   ('Right in every mean colour', 'recolouring.all_means'),
   ('Right in every colour of a grid', 'recolouring.all_grid'),
 )
+# Those that an attack lowers, perhaps more if it goes on.
+_ATTACKS = ('perturbed', 'audited')
 
 
 class Layout(NamedTuple):
@@ -60,6 +67,7 @@ class Cell(NamedTuple):
   n: int  # Seeds.
   seconds: float  # Of the classifiers' runs, all seeds together.
   failed_gates: tuple[str, ...] = ()  # Of any of these runs.
+  converged: bool = True  # Of an attack: whether all of these runs' have.
 
 
 def _value(record: Record, measure: str) -> tuple[float, Any] | None:
@@ -101,7 +109,9 @@ def cell(
     for record in found
     for gate in record['results'].get('failed_gates', ())
   }
-  return Cell(mean, low, high, len(values), seconds, tuple(sorted(failed)))
+  converged = measure not in _ATTACKS or all(map(has_converged, found))
+  gates = tuple(sorted(failed))
+  return Cell(mean, low, high, len(values), seconds, gates, converged)
 
 
 def curves(
@@ -138,6 +148,8 @@ def _cell_text(found: Cell | None, paper: float | None) -> str:
   said += [f'n = {found.n}', duration(found.seconds)]
   if found.failed_gates:
     said.append(f'**not valid**: {", ".join(found.failed_gates)}')
+  if not found.converged:
+    said.append('*not converged*')
   return f'{shown}<br>{", ".join(said)}'
 
 
@@ -318,9 +330,10 @@ t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
 over test images. n is the number of seeds, the time that of the classifiers'
 runs together. The first table of an item has all its cells, the others those
 that have been run; the command above it runs what is missing, at the full scale
-with folders of your own. Where a gate of
-the evaluation failed, the cell is not valid and has the gate's name. The record
-of every run has its command.
+with folders of your own. Where a gate of the evaluation failed, the cell is not
+valid and has the gate's name. Where twice the restarts or steps lower the
+accuracy by more than half of its interval, the attack has not converged: the
+accuracy is an upper bound. The record of every run has its command.
 """
 
 

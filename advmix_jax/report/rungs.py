@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advmix_jax.report import markdown, statistics
-from advmix_jax.report.records import Record, newest
+from advmix_jax.report.records import Record, has_converged, newest
 
 # The rungs of evaluation/ladder.py in their order.
 TITLES = {
@@ -39,7 +39,8 @@ def text(layout, records: Sequence[Record]) -> str:
 
   A line is an attack, a column a method; first all errors count, then only
   those on mixes that a judge still names rightly. Values are as in the cells of
-  results.py; a method whose evaluation failed a gate is marked.
+  results.py; a method whose evaluation failed a gate, or whose Algorithm 2 has
+  not converged, is marked.
 
   Args:
     layout: The item, a results.Layout.
@@ -63,8 +64,9 @@ def text(layout, records: Sequence[Record]) -> str:
 
 
 def _name(row, of_row):
-  valid = not any(r['results'].get('failed_gates') for r in of_row)
-  return row if valid else f'{row} (not valid)'
+  if any(r['results'].get('failed_gates') for r in of_row):
+    return f'{row} (not valid)'
+  return row if all(map(has_converged, of_row)) else f'{row} (not converged)'
 
 
 def _ladder(record):

@@ -199,6 +199,17 @@ def test_a_cell_of_which_a_gate_failed_says_so():
   assert '**not valid**: alive, converged' in results.table(TABLE, made)
 
 
+def test_only_accuracies_under_attack_say_that_it_has_not_converged():
+  made = record('AdvMix', '0', 0, 0.5)
+  both_kinds = {'clean': [0.4, 0.6], 'perturbed': [0.2, 0.4]}
+  made['results'] |= {'perturbed_accuracy': 0.3, 'ci95': both_kinds}
+  for converged in (True, False):
+    made['results'] |= {'converged': converged}
+    attacked = results.table(TABLE, [made], 'perturbed')
+    assert ('*not converged*' in attacked) != converged
+    assert 'not converged' not in results.table(TABLE, [made])
+
+
 def test_a_curve_has_the_cells_that_were_run():
   here = [record('RandMix', '0', 0, 0.85), record('AdvMix', '0', 0, 0.9)]
   several = [*here, record('AdvMix', '0.5', 0, 0.8)]
