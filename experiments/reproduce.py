@@ -23,6 +23,7 @@ try:
   import plan
   import schedule
 
+  from advmix_jax.datasets import celeba
   from advmix_jax.report import curves, records, results
   from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
@@ -250,7 +251,12 @@ def _keep_pictures(work, keys):
 
 
 def _check_data(work, todo):
-  """Raises ValueError where a folder of data is needed and missing."""
+  """Checks the folders of data that runs need, before anything long.
+
+  Raises:
+    FileNotFoundError, ValueError: a folder is missing, or not what it should
+      be.
+  """
   folders = {
     'idx': (DATA_DIR, 'the IDX files of MNIST'),
     'celeba': (CELEBA_DIR, 'CelebA'),
@@ -264,6 +270,8 @@ def _check_data(work, todo):
         f'--{flag.name} is missing, the folder of {what}; {len(of_source)} of '
         'the runs need it'
       )
+    if of_source and source == 'celeba':
+      celeba.check(flag.value, ('train', 'test'))
 
 
 def main(argv: list[str]) -> None:

@@ -181,6 +181,12 @@ def _start(work: Work, run: Run, lock) -> _Process:
   return _Process(run, folder, process, time.monotonic(), earlier, log_from)
 
 
+def _commit(folder: pathlib.Path) -> str:
+  """What `_start` wrote; 'unknown' of a folder that an older version made."""
+  path = folder / _COMMIT
+  return path.read_text() if path.exists() else 'unknown'
+
+
 def _seconds(folder: pathlib.Path) -> float:
   """What `_note` wrote."""
   path = folder / _SECONDS
@@ -260,7 +266,7 @@ def _record(work: Work, run: Run) -> None:
       for word in words
       if not word.startswith('--config.data.data_dir=')
     ],
-    'commit': (work.folder(run.key) / _COMMIT).read_text(),
+    'commit': _commit(work.folder(run.key)),
     'seconds': round(_seconds_until(work.folder(run.key), run.output), 1),
     'jobs': work.jobs,
     'cores': os.cpu_count(),

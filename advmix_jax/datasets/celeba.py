@@ -13,12 +13,13 @@ proportions of the 178x218 frame; framing.py says which part is used.
 `source='tfds'` reads `celeb_a` by tensorflow-datasets, from a prepared
 data_dir. CelebA's images are for non-commercial research only.
 
-Contents: ATTRIBUTES, SPLITS, default_config, load, describe, partition_path,
-read_attributes, read_partition.
+Contents: ATTRIBUTES, SPLITS, default_config, load, describe, check,
+partition_path, read_attributes, read_partition.
 """
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import ml_collections
 import numpy as np
@@ -108,15 +109,38 @@ def _check(config, split):
 def _read_files(config, split):
   """The images and attributes [N, 40] of a split of the official files."""
   folder = _folder(config.data_dir)
-  attributes = read_attributes(_find(folder, 'list_attr_celeba.txt'))
-  path = partition_path(folder)
-  names = _names_of(path, read_partition(path), attributes, split)
+  by_split, attributes = _read_lists(folder, (split,))
+  names = by_split[split]
   names = names[splits.first(config, split, len(names))]
   with image_files.open_images(_find(folder, *_IMAGES)) as images:
     pictures = image_files.load_split(
       images, names, config, split, box_fn=framing.in_frame
     )
   return pictures, np.stack([attributes[n] for n in names])
+
+
+def check(data_dir: str | os.PathLike, needed: Sequence[str] = SPLITS) -> None:
+  """Checks a folder of the official layout without decoding its images.
+
+  Args:
+    data_dir: Of `list_attr_celeba.txt` and the other files.
+    needed: The splits that have to have images.
+
+  Raises:
+    FileNotFoundError, ValueError: as `load`, but for errors in single images.
+  """
+  folder = _folder(data_dir)
+  _read_lists(folder, needed)
+  with image_files.open_images(_find(folder, *_IMAGES)):
+    pass
+
+
+def _read_lists(folder, needed):
+  """({split: names of its images}, {name: attributes [40]})."""
+  attributes = read_attributes(_find(folder, 'list_attr_celeba.txt'))
+  path = partition_path(folder)
+  parts = read_partition(path)
+  return {s: _names_of(path, parts, attributes, s) for s in needed}, attributes
 
 
 def _folder(data_dir) -> pathlib.Path:

@@ -11,7 +11,7 @@
 - Without `--config`, the default passed to `define_config` is used.
 - `--help` lists the fields of the config.
 - Bad input (ValueError, OSError, a config field or flag that doesn't exist) and
-  too little memory end the program with one line on stderr, of at most 500
+  too little memory end the program with one line on stderr, of at most 700
   characters, and exit code 1.
 - On SIGTERM or Ctrl-C, a loop that can save writes a checkpoint; then the
   program ends with exit code 143 or 130.
