@@ -49,7 +49,7 @@ _ADDED = {
   'network.grey': False,
   'preset': '',
   'generator.dtype': 'float32',
-  **dict.fromkeys(('pixel_attack.clean_steps', 'pixel_attack.ramp_steps'), 0),
+  'pixel_attack.ramp_steps': 0,
 }
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')

@@ -34,7 +34,6 @@ _FACES = {
         'method': 'adversarial_training',
         'pixel_attack.eps': 4 / 255,
         'pixel_attack.alpha': 1 / 255,
-        'pixel_attack.ramp_steps': 160,
       },
     },
     'Adversarial training, 8/255': {
@@ -42,7 +41,6 @@ _FACES = {
         'method': 'adversarial_training',
         'pixel_attack.eps': 8 / 255,
         'pixel_attack.alpha': 2 / 255,
-        'pixel_attack.ramp_steps': 160,
       },
     },
     'RandMix': {'config': {'method': 'randmix'}},

@@ -17,19 +17,12 @@ def default_config() -> ml_collections.ConfigDict:
 
   Returns:
     eps: l_inf radius on pixels in [0, 1]. alpha: size of a step. steps: of an
-    attack. clean_steps: training steps on clean images, before the attack.
-    ramp_steps: training steps after these, in which eps and alpha grow from 0
-    to their values. Both 0: full strength from the first step on, as in the
-    source; in a short training a classifier may then learn nothing at all.
+    attack. ramp_steps: training steps in which eps and alpha grow from 0 to
+    these values; 0: full strength from the first step on, as in the source. In
+    a short training a classifier may then learn nothing at all.
   """
   return ml_collections.ConfigDict(
-    {
-      'eps': 0.1,
-      'alpha': 0.025,
-      'steps': 7,
-      'clean_steps': 0,
-      'ramp_steps': 0,
-    }
+    {'eps': 0.1, 'alpha': 0.025, 'steps': 7, 'ramp_steps': 0}
   )
 
 
@@ -61,7 +54,7 @@ def adversarial_training(
   ) -> types.Examples:
     del generator_params
     clean = clean_examples(batch, num_classes)
-    strength = _strength(batch.step, attack.clean_steps, attack.ramp_steps)
+    strength = _strength(batch.step, attack.ramp_steps)
     eps = strength * attack.eps
 
     def loss_fn(image):
@@ -86,10 +79,8 @@ def adversarial_training(
   return types.Method(examples_fn)
 
 
-def _strength(step, clean_steps, ramp_steps):
+def _strength(step, ramp_steps):
   """The share of eps and alpha at a step; 1 outside of training."""
-  if step is None or not clean_steps + ramp_steps:
+  if step is None or not ramp_steps:
     return 1.0
-  if not ramp_steps:
-    return jnp.where(step < clean_steps, 0.0, 1.0)
-  return jnp.clip((step - clean_steps) / ramp_steps, 0.0, 1.0)
+  return jnp.minimum(step / ramp_steps, 1.0)

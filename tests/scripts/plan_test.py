@@ -72,7 +72,6 @@ def test_the_key_changes_with_any_field_but_paths_and_test_fields(plan):
     'generator.remat',
     'generator.dtype',
     'encoder.path',
-    'pixel_attack.clean_steps',
     'pixel_attack.ramp_steps',
   }
 
