@@ -109,7 +109,9 @@ ITEMS = {
       'is a colour, which mixes change more often than a smile '
       '(docs/faces.md). The paper numbers its attributes; number 2 is Smiling, '
       'the only row of the paper that is quoted here. Algorithm 1 encodes by '
-      'the pixels alone.'
+      'the pixels alone. The quick scale has Smiling alone, with one seed; the '
+      'full scale has Mouth_Slightly_Open, Smiling, High_Cheekbones, Oval_Face '
+      'and Wearing_Lipstick, with three.'
     ),
     'measures': ('clean', 'reconstruction'),
     'paper': {
