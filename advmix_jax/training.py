@@ -164,8 +164,7 @@ def make_train_step(
     losses = optax.softmax_cross_entropy(logits, examples.target)
     loss = parallel.mean(losses, size)
     if method.penalty_fn is not None:
-      weight_fn = method.penalty_weight_fn or jnp.ones_like
-      weight = weight_fn(step)
+      weight = (method.penalty_weight_fn or jnp.ones_like)(step)
       penalty = method.penalty_fn(logits_fn, examples)
       loss = (loss + weight * penalty) / jnp.maximum(weight, 1)
     hits = parallel.mean(hit.astype(jnp.float32), size)

@@ -1,14 +1,12 @@
 """Claims about runtime/run_folder.py: a config, and the folder that is its."""
 
 import re
-import shutil
-import subprocess
 
 import ml_collections
 import pytest
 from helpers import tiny_runs
 
-from advmix_jax.runtime import files, run_folder
+from advmix_jax.runtime import run_folder
 
 
 def test_names_of_runs_differ_with_any_field():
@@ -81,22 +79,3 @@ def test_the_commit_is_gits_or_unknown(monkeypatch):
   assert re.fullmatch('[0-9a-f]{40}(-dirty)?|unknown', run_folder.commit())
   monkeypatch.setenv('PATH', '')  # Where git is not installed.
   assert run_folder.commit() == 'unknown'
-
-
-@pytest.mark.skipif(not shutil.which('git'), reason='git is not installed')
-def test_only_changed_code_makes_a_commit_dirty(tmp_path, monkeypatch):
-  """Records and docs change with every run of a table."""
-  names = ('advmix_jax/a.py', 'experiments/results/a.jsonl', 'docs/a.md')
-  for name in names:
-    files.write_text(tmp_path / name, 'before')
-  author = ('-c', 'user.name=a', '-c', 'user.email=a@b.c')
-  for words in (('init',), ('add', '.'), (*author, 'commit', '-m', 'a')):
-    subprocess.run(['git', *words], cwd=tmp_path, check=True)
-  monkeypatch.setattr(run_folder, '__file__', str(tmp_path / names[0]))
-  clean = run_folder.commit()
-  assert re.fullmatch('[0-9a-f]{40}', clean)
-  for name in names[1:]:
-    files.write_text(tmp_path / name, 'after')
-  assert run_folder.commit() == clean
-  files.write_text(tmp_path / names[0], 'after')
-  assert run_folder.commit() == f'{clean}-dirty'
