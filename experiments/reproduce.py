@@ -271,7 +271,7 @@ def _check_data(work, todo):
         'the runs need it'
       )
     if of_source and source == 'celeba':
-      celeba.check(flag.value, ('train', 'test'))
+      celeba.check_folder(flag.value, ('train', 'test'))
 
 
 def main(argv: list[str]) -> None:

@@ -13,7 +13,7 @@ proportions of the 178x218 frame; framing.py says which part is used.
 `source='tfds'` reads `celeb_a` by tensorflow-datasets, from a prepared
 data_dir. CelebA's images are for non-commercial research only.
 
-Contents: ATTRIBUTES, SPLITS, default_config, load, describe, check,
+Contents: ATTRIBUTES, SPLITS, default_config, load, describe, check_folder,
 partition_path, read_attributes, read_partition.
 """
 
@@ -119,7 +119,9 @@ def _read_files(config, split):
   return pictures, np.stack([attributes[n] for n in names])
 
 
-def check(data_dir: str | os.PathLike, needed: Sequence[str] = SPLITS) -> None:
+def check_folder(
+  data_dir: str | os.PathLike, needed: Sequence[str] = SPLITS
+) -> None:
   """Checks a folder of the official layout without decoding its images.
 
   Args:

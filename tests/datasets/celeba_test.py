@@ -187,18 +187,18 @@ def test_a_part_without_an_image_is_named(config, tmp_path, split):
   'name', ['list_attr_celeba.txt', 'img_align_celeba.zip']
 )
 def test_a_folder_is_checked_without_decoding(config, tmp_path, name):
-  celeba.check(tmp_path)
+  celeba.check_folder(tmp_path)
   (tmp_path / name).rename(tmp_path / 'elsewhere')
   with pytest.raises(FileNotFoundError, match=name):
-    celeba.check(tmp_path)
+    celeba.check_folder(tmp_path)
 
 
 def test_only_the_parts_that_are_needed_have_to_be_there(config, tmp_path):
   path = tmp_path / 'list_eval_partition.txt'
   path.write_text(path.read_text().replace(' 1\n', ' 0\n'))
-  celeba.check(tmp_path, ('train', 'test'))
+  celeba.check_folder(tmp_path, ('train', 'test'))
   with pytest.raises(ValueError, match='no image of the valid part'):
-    celeba.check(tmp_path)
+    celeba.check_folder(tmp_path)
 
 
 def test_the_files_of_other_sites_are_recognised(config, tmp_path):
