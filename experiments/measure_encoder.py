@@ -41,7 +41,7 @@ from advmix_jax.evaluation import (
   drawn,
   encoded,
 )
-from advmix_jax.runtime import cli, files, locks, shipped, untrusted
+from advmix_jax.runtime import cli, files, locks, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 FIRST = flags.DEFINE_integer(
@@ -129,7 +129,7 @@ def _drawn(config):
   if 'attribute' not in config.data:
     raise ValueError('drawn is True, expected data with an attribute for it')
   generator, params = generators.load(config.generator)
-  path = JUDGE.value or shipped.DATA / 'face_judge.npz'
+  path = JUDGE.value or audits.face_judge(config.data.resolution)
   found = drawn.draw(
     jax.random.key(config.seed),
     generator,

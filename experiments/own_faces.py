@@ -50,6 +50,8 @@ def _option(text: str) -> tuple[str, Any]:
 def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
   """The items, with another generator in those of faces.
 
+  Those with a size of their own, as Table 3 at 32x32, keep theirs.
+
   Args:
     items: As sweeps.ITEMS.
     generator: Its file; '': the one that ships.
@@ -65,6 +67,8 @@ def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
     raise FileNotFoundError(f'--celeba_generator: {path}: no such file')
 
   def change(item):
+    if 'resolution' in item.get('data', {}):
+      return item
     given = str(path) if generator else item.get('given', '')
     return item | {'given': given, 'config': item.get('config', {}) | fields}
 

@@ -80,7 +80,13 @@ def test_shipped_files_are_small():
 
 @pytest.mark.parametrize(
   'name',
-  ['face_generator.npz', 'face_judge.npz', 'face_encoder.npz'],
+  [
+    'face_generator.npz',
+    'face_judge.npz',
+    'face_encoder.npz',
+    'face_generator_32.npz',
+    'face_judge_32.npz',
+  ],
 )
 def test_files_made_of_celeba_carry_its_condition(name):
   _, metadata = files.load_npz(shipped.DATA / name)

@@ -3,12 +3,13 @@
 A mix on which a judge no longer sees the label is no fair error of a
 classifier. ladder.climb counts it as right in its audited columns.
 
-Contents: judge_fn.
+Contents: face_judge, judge_fn.
 """
 
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Callable
 
 import ml_collections
@@ -17,6 +18,17 @@ import numpy as np
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import attributes, digit_generators, judge
 from advmix_jax.runtime import shipped
+
+# Judges of faces, by the size of their images.
+_FACE_JUDGES = {32: 'face_judge_32.npz', 64: 'face_judge.npz'}
+
+
+def face_judge(size: int) -> pathlib.Path:
+  """The judge of faces that ships, for images of this size.
+
+  Of other sizes that of 64x64, which the one who loads it refuses.
+  """
+  return shipped.DATA / _FACE_JUDGES.get(size, _FACE_JUDGES[64])
 
 
 def judge_fn(
@@ -28,8 +40,8 @@ def judge_fn(
     data: `config.data`. Coloured digits have the colour-blind judge that ships,
       data with an attribute as the label the judge of attributes in `path`,
       data of classes the judge of classes in `path`.
-    path: From train_judge.py; '': the one of faces that ships, for attributes,
-      none for classes.
+    path: From train_judge.py; '': the one of faces of this size that ships,
+      for attributes, none for classes.
 
   Raises:
     FileNotFoundError, ValueError: No such file, or its judge does not know the
@@ -39,7 +51,7 @@ def judge_fn(
     found = digit_generators.load_judge()
     return lambda images: judge.name(found, images)[0]
   if 'attribute' in data:
-    path = path or shipped.DATA / 'face_judge.npz'
+    path = path or face_judge(data.resolution)
     return attributes.judge_fn(path, data.attribute, size=data.resolution)
   if path:
     return attributes.class_fn(path, size=data.resolution)

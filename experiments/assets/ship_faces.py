@@ -10,6 +10,11 @@
     --generator=advmix_jax/data/face_generator.npz
   python experiments/assets/ship_faces.py --start=runs/start/face_encoder.npz
 
+Files of 32x32 have names that end with _32, and no learned start:
+
+  python experiments/assets/ship_faces.py --ending=_32 --split=7 \
+    --generator=runs/faces_32/generator.npz --judge=runs/face_judge_32.npz
+
 Writes face_generator.npz and face_judge.npz to advmix_jax/data, and
 face_encoder.npz, which is trained for the former. The generator has 16-bit
 floats and stored noise of zero: noise that was fresh in training shows as
@@ -33,6 +38,9 @@ JUDGE = flags.DEFINE_string('judge', '', 'From train_judge.py.')
 START = flags.DEFINE_string('start', '', 'From train_encoder.py.')
 SPLIT = flags.DEFINE_integer(
   'split', 0, "Number of coarse layers, as probe.py recommends; 0: the file's."
+)
+ENDING = flags.DEFINE_string(
+  'ending', '', "Of the files' names: '_32' for the generator of 32x32."
 )
 OUTPUT_DIR = flags.DEFINE_string(
   'output_dir', str(shipped.DATA), 'Folder of the files.'
@@ -101,13 +109,13 @@ def main(argv: list[str]) -> None:
   if not (GENERATOR.value or JUDGE.value or START.value):
     raise ValueError('nothing to ship: --generator, --judge, --start are empty')
   folder, written = pathlib.Path(OUTPUT_DIR.value), []
-  generator = folder / 'face_generator.npz'
+  generator = folder / f'face_generator{ENDING.value}.npz'
   if GENERATOR.value:
     moved = _generator(GENERATOR.value, generator)
     print(f'no pixel of 250 images moves by more than {255 * moved:.1f} of 255')
     written.append(generator)
   if JUDGE.value:
-    written.append(folder / 'face_judge.npz')
+    written.append(folder / f'face_judge{ENDING.value}.npz')
     _copy(JUDGE.value, written[-1], attributes.KIND)
   if START.value:
     written.append(folder / pipeline.start_name(generator))

@@ -42,6 +42,15 @@ def test_another_generator_and_its_options_are_in_every_run(
   plan._shipped_hash.cache_clear()
 
 
+def test_a_table_with_a_size_of_its_own_keeps_its_generator(
+  own_faces, items, tmp_path
+):
+  changed = with_generator(own_faces, items, tmp_path, 'size=64')
+  kept = [name for name in changed if changed[name] == items[name]]
+  assert {'table_3_small', 'table_4_small'} < set(kept)
+  assert not set(NAMES) & set(kept)
+
+
 def test_nothing_is_changed_for_the_generator_that_ships(own_faces, items):
   assert own_faces.replaced(items, generator='', options=()) == items
 
