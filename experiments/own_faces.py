@@ -7,7 +7,7 @@
 Both become part of the keys of all runs that need the generator: their records
 do not count as done for another one, or for other images.
 
-Contents: is_of_faces, replaced, identified.
+Contents: is_of_faces, has_own_size, replaced, identified.
 """
 
 import ast
@@ -27,6 +27,11 @@ Items = Mapping[str, Mapping]
 def is_of_faces(item: Mapping) -> bool:
   """Whether an item of sweeps.py trains classifiers on CelebA."""
   return item.get('configs', {}).get('classifier') == 'celeba'
+
+
+def has_own_size(item: Mapping) -> bool:
+  """Whether an item says how large its faces are, as Table 3 at 32x32."""
+  return 'resolution' in item.get('data', {})
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -50,7 +55,7 @@ def _option(text: str) -> tuple[str, Any]:
 def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
   """The items, with another generator in those of faces.
 
-  Those with a size of their own, as Table 3 at 32x32, keep theirs.
+  Those of which `has_own_size` holds keep theirs.
 
   Args:
     items: As sweeps.ITEMS.
@@ -67,7 +72,7 @@ def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
     raise FileNotFoundError(f'--celeba_generator: {path}: no such file')
 
   def change(item):
-    if 'resolution' in item.get('data', {}):
+    if has_own_size(item):
       return item
     given = str(path) if generator else item.get('given', '')
     return item | {'given': given, 'config': item.get('config', {}) | fields}

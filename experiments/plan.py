@@ -15,7 +15,7 @@ Its key is the hash of its complete config without paths and of the keys of the
 runs that it needs. So two cells that need the same generator share it, and any
 changed field makes another run.
 
-Contents: SCALES, Run, load, read, expand, with_needs, first_need.
+Contents: SCALES, Run, load, read, expand, with_needs.
 """
 
 import functools
@@ -350,11 +350,12 @@ def _item_runs(name: str, item: Mapping, scale_name: str):
     return
   scale = item['scales'][scale_name]
   for column in scale.get('columns', item['columns']):
+    seeds = scale.get('seeds_of', {}).get(column, scale['seeds'])
     for row in scale.get('rows', item['rows']):
       cell = _cell(name, item, scale, row, column)
       label = item['rows'][row].get('generator_name', 'StyleGAN')
       try:
-        yield from _runs_of(cell, scale['seeds'], label)
+        yield from _runs_of(cell, seeds, label)
       except ValueError as error:
         raise ValueError(f'{name} | {row} | {column}: {error}') from error
 
@@ -393,8 +394,3 @@ def with_needs(runs: Mapping[str, Run], keys: Iterable[str]) -> list[str]:
   for key in keys:
     visit(key)
   return list(found)
-
-
-def first_need(runs: Mapping[str, Run], key: str) -> str:
-  """The key that `--shard` splits by: of the trained generator, if any."""
-  return runs[key].needs.get('generator', key)

@@ -12,6 +12,11 @@ CelebA, and take any generator of faces:
 
   python experiments/reproduce.py --only=table_3,table_4 --celeba_dir=celeba \
     --celeba_generator=ffhq.npz --celeba_options=size=64,split=10
+
+--column, --row and --seeds do a part of a table, with all that it needs:
+
+  python experiments/reproduce.py --only=figure_7 --scale=full \
+    --data_dir=mnist --column=0.2 --row=RandMix --row=AdvMix --seeds=0
 """
 
 import pathlib
@@ -22,6 +27,7 @@ try:
   import own_faces
   import plan
   import schedule
+  import selection
 
   from advmix_jax.datasets import celeba
   from advmix_jax.report import curves, records, results
@@ -44,6 +50,13 @@ JOBS = flags.DEFINE_integer('jobs', 1, 'Runs at a time.', lower_bound=1)
 SHARD = flags.DEFINE_string(
   'shard', '1/1', 'i/n: the i-th of n parts of the runs, for n machines.'
 )
+COLUMN = flags.DEFINE_multi_string(
+  'column', [], 'Only classifiers of this column; may be given several times.'
+)
+ROW = flags.DEFINE_multi_string(
+  'row', [], 'Only classifiers of this row; may be given several times.'
+)
+SEEDS = flags.DEFINE_list('seeds', [], 'Only classifiers of these seeds.')
 LIST = flags.DEFINE_bool('list', False, 'Only list the runs and their cost.')
 RUN = flags.DEFINE_bool('run', True, 'False: only make the page.')
 DATA_DIR = flags.DEFINE_string(
@@ -119,24 +132,22 @@ def _items():
   return items
 
 
-def _shard(runs):
-  """The keys of this shard; a generator and all that needs it stay together.
-
-  One that ships is not trained: what needs it is split, and each shard makes
-  its learned start and its latents.
+def _keys(runs):
+  """The runs of the cells, the seeds and the shard that are asked for.
 
   Raises:
-    ValueError: `--shard` isn't i/n with 1 <= i <= n.
+    ValueError: as selection.part and selection.shard, or a seed is no number.
   """
-  part, _, count = SHARD.value.partition('/')
-  good = part.isdecimal() and count.isdecimal()
-  if not good or not 1 <= int(part) <= int(count):
-    raise ValueError(f'--shard is {SHARD.value!r}, expected i/n, 1 <= i <= n')
-  return [
-    key
-    for key in runs
-    if int(plan.first_need(runs, key), 16) % int(count) == int(part) - 1
-  ]
+  for seed in SEEDS.value:
+    if not seed.isdecimal():
+      raise ValueError(f'--seeds has {seed!r}, expected whole numbers >= 0')
+  chosen = selection.part(
+    runs,
+    columns=COLUMN.value,
+    rows=ROW.value,
+    seeds=[int(seed) for seed in SEEDS.value],
+  )
+  return selection.shard(runs, chosen, SHARD.value)
 
 
 def _list(work, keys, todo):
@@ -201,6 +212,8 @@ def _folders(item, part):
   """The flags of the folders that a scale of an item needs."""
   if own_faces.is_of_faces(item):
     words = ' --celeba_dir=celeba'
+    if own_faces.has_own_size(item):  # And so a generator of its own.
+      return words
     if CELEBA_GENERATOR.value:
       name = pathlib.Path(CELEBA_GENERATOR.value).name
       words += f' --celeba_generator={name}'
@@ -288,7 +301,7 @@ def main(argv: list[str]) -> None:
     data_dirs={'idx': DATA_DIR.value, 'celeba': CELEBA_DIR.value},
     jobs=JOBS.value,
   )
-  keys = _shard(runs)
+  keys = _keys(runs)
   todo = schedule.missing(work, keys)
   if LIST.value:
     _list(work, plan.with_needs(runs, keys), todo)

@@ -70,8 +70,8 @@ _SMALL = _FACES | {
   'encoder': PIXELS | {'steps': 200},
   'scales': {
     'quick': {
-      'seeds': (0, 1, 2),
-      'columns': ('Smiling',),
+      'seeds': (0,),
+      'seeds_of': {'Smiling': (0, 1, 2)},
       'start': {'sample_steps': 300, 'steps': 300},
       'config': {
         'data.num_train': 2000,

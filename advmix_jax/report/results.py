@@ -38,7 +38,7 @@ MEASURES = (
   ('Right in every mean colour', 'recolouring.all_means'),
   ('Right in every colour of a grid', 'recolouring.all_grid'),
 )
-# Those that an attack lowers, perhaps more if it goes on.
+# Those that an attack lowers, perhaps more if it goes on. Gates concern them.
 _ATTACKS = ('perturbed', 'audited')
 
 
@@ -66,8 +66,10 @@ class Cell(NamedTuple):
   high: float
   n: int  # Seeds.
   seconds: float  # Of the classifiers' runs, all seeds together.
-  failed_gates: tuple[str, ...] = ()  # Of any of these runs.
-  converged: bool = True  # Of an attack: whether all of these runs' have.
+  # Of an attack: gates that failed in any of these runs, and whether all of
+  # their attacks have converged.
+  failed_gates: tuple[str, ...] = ()
+  converged: bool = True
 
 
 def _value(record: Record, measure: str) -> tuple[float, Any] | None:
@@ -104,13 +106,14 @@ def cell(
   values = [_value(record, measure) for record in found]
   mean, low, high = statistics.over_seeds(values)
   seconds = sum(record['seconds'] for record in found)
+  if measure not in _ATTACKS:
+    return Cell(mean, low, high, len(values), seconds)
   failed = {
     gate
     for record in found
     for gate in record['results'].get('failed_gates', ())
   }
-  converged = measure not in _ATTACKS or all(map(has_converged, found))
-  gates = tuple(sorted(failed))
+  gates, converged = tuple(sorted(failed)), all(map(has_converged, found))
   return Cell(mean, low, high, len(values), seconds, gates, converged)
 
 
@@ -330,10 +333,11 @@ t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
 over test images. n is the number of seeds, the time that of the classifiers'
 runs together. The first table of an item has all its cells, the others those
 that have been run; the command above it runs what is missing, at the full scale
-with folders of your own. Where a gate of the evaluation failed, the cell is not
-valid and has the gate's name. Where twice the restarts or steps lower the
-accuracy by more than half of its interval, the attack has not converged: the
-accuracy is an upper bound. The record of every run has its command.
+with folders of your own. Where a gate of the evaluation failed, the accuracy
+under attack is not valid and has the gate's name. Where twice the restarts or
+steps lower the accuracy by more than half of its interval, the attack has not
+converged: the accuracy is an upper bound. The record of every run has its
+command.
 """
 
 

@@ -107,6 +107,8 @@ def test_a_run_that_fails_is_named_and_the_page_says_not_run(folder):
   [
     ('--only=table_3', "--only has 'table_3', expected some of ('table_tiny'"),
     ('--shard=3/2', "--shard is '3/2', expected i/n"),
+    ('--seeds=one', "--seeds has 'one', expected whole numbers"),
+    ('--row=advmix', "--row has 'advmix', expected some of ('Nominal'"),
     ('--sweeps=nowhere.py', 'nowhere.py'),
     ('--celeba_dir=nowhere', "'nowhere' is not a folder"),
     ('--celeba_generator=own.npz', '--celeba_dir is missing, which'),

@@ -191,18 +191,25 @@ def test_other_measures_are_shown_where_they_were_taken():
   assert 'AdvMix' in first and 'AdvMix' not in second
 
 
-def test_a_cell_of_which_a_gate_failed_says_so():
-  made = [record('AdvMix', '0', seed, 0.5) for seed in (0, 1)]
-  assert 'not valid' not in results.table(TABLE, made)
+def attacked_record(seed):
+  made = record('AdvMix', '0', seed, 0.5)
+  both_kinds = {'clean': [0.4, 0.6], 'perturbed': [0.2, 0.4]}
+  made['results'] |= {'perturbed_accuracy': 0.3, 'ci95': both_kinds}
+  return made
+
+
+def test_only_accuracies_under_attack_say_that_a_gate_failed():
+  made = [attacked_record(seed) for seed in (0, 1)]
+  assert 'not valid' not in results.table(TABLE, made, 'perturbed')
   for one, gates in zip(made, (['converged', 'alive'], ['alive']), strict=True):
-    one['results'] = one['results'] | {'failed_gates': gates}
-  assert '**not valid**: alive, converged' in results.table(TABLE, made)
+    one['results'] |= {'failed_gates': gates}
+  attacked = results.table(TABLE, made, 'perturbed')
+  assert '**not valid**: alive, converged' in attacked
+  assert 'not valid' not in results.table(TABLE, made)
 
 
 def test_only_accuracies_under_attack_say_that_it_has_not_converged():
-  made = record('AdvMix', '0', 0, 0.5)
-  both_kinds = {'clean': [0.4, 0.6], 'perturbed': [0.2, 0.4]}
-  made['results'] |= {'perturbed_accuracy': 0.3, 'ci95': both_kinds}
+  made = attacked_record(0)
   for converged in (True, False):
     made['results'] |= {'converged': converged}
     attacked = results.table(TABLE, [made], 'perturbed')

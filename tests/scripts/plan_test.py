@@ -115,20 +115,15 @@ def test_a_shipped_generator_needs_no_stages_but_is_in_the_key(
   assert kept == ['nominal', 'nominal']
 
 
-def test_shards_share_no_run_that_needs_a_trained_generator(plan, sweeps):
-  runs = plan.expand(sweeps.ITEMS, ['table_2', 'figure_7'], 'full')
-  shards = [set(), set(), set()]
-  for key in runs:
-    shard = int(plan.first_need(runs, key), 16) % 3
-    shards[shard] |= set(plan.with_needs(runs, [key]))
-  assert all(shards) and set.union(*shards) == set(runs)
-  assert sum(map(len, shards)) == len(runs)
-
-
-def test_shards_split_what_needs_a_generator_that_ships(plan, sweeps):
-  runs = plan.expand(sweeps.ITEMS, ['table_3'], 'full')
-  first = {plan.first_need(runs, key) for key in runs}
-  assert len(first) == len(runs)
+def test_a_column_may_have_seeds_of_its_own(plan):
+  item = copy.deepcopy(tiny_sweep.ITEMS['table_tiny'])
+  item['columns']['1'] = {'data': {'sigma': 1.0}}
+  item['scales']['quick']['seeds_of'] = {'1': (2, 3, 4)}
+  runs = plan.expand({'a': item}, ['a'], 'quick').values()
+  seeds = {
+    (run.cells[0][2], run.seed) for run in runs if run.kind == 'classifier'
+  }
+  assert seeds == {('0', 0), ('0', 1), ('1', 2), ('1', 3), ('1', 4)}
 
 
 @pytest.mark.parametrize(
