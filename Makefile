@@ -2,7 +2,7 @@
 # make check    lint, then every test that starts no process; the quick half
 # make test     lint, then every test; what CI runs
 # make results  the README's table: three methods, three seeds
-# make reproduce  the paper's tables and figures but 3 and 4, small: 70 minutes
+# make reproduce  what has no record yet of the small tables and figures, but 3 and 4
 # make from-scratch  all from digits and VGG-16 alone: 35 minutes
 # make soak     all tests of devices; stops each command fifty times
 # make fuzz     10,000 damaged files of every kind that is read, in 3 GB

@@ -66,6 +66,8 @@ _FACES = {
 # Both at 32x32, where a generator of an hour on two cores can draw real faces.
 _SMALL = _FACES | {
   'given': 'face_generator_32.npz',
+  'columns': _FACES['columns']
+  | {'Black_Hair': {'config': {'data.attribute': 'Black_Hair'}}},
   'data': {'resolution': 32},
   'encoder': PIXELS | {'steps': 200},
   'scales': {

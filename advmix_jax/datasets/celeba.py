@@ -14,7 +14,7 @@ proportions of the 178x218 frame; framing.py says which part is used.
 data_dir. CelebA's images are for non-commercial research only.
 
 Contents: ATTRIBUTES, SPLITS, default_config, load, describe, check_folder,
-partition_path, read_attributes, read_partition.
+partition_path, attributes_path, images_path, read_attributes, read_partition.
 """
 
 import os
@@ -112,7 +112,7 @@ def _read_files(config, split):
   by_split, attributes = _read_lists(folder, (split,))
   names = by_split[split]
   names = names[splits.first(config, split, len(names))]
-  with image_files.open_images(_find(folder, *_IMAGES)) as images:
+  with image_files.open_images(images_path(folder)) as images:
     pictures = image_files.load_split(
       images, names, config, split, box_fn=framing.in_frame
     )
@@ -133,13 +133,13 @@ def check_folder(
   """
   folder = _folder(data_dir)
   _read_lists(folder, needed)
-  with image_files.open_images(_find(folder, *_IMAGES)):
+  with image_files.open_images(images_path(folder)):
     pass
 
 
 def _read_lists(folder, needed):
   """({split: names of its images}, {name: attributes [40]})."""
-  attributes = read_attributes(_find(folder, 'list_attr_celeba.txt'))
+  attributes = read_attributes(attributes_path(folder))
   path = partition_path(folder)
   parts = read_partition(path)
   return {s: _names_of(path, parts, attributes, s) for s in needed}, attributes
@@ -162,6 +162,16 @@ def partition_path(data_dir: str | os.PathLike) -> pathlib.Path:
     ValueError: no folder is given, or the list is a CSV.
   """
   return _find(_folder(data_dir), 'list_eval_partition.txt')
+
+
+def attributes_path(data_dir: str | os.PathLike) -> pathlib.Path:
+  """The list of the attributes; errors as `partition_path`."""
+  return _find(_folder(data_dir), 'list_attr_celeba.txt')
+
+
+def images_path(data_dir: str | os.PathLike) -> pathlib.Path:
+  """The folder or zip archive of the images; errors as `partition_path`."""
+  return _find(_folder(data_dir), *_IMAGES)
 
 
 def _names_of(path, parts, attributes, split):

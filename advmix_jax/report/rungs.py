@@ -65,8 +65,9 @@ def text(layout, records: Sequence[Record]) -> str:
 
 def _name(row, of_row):
   if any(r['results'].get('failed_gates') for r in of_row):
-    return f'{row} (not valid)'
-  return row if all(map(has_converged, of_row)) else f'{row} (not converged)'
+    return f'{row} (Algorithm 2 not valid)'
+  converged = all(map(has_converged, of_row))
+  return row if converged else f'{row} (Algorithm 2 not converged)'
 
 
 def _ladder(record):

@@ -47,10 +47,10 @@ def test_several_seeds_are_a_mean_with_a_t_interval():
 
 def test_a_method_that_failed_a_gate_is_marked():
   found = lines([record('AdvMix', 0, 0.4, failed_gates=['gradients_alive'])])
-  assert '| attack | AdvMix (not valid) |' in found
+  assert '| attack | AdvMix (Algorithm 2 not valid) |' in found
   assert rungs.text(LAYOUT, []) == ''
 
 
 def test_a_method_whose_attack_has_not_converged_is_marked():
   found = lines([record('AdvMix', 0, 0.4, converged=False)])
-  assert '| attack | AdvMix (not converged) |' in found
+  assert '| attack | AdvMix (Algorithm 2 not converged) |' in found
