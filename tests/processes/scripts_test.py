@@ -7,6 +7,8 @@ from processes import programs
 @pytest.mark.parametrize(
   'command, message',
   [
+    ('compare_runs.py', '--first is missing'),
+    ('compare_runs.py --first=nowhere', 'no such file, expected that of a run'),
     ('evaluate.py', '--workdir is missing'),
     ('evaluate.py --workdir=nowhere', 'nowhere: no run here'),
     ('measure_generator.py --generator=no.npz', 'no.npz: no such file'),

@@ -1,0 +1,112 @@
+"""Two classifiers on the same images, from the tables of their runs.
+
+  found = paired.compare(paired.read('a/per_example.csv'),
+                         paired.read('b/per_example.csv'))
+  found['perturbed']['p_value']
+
+Intervals of two accuracies say little where both are of the same images: an
+image that is hard for one is hard for the other, too. McNemar's exact test
+counts only the images on which they differ.
+
+Contents: Rows, read, compare, table.
+"""
+
+import csv
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from advmix_jax.report import markdown, statistics
+
+_IMAGE = ('index', 'label')
+
+
+class Rows(NamedTuple):
+  """A per_example.csv."""
+
+  path: str
+  image: list[tuple[str, ...]]  # [N] (index, label)
+  right: dict[str, np.ndarray]  # {measure: [N] bool}
+
+
+def read(path: str | os.PathLike) -> Rows:
+  """Reads the per_example.csv of a run or an evaluation.
+
+  Raises:
+    FileNotFoundError: there is none.
+    ValueError: it is another file.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise FileNotFoundError(f'{path}: no such file, expected that of a run')
+  with open(path, encoding='utf-8', errors='replace', newline='') as file:
+    rows = list(csv.DictReader(file))
+  names = [name for name in rows[0] if name] if rows else []
+  if any(name not in names for name in _IMAGE):
+    raise ValueError(
+      f'{path}: expected a per_example.csv, with index and label'
+    )
+  right = {
+    name: np.array([row[name] == '1' for row in rows])
+    for name in names
+    if _is_measure(name) and all(row[name] in ('0', '1') for row in rows)
+  }
+  return Rows(str(path), [tuple(r[n] for n in _IMAGE) for r in rows], right)
+
+
+def _is_measure(name: str) -> bool:
+  """Whether a column is no class and no count, which may be 0 or 1, too."""
+  counts = name.endswith('_prediction') or name.startswith('first_')
+  return name not in _IMAGE and not counts
+
+
+def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
+  """What both measured, image by image.
+
+  Returns:
+    {measure: {images, only_first, only_second: images that only this one gets
+    right, difference: of the accuracies, first minus second, p_value: of
+    McNemar's exact two-sided test}}.
+
+  Raises:
+    ValueError: they are of other images, or measured nothing in common.
+  """
+  if first.image != second.image:
+    raise ValueError(
+      f'{first.path} and {second.path}: not the same images and labels'
+    )
+  common = [name for name in first.right if name in second.right]
+  if not common:
+    raise ValueError(f'{first.path} and {second.path}: no measure in common')
+  return {name: _pair(first.right[name], second.right[name]) for name in common}
+
+
+def _pair(first, second):
+  only_first = int((first & ~second).sum())
+  only_second = int((second & ~first).sum())
+  return {
+    'images': len(first),
+    'only_first': only_first,
+    'only_second': only_second,
+    'difference': (only_first - only_second) / len(first),
+    'p_value': statistics.mcnemar(only_first, only_second),
+  }
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+  """What `compare` gives, in Markdown."""
+  head = ['measure', 'only the first', 'only the second', 'points', 'p']
+  rows = [
+    [
+      name,
+      str(pair['only_first']),
+      str(pair['only_second']),
+      f'{100 * pair["difference"]:+.1f}',
+      f'{pair["p_value"]:.2g}',
+    ]
+    for name, pair in found.items()
+  ]
+  return markdown.table([head, *rows])

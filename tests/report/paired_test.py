@@ -1,0 +1,58 @@
+import pytest
+import scipy
+
+from advmix_jax.report import paired
+
+HEAD = 'index,label,clean_prediction,clean,perturbed,first_random'
+
+
+def write(path, clean, perturbed, labels=None):
+  labels = labels or [0] * len(clean)
+  lines = [
+    f'{i},{label},1,{c},{p},0'
+    for i, (label, c, p) in enumerate(
+      zip(labels, clean, perturbed, strict=True)
+    )
+  ]
+  path.write_text('\n'.join([HEAD, *lines]) + '\n')
+  return paired.read(path)
+
+
+def test_only_images_on_which_both_differ_count(tmp_path):
+  # Of 9 images 6 are right with the first alone, 1 with the second alone.
+  first = write(tmp_path / 'a.csv', [1] * 6 + [0, 1, 1], [0] * 9)
+  second = write(tmp_path / 'b.csv', [0] * 6 + [1, 1, 1], [0] * 9)
+  found = paired.compare(first, second)
+  assert list(found) == ['clean', 'perturbed']  # Neither classes nor counts.
+  clean = found['clean']
+  assert (clean['only_first'], clean['only_second']) == (6, 1)
+  assert clean['difference'] == pytest.approx(5 / 9)
+  # Two sides of a fair coin: (C(7, 0) + C(7, 1)) * 2 / 2^7.
+  assert clean['p_value'] == pytest.approx(16 / 128)
+  assert clean['p_value'] == scipy.stats.binomtest(1, 7).pvalue
+  assert found['perturbed']['p_value'] == 1.0
+  assert '| clean | 6 | 1 | +55.6 | 0.12 |' in paired.table(found)
+
+
+def test_the_other_order_changes_only_the_sign(tmp_path):
+  first = write(tmp_path / 'a.csv', [1, 1, 0, 0], [1, 0, 0, 0])
+  second = write(tmp_path / 'b.csv', [0, 1, 1, 1], [0, 0, 0, 1])
+  one, other = paired.compare(first, second), paired.compare(second, first)
+  for name in one:
+    assert one[name]['p_value'] == other[name]['p_value']
+    assert one[name]['difference'] == -other[name]['difference']
+
+
+def test_other_images_are_refused(tmp_path):
+  first = write(tmp_path / 'a.csv', [1, 0], [1, 0])
+  second = write(tmp_path / 'b.csv', [1, 0], [1, 0], labels=[0, 1])
+  with pytest.raises(ValueError, match='not the same images and labels'):
+    paired.compare(first, second)
+
+
+def test_another_file_is_refused(tmp_path):
+  (tmp_path / 'a.csv').write_text('file,label\nx.png,1\n')
+  with pytest.raises(ValueError, match='expected a per_example.csv'):
+    paired.read(tmp_path / 'a.csv')
+  with pytest.raises(FileNotFoundError, match='no such file'):
+    paired.read(tmp_path / 'b.csv')
