@@ -7,7 +7,9 @@ Both are folders with a per_example.csv, of train.py, evaluate.py, demo.py or
 advmix-evaluate, on the same test images. Prints, for everything that both
 measured, how many images only one of them gets right, the difference of the
 accuracies in points, and p. A measure that ends with _audited counts an attack
-as a success only where the judge still names the label.
+as a success only where the judge still names the label. A second table has how
+many images of each label are right: a classifier that gives the more frequent
+answer alone may look robust.
 """
 
 import pathlib
@@ -15,8 +17,8 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax.report import paired
-  from advmix_jax.runtime import cli, files, run_folder
+  from advmix_jax.report import paired, records
+  from advmix_jax.runtime import cli, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'compare_runs.py: error: {error}; run `make install` or `pip install -e .`'
@@ -25,7 +27,12 @@ except ModuleNotFoundError as error:
 
 FIRST = flags.DEFINE_string('first', '', 'Folder of a run.')
 SECOND = flags.DEFINE_string('second', '', 'Folder of another run.')
-OUTPUT = flags.DEFINE_string('output', '', 'A JSON file for the numbers, too.')
+RECORD = flags.DEFINE_string(
+  'record', '', 'A file of JSON lines to add to, unless it has one of --name.'
+)
+NAME = flags.DEFINE_string(
+  'name', '', 'What the record calls this comparison; default: both folders.'
+)
 
 
 def _rows(flag):
@@ -39,15 +46,33 @@ def _rows(flag):
   return paired.read(pathlib.Path(flag.value) / 'per_example.csv')
 
 
+def _record(found, parts):
+  """What a line of --record says."""
+  folders = [pathlib.Path(flag.value).name for flag in (FIRST, SECOND)]
+  return {
+    'key': NAME.value or ', '.join(folders),
+    'runs': folders,
+    'commit': run_folder.commit(),
+    'paired': found,
+    'right_by_label': parts,
+  }
+
+
 def main(argv: list[str]) -> None:
-  """Prints the table."""
+  """Prints the tables."""
   del argv  # cli.run has refused any.
-  found = paired.compare(_rows(FIRST), _rows(SECOND))
-  images = next(iter(found.values()))['images']
-  print(f'{images} images; first: {FIRST.value}, second: {SECOND.value}\n')
-  print(paired.table(found))
-  if OUTPUT.value:
-    files.write_json(OUTPUT.value, {'commit': run_folder.commit()} | found)
+  first, second = _rows(FIRST), _rows(SECOND)
+  found = paired.compare(first, second)
+  parts = {
+    'first': paired.by_label(first),
+    'second': paired.by_label(second),
+  }
+  print(
+    f'{len(first.image)} images; first: {FIRST.value}, second: {SECOND.value}'
+  )
+  print(f'\n{paired.table(found)}\n{paired.label_table(parts)}')
+  if RECORD.value:
+    records.add(RECORD.value, _record(found, parts))
 
 
 if __name__ == '__main__':

@@ -8,7 +8,10 @@ Intervals of two accuracies say little where both are of the same images: an
 image that is hard for one is hard for the other, too. McNemar's exact test
 counts only the images on which they differ.
 
-Contents: Rows, read, compare, table.
+An accuracy may also hide that a classifier gives the more frequent answer
+alone; `by_label` shows it.
+
+Contents: Rows, read, compare, table, by_label, label_table.
 """
 
 import csv
@@ -94,6 +97,34 @@ def _pair(first, second):
     'difference': (only_first - only_second) / len(first),
     'p_value': statistics.mcnemar(only_first, only_second),
   }
+
+
+def by_label(rows: Rows) -> dict[str, dict[str, list[int]]]:
+  """How many images of each label are right.
+
+  Returns:
+    {measure: {label: [right, images]}}.
+  """
+  labels = np.array([label for _, label in rows.image])
+  return {
+    name: {
+      label: [int(right[labels == label].sum()), int((labels == label).sum())]
+      for label in sorted(set(labels.tolist()))
+    }
+    for name, right in rows.right.items()
+  }
+
+
+def label_table(parts: Mapping[str, Mapping[str, Mapping]]) -> str:
+  """{classifier: what `by_label` gives} in Markdown: right of how many."""
+  lines = [['measure', 'label', *parts]]
+  first = next(iter(parts.values()))
+  for name in first:
+    for label in first[name]:
+      counts = [part.get(name, {}).get(label) for part in parts.values()]
+      cells = [f'{c[0]} of {c[1]}' if c else '' for c in counts]
+      lines.append([name, label, *cells])
+  return markdown.table(lines)
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:

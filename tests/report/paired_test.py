@@ -43,6 +43,17 @@ def test_the_other_order_changes_only_the_sign(tmp_path):
     assert one[name]['difference'] == -other[name]['difference']
 
 
+def test_images_of_each_label_are_counted(tmp_path):
+  rows = write(
+    tmp_path / 'a.csv', [1, 1, 1, 0], [1, 0, 0, 0], labels=[0, 0, 1, 1]
+  )
+  found = paired.by_label(rows)
+  assert found['clean'] == {'0': [2, 2], '1': [1, 2]}
+  assert found['perturbed'] == {'0': [1, 2], '1': [0, 2]}
+  text = paired.label_table({'first': found, 'second': {}})
+  assert '| clean | 1 | 1 of 2 |  |' in text
+
+
 def test_other_images_are_refused(tmp_path):
   first = write(tmp_path / 'a.csv', [1, 0], [1, 0])
   second = write(tmp_path / 'b.csv', [1, 0], [1, 0], labels=[0, 1])
