@@ -74,8 +74,15 @@ def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
   def change(item):
     if has_own_size(item):
       return item
-    given = str(path) if generator else item.get('given', '')
-    return item | {'given': given, 'config': item.get('config', {}) | fields}
+    if not generator:
+      return item | {'config': item.get('config', {}) | fields}
+    # The item's own options, such as the split, are of the one that ships.
+    config = {
+      name: value
+      for name, value in item.get('config', {}).items()
+      if not name.startswith('generator.')
+    }
+    return item | {'given': str(path), 'config': config | fields}
 
   return _changed(items, change)
 

@@ -34,6 +34,8 @@ def test_another_generator_and_its_options_are_in_every_run(
   for run in second.values():
     assert run.options['generator.size'] == 64
     assert run.options['generator.remat'] is True
+    # 8, the split of the items, is that of the generator that ships.
+    assert 'generator.split' not in run.options
     own = str(tmp_path / 'own.npz') if run.kind == 'start' else ''
     assert run.given == own
   plan._shipped_hash.cache_clear()
