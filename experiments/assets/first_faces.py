@@ -59,9 +59,12 @@ def main(argv: list[str]) -> None:
 
   Raises:
     FileNotFoundError, ValueError: as celeba.check_folder, or there are fewer
-      images than parts.
+      images than parts, or both folders are the same.
   """
   del argv  # cli.run has refused any.
+  folder = pathlib.Path(OUTPUT.value)
+  if folder.resolve() == pathlib.Path(CELEBA_DIR.value).resolve():
+    raise ValueError(f'--output is {folder}, expected another folder')
   parts = ''.join(pathlib.Path(PARTS.value).read_text().split())
   celeba.check_folder(CELEBA_DIR.value, ())
   attributes = celeba.read_attributes(celeba.attributes_path(CELEBA_DIR.value))
@@ -71,7 +74,6 @@ def main(argv: list[str]) -> None:
       f'expected at least {len(parts)}'
     )
   names = sorted(attributes)[: len(parts)]
-  folder = pathlib.Path(OUTPUT.value)
   source = celeba.images_path(CELEBA_DIR.value)
   with image_files.open_images(source) as images:
     files.write_atomically(

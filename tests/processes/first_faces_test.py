@@ -37,6 +37,10 @@ def test_the_first_images_are_copied_with_their_lists(tmp_path):
   done = _first(official, output, tmp_path / 'parts.txt', '0' * 7)
   assert done.returncode == 1 and done.stderr.count('\n') == 1
   assert 'has 6 images, expected at least 7' in done.stderr
+  before = (official / 'list_eval_partition.txt').read_bytes()
+  done = _first(official, official, tmp_path / 'parts.txt', '02\n10\n')
+  assert done.returncode == 1 and 'expected another folder' in done.stderr
+  assert (official / 'list_eval_partition.txt').read_bytes() == before
 
 
 def test_the_parts_are_those_that_the_docs_name():
