@@ -97,9 +97,7 @@ def _names(items):
   Raises:
     ValueError: one is unknown, or needs a folder that isn't given.
   """
-  for name in ONLY.value:
-    if name not in items:
-      raise ValueError(f'--only has {name!r}, expected some of {tuple(items)}')
+  selection.check('only', ONLY.value, items)
   of_faces = [n for n, item in items.items() if own_faces.is_of_faces(item)]
   if CELEBA_DIR.value:
     return ONLY.value or list(items)

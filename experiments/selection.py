@@ -3,7 +3,7 @@
   keys = selection.part(runs, columns=['Smiling'], rows=['AdvMix'], seeds=[0])
   keys = selection.shard(runs, keys, '1/4')
 
-Contents: part, shard.
+Contents: part, check, shard.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -30,9 +30,9 @@ def part(
     return list(runs)
   made = {key: run for key, run in runs.items() if run.kind == 'classifier'}
   cells = [cell for run in made.values() for cell in run.cells]
-  _check('column', columns, (column for _, _, column in cells))
-  _check('row', rows, (row for _, row, _ in cells))
-  _check('seeds', seeds, (run.seed for run in made.values()))
+  check('column', columns, (column for _, _, column in cells))
+  check('row', rows, (row for _, row, _ in cells))
+  check('seeds', seeds, (run.seed for run in made.values()))
   keys = [
     key
     for key, run in made.items()
@@ -57,7 +57,8 @@ def _measuring(runs, keys):
   ]
 
 
-def _check(flag: str, wanted: Iterable, known: Iterable) -> None:
+def check(flag: str, wanted: Iterable, known: Iterable) -> None:
+  """Raises ValueError where a flag has a value that isn't known."""
   known = tuple(dict.fromkeys(known))
   for value in wanted:
     if value not in known:

@@ -7,6 +7,7 @@ Contents: ITEMS.
 
 from sweeps_shared import PIXELS
 
+_NETWORK = {'classifier.width': 8}
 _FACES = {
   'configs': {
     'classifier': 'celeba',
@@ -16,7 +17,7 @@ _FACES = {
   'given': 'face_generator.npz',
   'attacked': True,
   'encoder': PIXELS | {'steps': 100},
-  'config': {'classifier.width': 8, 'generator.split': 8},
+  'config': _NETWORK | {'generator.split': 8},
   'columns': {
     'Mouth_Slightly_Open': {
       'config': {'data.attribute': 'Mouth_Slightly_Open'}
@@ -67,7 +68,7 @@ _FACES = {
 # Both at 32x32, where a generator of an hour on two cores can draw real faces.
 _SMALL = _FACES | {
   'given': 'face_generator_32.npz',
-  'config': {'classifier.width': 8},
+  'config': _NETWORK,
   'columns': _FACES['columns']
   | {'Black_Hair': {'config': {'data.attribute': 'Black_Hair'}}},
   'data': {'resolution': 32},
