@@ -52,7 +52,7 @@ _FACES = {
   'scales': {
     'quick': {
       'seeds': (0,),
-      'columns': ('Smiling',),
+      'seeds_of': {'Smiling': (0, 1, 2)},
       'start': {'sample_steps': 300, 'steps': 300},
       'encoder': PIXELS,
       'config': {
@@ -165,9 +165,8 @@ ITEMS = {
       'the pixels alone. Mixes share 8 of 10 layers. The eps of adversarial '
       'training grows from 0 over the first 320 steps, half of those of the '
       'quick scale: at full strength from the start, it learns nothing. The '
-      'quick scale has Smiling alone, with one seed; the '
-      'full scale has Mouth_Slightly_Open, Smiling, High_Cheekbones, Oval_Face '
-      'and Wearing_Lipstick, with three.'
+      'quick scale has Smiling with three seeds and the other attributes with '
+      'one; the full scale has all of them with three.'
     ),
     'measures': ('clean', 'reconstruction'),
     'paper': _PAPER,
