@@ -13,6 +13,8 @@
 - Bad input (ValueError, OSError, a config field or flag that doesn't exist) and
   too little memory end the program with one line on stderr, of at most 700
   characters, and exit code 1.
+- Where the reader of stdout has gone (`| head`), it ends without a word, with
+  exit code 141.
 - On SIGTERM or Ctrl-C, a loop that can save writes a checkpoint; then the
   program ends with exit code 143 or 130.
 
@@ -62,6 +64,7 @@ _CACHE = flags.DEFINE_string(
 # Errors that bad input raises.
 _ERRORS = (ValueError, OSError)
 _CONFIG = ('--config', '-config')
+_READ_ENOUGH = 141  # What a shell reports of a program that SIGPIPE ends.
 _MAX_LINE = 700  # Characters of an error; CelebA's 40 attributes fit.
 
 
@@ -176,6 +179,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 def _fail(error: BaseException) -> NoReturn:
   """Prints the error as one line and exits with code 1."""
+  if isinstance(error, BrokenPipeError):
+    _leave_quietly()
   lines = str(error).strip().splitlines() or [type(error).__name__]
   if any('Traceback (most recent call last)' in line for line in lines):
     # An error in a config file: keep its message, drop the traceback.
@@ -184,6 +189,12 @@ def _fail(error: BaseException) -> NoReturn:
   text = untrusted.first_line(ValueError(' '.join(text.split())), _MAX_LINE)
   print(text, file=sys.stderr)
   sys.exit(1)
+
+
+def _leave_quietly() -> NoReturn:
+  """Ends the program whose reader, such as `head`, has read enough."""
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  sys.exit(_READ_ENOUGH)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

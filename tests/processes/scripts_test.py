@@ -1,6 +1,7 @@
 """Bad input to the scripts other than train.py; see end_to_end_test.py."""
 
 import pytest
+from helpers import paths
 from processes import programs
 
 
@@ -21,3 +22,12 @@ def test_scripts_end_bad_input_with_one_line(command, message, tmp_path):
   result = programs.run_script(script, *arguments, cwd=tmp_path)
   assert result.returncode == 1 and not list(tmp_path.iterdir())
   assert message in result.stderr and result.stderr.count('\n') == 1
+
+
+def test_a_reader_that_has_read_enough_gets_no_error():
+  """`train.py --help | head`: the help is longer than what head reads."""
+  process = programs.start(paths.EXPERIMENTS / 'train.py', '--help')
+  process.stdout.close()
+  assert process.stderr.read() == ''
+  process.stderr.close()
+  process.wait(timeout=60)
