@@ -9,13 +9,16 @@ image and a header: `file,label,split` or `file,label`. A file is a path inside
 data_dir, a label is any text, a split is train, valid or test. Without a CSV
 each folder in data_dir is a class: birds/owl/1.jpg is an owl. The classes are
 the different labels in alphabetical order. Without splits a stratified one is
-made (splits.make). Images of any size and format that Pillow reads are cut to
-their middle square and resized by area; grey ones get three equal channels.
+made (splits.make). The classes take turns (splits.spread), so that the first
+images are of all of them. Images of any size and format that Pillow reads are
+cut to their middle square and resized by area; grey ones get three equal
+channels.
 
 Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
 """
 
 import csv
+import io
 import os
 import pathlib
 from typing import NamedTuple
@@ -27,6 +30,7 @@ from advmix_jax.datasets import image_files, splits
 from advmix_jax.types import Dataset
 
 SPLITS = splits.SPLITS
+_LABELS = 'labels.csv'
 _COLUMNS = ('file', 'label', 'split')
 
 
@@ -82,6 +86,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     kept = [row for row in rows if row.split == split]
     if not kept:
       raise ValueError(f'{folder}: no row of split {split!r}')
+    kept = [kept[i] for i in splits.spread([row.label for row in kept])]
     kept = kept[splits.first(config, split, len(kept))]
     files = [row.file for row in kept]
     pictures = image_files.load_split(images, files, config, split)
@@ -94,9 +99,11 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
 def _rows(config, folder, images):
   """All images, each with a split, and what a record says of a made one."""
   path = pathlib.Path(os.path.expanduser(config.labels or folder))
-  path = path if config.labels else path / 'labels.csv'
+  path = path if config.labels else path / _LABELS
   if config.labels or path.exists():
     rows = read_labels(path)
+  elif _LABELS in images.names():  # In a zip archive.
+    rows = _parse(images.read(_LABELS), path)
   else:
     rows = by_folder(images)
   if rows[0].split:
@@ -150,15 +157,21 @@ def read_labels(path: str | os.PathLike) -> list[Row]:
     ValueError: another header, an incomplete row, a file named twice, or fewer
       than two labels.
   """
-  path = pathlib.Path(path)
   try:
-    with open(path, encoding='utf-8-sig', newline='') as f:
-      header, *rows = list(csv.reader(f)) or [[]]
+    data = pathlib.Path(path).read_bytes()
   except FileNotFoundError as error:
     raise FileNotFoundError(
       f'{path}: no such file, expected a CSV with the columns '
       f'{",".join(_COLUMNS)}'
     ) from error
+  return _parse(data, path)
+
+
+def _parse(data, path):
+  """The rows of a CSV of labels; `path` is for errors."""
+  try:
+    text = io.StringIO(data.decode('utf-8-sig'), newline='')
+    header, *rows = list(csv.reader(text)) or [[]]
   except (csv.Error, UnicodeDecodeError) as error:
     raise ValueError(f'{path}: {error}, expected a CSV in UTF-8') from error
   if tuple(header) not in (_COLUMNS, _COLUMNS[:2]):

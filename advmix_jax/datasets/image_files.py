@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from advmix_jax.datasets import pixels
 from advmix_jax.ops import area
@@ -36,12 +36,17 @@ from advmix_jax.runtime import files, hosts, metrics, preemption, untrusted
 MAX_BYTES = 2**26  # Of one image file.
 MAX_PIXELS = 2**26  # Of one image.
 _CHUNK = 256  # Images in memory at a time.
+_DECODER = 2  # Changes whenever `decode` makes other pixels of a file.
+_DEEP = ('I;16', 'I;16B', 'I;16L', 'I;16N', 'I', 'F')  # One channel, > 8 bits.
 # What Pillow raises for files that are no image or damaged.
 _FAULTS = (
   OSError,
   SyntaxError,
   ValueError,
   EOFError,
+  TypeError,
+  KeyError,
+  IndexError,
   struct.error,
   Image.DecompressionBombError,
 )
@@ -96,6 +101,8 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
     archive = _open_zip(stack, path)
     members = {i.filename: i for i in archive.infolist()}
     inside = f'{path.stem}/'
+    names = [i.filename for i in members.values() if not i.is_dir()]
+    outer = inside if all(n.startswith(inside) for n in names) else ''
 
     def find(name):
       info = members.get(name) or members.get(inside + name)
@@ -118,11 +125,7 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
       str(path),
       read,
       lambda name: (find(name).CRC, name),
-      lambda: sorted(
-        name.removeprefix(inside)
-        for name, info in members.items()
-        if not info.is_dir()
-      ),
+      lambda: sorted(name.removeprefix(outer) for name in names),
     )
 
 
@@ -263,7 +266,8 @@ def _key(images, names, options, box_fn):
   """A name for the result: the hash of all that it depends on."""
   digest = hashlib.blake2b(digest_size=16)
   box = (box_fn.__name__, *box_fn(218, 178))
-  digest.update(repr((os.path.abspath(images.path), options, box)).encode())
+  of_all = (os.path.abspath(images.path), options, box, _DECODER)
+  digest.update(repr(of_all).encode())
   for name in names:
     digest.update(repr(images.stamp(name)).encode())
   return digest.hexdigest()
@@ -328,10 +332,23 @@ def _about_sizes(path, sizes, size):
     )
 
 
+def _levels(image):
+  """An image as [H, W, 3] float32 from 0 to 255."""
+  if image.mode not in _DEEP:
+    return np.asarray(image.convert('RGB'), np.float32)
+  # `convert` would turn all above 255 white.
+  levels = np.asarray(image, np.float32)
+  if image.mode == 'F' or not 0 <= levels.min() <= levels.max() <= 65535:
+    raise ValueError(f'mode {image.mode!r}, expected 8 or 16 bits a channel')
+  return np.repeat(levels[..., None] / 257, 3, axis=-1)
+
+
 def decode(
   data: bytes, name: str, size: int, box_fn: Callable[[int, int], area.Box]
 ) -> np.ndarray:
   """One image file as [size, size, 3] uint8.
+
+  It is turned as its EXIF orientation says.
 
   Args:
     data: the file's bytes, in any format that Pillow reads.
@@ -340,7 +357,8 @@ def decode(
     box_fn: (height, width) -> the part that is kept.
 
   Raises:
-    ValueError: no image, damaged, larger than MAX_PIXELS, or `box_fn` refuses.
+    ValueError: no image, damaged, larger than MAX_PIXELS, of more than 16 bits
+      a pixel's channel, or `box_fn` refuses.
   """
   if is_html(data):
     raise ValueError(f'{name}: is an HTML page, expected an image')
@@ -348,8 +366,9 @@ def decode(
     with Image.open(io.BytesIO(data)) as image:
       if image.width * image.height > MAX_PIXELS:
         raise ValueError(f'{image.width}x{image.height} pixels are too many')
+      image = ImageOps.exif_transpose(image)
       box = box_fn(image.height, image.width)
-      array = np.asarray(image.convert('RGB'), np.float32)
+      array = _levels(image)
   except _FAULTS as error:
     reason = untrusted.first_line(error).partition(' <_io.BytesIO')[0]
     raise ValueError(f'{name}: {reason}') from error

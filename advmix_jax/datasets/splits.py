@@ -4,7 +4,7 @@ A made split is stratified: each class gives the same shares of its images to
 the validation and test part. It depends on the order of the images, the seed
 and the shares alone, so every command makes the same one.
 
-Contents: SPLITS, check, first, made_fields, make, describe_made.
+Contents: SPLITS, check, first, spread, made_fields, make, describe_made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +39,26 @@ def first(config: Mapping[str, Any], split: str, count: int) -> slice:
       f'data.num_{split} is {limit}, expected 0 (all) to {count}'
     )
   return slice(limit or count)
+
+
+def spread(labels: Sequence[Any]) -> np.ndarray:
+  """An order in which the first images of any number have all classes' shares.
+
+  Image k of the n of its class stands at (k + 1/2) / n of the whole. So data
+  that come class by class lose no class where only the first are used.
+
+  Args:
+    labels: [N], of any type that can be compared.
+
+  Returns:
+    [N] indices; those of a class keep their order.
+  """
+  labels = np.asarray(labels)
+  place = np.empty(len(labels))
+  for name in np.unique(labels):
+    index = np.flatnonzero(labels == name)
+    place[index] = (np.arange(len(index)) + 0.5) / len(index)
+  return np.argsort(place, kind='stable')
 
 
 def made_fields() -> ml_collections.ConfigDict:

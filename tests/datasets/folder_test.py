@@ -92,6 +92,72 @@ def test_a_zip_archive_gives_the_same(config, tmp_path):
   np.testing.assert_array_equal(plain.image, zipped.image)
 
 
+def test_a_table_inside_a_zip_archive_is_read(config, tmp_path):
+  plain = {s: datasets.load(config, s) for s in folder.SPLITS}
+  shutil.make_archive(str(tmp_path / 'birds'), 'zip', tmp_path / 'birds')
+  config.data_dir = str(tmp_path / 'birds.zip')
+  for split, want in plain.items():
+    found = datasets.load(config, split)
+    np.testing.assert_array_equal(found.image, want.image)
+    np.testing.assert_array_equal(found.label, want.label)
+
+
+def test_a_folder_with_the_name_of_the_archive_may_be_a_class(config, tmp_path):
+  path = tmp_path / 'owl.zip'
+  with zipfile.ZipFile(path, 'w') as archive:
+    for label in ('owl', 'tit'):
+      for i in range(3):
+        archive.write(tmp_path / 'birds' / 'a' / '1.png', f'{label}/{i}.png')
+  with image_files.open_images(path) as images:
+    rows = folder.by_folder(images)
+  assert [row.label for row in rows] == ['owl'] * 3 + ['tit'] * 3
+
+
+def test_the_first_images_are_of_all_classes(config, tmp_path):
+  """Files are listed class by class."""
+  for label, count in (('crow', 20), ('owl', 10)):
+    for i in range(count):
+      made = tmp_path / 'sorted' / label / f'{i}.png'
+      made.parent.mkdir(parents=True, exist_ok=True)
+      shutil.copy(tmp_path / 'birds' / 'a' / '1.png', made)
+  config.data_dir = str(tmp_path / 'sorted')
+  config.num_train = 6
+  label = datasets.load(config, 'train').label
+  assert sorted(label.tolist()) == [0, 0, 0, 0, 1, 1]
+
+
+def _decoded(image, **options):
+  file = io.BytesIO()
+  image.save(file, **options)
+  return image_files.decode(file.getvalue(), 'it', 4, image_files.whole_square)
+
+
+def test_an_image_is_turned_as_its_camera_says():
+  upright = Image.fromarray(made_images.picture(0, 4, 4))
+  exif = Image.Exif()
+  exif[0x0112] = 6  # Turn it by 90 degrees, clockwise.
+  lying = upright.transpose(Image.Transpose.ROTATE_90)
+  want = _decoded(upright, format='PNG')
+  found = _decoded(lying, format='PNG', exif=exif)
+  np.testing.assert_array_equal(found, want)
+
+
+@pytest.mark.parametrize('type_', [np.uint16, np.int32])
+def test_sixteen_bits_become_eight(type_):
+  levels = np.linspace(0, 65535, 16).reshape(4, 4).astype(type_)
+  found = _decoded(Image.fromarray(levels), format='TIFF')
+  want = np.repeat(np.round(levels / 257)[..., None], 3, axis=-1)
+  np.testing.assert_array_equal(found, want)
+
+
+def test_more_than_sixteen_bits_are_refused():
+  levels = np.full((4, 4), 70000, np.int32)
+  with pytest.raises(ValueError, match="it: mode 'I', expected 8 or 16 bits"):
+    _decoded(Image.fromarray(levels), format='TIFF')
+  with pytest.raises(ValueError, match="it: mode 'F', expected 8 or 16 bits"):
+    _decoded(Image.fromarray(np.ones((4, 4), np.float32)), format='TIFF')
+
+
 def test_mirror_doubles_images_and_labels(config):
   config.mirror = True
   data = datasets.load(config, 'train')

@@ -32,6 +32,19 @@ def test_each_class_gives_the_same_shares():
   }
 
 
+@pytest.mark.parametrize('count', [7, 10, 33])
+def test_any_first_images_have_the_shares_of_the_classes(count):
+  """Within one image of each class, for data that come class by class."""
+  labels = np.repeat(['a', 'b', 'c'], [50, 30, 20])
+  order = splits.spread(labels)
+  assert sorted(order) == list(range(100))
+  for name, share in (('a', 0.5), ('b', 0.3), ('c', 0.2)):
+    assert abs((labels[order[:count]] == name).sum() - share * count) <= 1
+    assert (
+      np.diff(order[labels[order] == name]) > 0
+    ).all()  # Keep their order.
+
+
 def test_the_seed_decides_and_nothing_else():
   labels = np.repeat([0, 1], 50)
   part = _make(labels)
