@@ -1,15 +1,14 @@
 """Trains what Algorithm 1 needs beside a generator: the learned start.
 
-  python experiments/train_encoder.py --generator=runs/stylegan/generator.npz \
-    --output_dir=runs/stylegan
+  python experiments/train_encoder.py --generator=runs/stylegan/generator.npz
 
 A generator of larger images than the data set needs `--config.generator.size`,
 and other fields of config.generator, as the classifiers' configs do.
 
 Writes encoder.npz, which belongs to this very generator (face_encoder.npz to a
-face_generator.npz), to --output_dir: the generator's own folder is where every
-other script looks for it. With --encode=train,test it then encodes these
-images, to latents_train.npz and latents_test.npz there, which all methods
+face_generator.npz), to the generator's own folder, where every other script
+looks for it, or else to --output_dir. With --encode=train,test it then encodes
+these images, to latents_train.npz and latents_test.npz there, which all methods
 share. The same command resumes what was stopped.
 """
 
@@ -49,7 +48,9 @@ GENERATOR = flags.DEFINE_string(
   'generator', str(shipped.DATA / 'generator.npz'), 'The generator to invert.'
 )
 OUTPUT_DIR = flags.DEFINE_string(
-  'output_dir', str(shipped.DATA), 'Where the learned start goes.'
+  'output_dir',
+  '',
+  "Where the learned start goes; default: the generator's folder.",
 )
 WORKDIR = flags.DEFINE_string(
   'workdir',
@@ -65,7 +66,7 @@ def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = generators.load_stylegan(_named(config))
   features_fn = perceptual.load(config.encoder.features)
-  run_folder.claim_workdir(config, workdir)
+  run_folder.claim_workdir(_claim(config), workdir)
   start = learned_start.train(
     rng,
     dataset.image,
@@ -81,6 +82,13 @@ def _start(rng, workdir, output, config, dataset):
     'generator': files.file_hash(GENERATOR.value),
   }
   learned_start.save(output, start, metadata)
+
+
+def _claim(config):
+  """What a run folder is of: also the generator, which may be made anew."""
+  return ml_collections.ConfigDict(
+    config.to_dict() | {'generator_sha256': files.file_hash(GENERATOR.value)}
+  )
 
 
 def _named(config):
@@ -128,12 +136,13 @@ def _encode(setting, config, output, split):
 def main(argv: list[str]) -> None:
   """Trains the learned start of one generator."""
   del argv  # cli.run has refused any.
-  config, output = CONFIG.value, pathlib.Path(OUTPUT_DIR.value)
+  config, home = CONFIG.value, pathlib.Path(GENERATOR.value).parent
+  output = pathlib.Path(OUTPUT_DIR.value or home)
   options.check(config)
   algorithm1.check(config.encoder)
   path = output / pipeline.start_name(GENERATOR.value)
   files.check_output(path, GENERATOR.value)
-  if ENCODE.value and output != pathlib.Path(GENERATOR.value).parent:
+  if ENCODE.value and output.resolve() != home.resolve():
     raise ValueError(
       f'--output_dir is {output}, expected the folder of {GENERATOR.value}, '
       f'where --encode and all other scripts look for {path.name}'

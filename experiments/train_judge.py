@@ -14,6 +14,7 @@ assets/train_judge.py.
 
 import pathlib
 
+import ml_collections
 import numpy as np
 from absl import flags
 
@@ -64,7 +65,11 @@ def main(argv: list[str]) -> None:
     config.mirror = True
   # The test part first: decoding the other one takes long.
   test, train = (_load(config, split) for split in ('test', 'train'))
+  claim = {'data': config, 'seed': SEED.value, 'epochs': EPOCHS.value}
   with locks.hold(WORKDIR.value):
+    run_folder.claim_workdir(
+      ml_collections.ConfigDict(claim), pathlib.Path(WORKDIR.value)
+    )
     judge = attributes.train(
       train, WORKDIR.value, seed=SEED.value, epochs=EPOCHS.value
     )

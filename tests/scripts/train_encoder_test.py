@@ -1,11 +1,15 @@
 """experiments/train_encoder.py: latents of one generator, in its folder."""
 
+import importlib
+import pathlib
 import shutil
 
+import ml_collections
 import pytest
-from helpers import scripts
+from helpers import paths, scripts
 
-from advmix_jax.runtime import shipped
+from advmix_jax import datasets
+from advmix_jax.runtime import run_folder, shipped
 
 
 @pytest.mark.parametrize('name', ['face_generator.npz', 'generator.npz'])
@@ -24,3 +28,53 @@ def test_latents_of_another_generator_are_not_overwritten(
     return
   with pytest.raises(ValueError, match='latents of another generator'):
     script._check_latents(path)
+
+
+def test_a_folder_of_another_generator_is_refused(tmp_path, monkeypatch):
+  """The path is the same: the generator was trained once more."""
+  path = tmp_path / 'generator.npz'
+  script = scripts.load('train_encoder', monkeypatch, GENERATOR=str(path))
+  config = ml_collections.ConfigDict({'seed': 0})
+  for content, refused in ((b'first', False), (b'second', True)):
+    path.write_bytes(content)
+    claim = script._claim(config)
+    if not refused:
+      run_folder.claim_workdir(claim, tmp_path / 'run')
+      run_folder.claim_workdir(claim, tmp_path / 'run')  # Resumes.
+      continue
+    with pytest.raises(ValueError, match='another config: generator_sha256'):
+      run_folder.claim_workdir(claim, tmp_path / 'run')
+
+
+@pytest.mark.parametrize('output', ['', 'same', 'relative', 'other'])
+def test_the_start_goes_to_the_folder_of_its_generator(
+  output, tmp_path, monkeypatch
+):
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  shutil.copy(shipped.DATA / 'generator.npz', tmp_path / 'generator.npz')
+  (tmp_path / 'other').mkdir()
+  folders = {'same': tmp_path, 'relative': tmp_path / 'other' / '..'}
+  script = scripts.load(
+    'train_encoder',
+    monkeypatch,
+    GENERATOR=str(tmp_path / 'generator.npz'),
+    OUTPUT_DIR=output and str(folders.get(output, tmp_path / 'other')),
+    CONFIG=importlib.import_module('configs.encoder').get_config(),
+    WORKDIR=str(tmp_path / 'run'),
+    ENCODE=['test'],
+  )
+  seen = []
+
+  def start(rng, workdir, path, config, dataset):
+    seen.append(pathlib.Path(path).resolve())
+    raise RuntimeError('trains')
+
+  monkeypatch.setattr(datasets, 'load', lambda *_: None)
+  monkeypatch.setattr(script, '_start', start)
+  if output == 'other':
+    with pytest.raises(ValueError, match='expected the folder of'):
+      script.main([])
+    return
+  with pytest.raises(RuntimeError, match='trains'):
+    script.main([])
+  assert seen == [(tmp_path / 'encoder.npz').resolve()]
