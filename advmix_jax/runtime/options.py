@@ -15,7 +15,8 @@ import ml_collections
 from absl import flags
 
 _MOST = {int: 2**31 - 1, float: 1e30}  # What JAX's 32-bit numbers can hold.
-_MOST_SEED = 2**62
+_MOST_SEED = 2**32 - 1  # JAX drops all higher bits.
+_MOST_FLAG = 2**62
 # Numbers by which something is divided or repeated; all others may be 0.
 _LEAST = dict.fromkeys(
   ('batch_size', 'log_every', 'width', 'r1_interval', 'draws')
@@ -40,8 +41,10 @@ def check_flags(values: flags.FlagValues) -> None:
   """Raises ValueError for a flag whose number is NaN, infinite or too large."""
   for name in values:
     value = values[name].value
-    if isinstance(value, _NUMBERS) and not abs(value) <= _MOST_SEED:
+    if isinstance(value, _NUMBERS) and not abs(value) <= _MOST_FLAG:
       raise ValueError(f'--{name} is {value}, expected a finite number')
+    if name == 'seed' and value > _MOST_SEED:
+      raise ValueError(f'--seed is {value}, expected at most {_MOST_SEED}')
 
 
 def _leaves(config, name) -> Iterator[tuple[str, Any]]:

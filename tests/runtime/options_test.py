@@ -13,7 +13,7 @@ from advmix_jax.runtime import options
     ('eps', float('nan'), 'a.eps is nan, expected >= 0 and <= 1e'),
     ('eps', float('inf'), 'a.eps is inf'),
     ('eps', -1e-9, 'a.eps is -1e-09'),
-    ('seed', 2**63, 'a.seed is 9223372036854775808'),
+    ('seed', 2**32, 'a.seed is 4294967296, expected >= 0 and <= 4294967295'),
     ('seed', -1, 'a.seed is -1, expected >= 0'),
     ('steps', 2**31, 'a.steps is 2147483648, expected >= 0 and <= 2147483647'),
     ('log_every', 0, 'a.log_every is 0, expected >= 1'),
@@ -22,7 +22,7 @@ from advmix_jax.runtime import options
   ],
 )
 def test_numbers_out_of_range_are_named(field, value, message):
-  good = {'eps': 0.1, 'steps': 0, 'seed': 2**40, 'on': False, 'name': '-1'}
+  good = {'eps': 0.1, 'steps': 0, 'seed': 2**32 - 1, 'on': False, 'name': '-1'}
   options.check(ml_collections.ConfigDict({'a': good, 'none': None}))
   bad = ml_collections.ConfigDict({'a': good | {field: value}})
   with pytest.raises(ValueError, match=message):
