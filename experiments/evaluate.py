@@ -74,6 +74,8 @@ def _config():
   """The run's config with the overrides, and a name that tells them."""
   if not WORKDIR.value:
     raise ValueError('--workdir is missing, expected the folder of a run')
+  if JUDGE.value and not LADDER.value:
+    raise ValueError('--judge audits the ladder, expected no --noladder')
   config = training.stored_config(WORKDIR.value)
   attack = config.eval.attack
   if NUM_EXAMPLES.value is not None:
@@ -97,6 +99,8 @@ def _name(config):
   shown.append(f'num_examples={config.eval.num_examples}')
   if not LADDER.value:
     shown.append('noladder')
+  if JUDGE.value:
+    shown.append(f'judge={files.file_hash(JUDGE.value)[:8]}')
   if SWEEP.value:
     shown.append('sweep')
   return ','.join(shown)
@@ -104,8 +108,8 @@ def _name(config):
 
 def _evaluate(config, workdir, output):
   """Runs what the flags ask for, and returns the record."""
-  judge_fn = audits.judge_fn(config.data, JUDGE.value) if LADDER.value else None
   classifier, params = classifiers.load(workdir / 'classifier.npz')
+  judge_fn = _judge_fn(config, workdir) if LADDER.value else None
   arguments = {
     'num_examples': config.eval.num_examples,
     'attack': config.eval.attack,
@@ -122,7 +126,17 @@ def _evaluate(config, workdir, output):
   if SWEEP.value:
     results['sweep'] = sweep.sweep_run(config, workdir, params, **arguments)
   results['recolouring'] = recolouring.for_run(config, classifier.apply, params)
+  if JUDGE.value:
+    results['judge_sha256'] = files.file_hash(JUDGE.value)
   return {'method': config.method, 'seed': config.seed} | results
+
+
+def _judge_fn(config, workdir):
+  """The judge of the data, which knows as many classes as the classifier."""
+  metadata = files.load_npz(workdir / 'classifier.npz')[1]
+  return audits.judge_fn(
+    config.data, JUDGE.value, num_classes=metadata['num_classes']
+  )
 
 
 def _write(record, output):

@@ -114,11 +114,13 @@ def main(argv: list[str]) -> None:
   config, workdir = CONFIG.value, pathlib.Path(WORKDIR.value)
   run_folder.check_workdir(config, workdir)
   path, judge_fn = workdir / 'results.json', None
-  if ATTACK.value:  # Before the training: it may be of another size.
-    judge_fn = audits.judge_fn(config.data, JUDGE.value)
   if not path.exists():
     with locks.hold(workdir):
       train, test = _load(config)
+      if ATTACK.value:  # Before the training: it may be of another size.
+        judge_fn = audits.judge_fn(
+          config.data, JUDGE.value, num_classes=train.num_classes
+        )
       params = training.train_classifier(config, workdir, train)
       results = {'num_train': len(train.label), 'source': train.source}
       results |= _test(config, params, train.num_classes, test, judge_fn)

@@ -249,6 +249,7 @@ def attack_options(attack: ml_collections.ConfigDict) -> dict[str, object]:
       f"attack.unit is {attack.unit!r}, expected 'w' with attack.typical_set: "
       'z has a standard deviation of 1 already'
     )
+  iterate.check_search(attack.restarts, attack.steps)
   iterate.check_record(
     attack.keep, attack.test_start, attack.steps, attack.clean_fallback
   )

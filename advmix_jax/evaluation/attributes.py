@@ -144,7 +144,7 @@ def judge_fn(
 
 
 def class_fn(
-  path: str | os.PathLike, *, size: int = 0
+  path: str | os.PathLike, *, num_classes: int = 0, size: int = 0
 ) -> Callable[[np.ndarray], np.ndarray]:
   """The judge of classes in a file: images [N, H, W, C] -> class [N] int32.
 
@@ -153,11 +153,13 @@ def class_fn(
 
   Args:
     path: The judge's file.
-    size: Height and width of the images that it will see; 0: not checked.
+    num_classes: That the data have; 0: not checked.
+    size: Height and width of the images that it will see; 0: checked when it
+      sees them.
 
   Raises:
-    FileNotFoundError, ValueError: As `load`; its answers are no classes, or it
-      sees images of another size.
+    FileNotFoundError, ValueError: As `load`; its answers are no classes, not
+      those of the data, or it sees images of another size.
   """
   found = _load_for(path, size)
   if not has_classes(found):
@@ -165,7 +167,21 @@ def class_fn(
       f'{path} judges {", ".join(found.names)}, expected class_0, class_1, '
       '..., as experiments/train_judge.py trains them on data of classes'
     )
-  return lambda images: name_class(found, images)[0]
+  if num_classes not in (0, len(found.names)):
+    raise ValueError(
+      f'{path} judges {len(found.names)} classes, expected {num_classes}, '
+      'those of the data'
+    )
+
+  def which_class(images):
+    if images.shape[1] != (own := image_size(found)):
+      raise ValueError(
+        f'{path} judges images of {own}x{own}, not {images.shape[1]}x'
+        f'{images.shape[2]}; experiments/train_judge.py trains one'
+      )
+    return name_class(found, images)[0]
+
+  return which_class
 
 
 def class_names(num_classes: int) -> tuple[str, ...]:

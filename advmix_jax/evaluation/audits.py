@@ -32,7 +32,10 @@ def face_judge(size: int) -> pathlib.Path:
 
 
 def judge_fn(
-  data: ml_collections.ConfigDict, path: str | os.PathLike = ''
+  data: ml_collections.ConfigDict,
+  path: str | os.PathLike = '',
+  *,
+  num_classes: int = 0,
 ) -> Callable[[np.ndarray], np.ndarray] | None:
   """Images [N, H, W, C] -> the class [N] that a judge sees; None: no judge.
 
@@ -42,17 +45,27 @@ def judge_fn(
       data of classes the judge of classes in `path`.
     path: From train_judge.py; '': the one of faces of this size that ships,
       for attributes, none for classes.
+    num_classes: Of the data, whose labels a judge of classes has to know; 0:
+      not checked.
 
   Raises:
     FileNotFoundError, ValueError: No such file, or its judge does not know the
-      attribute or the classes, or sees images of another size.
+      attribute or the classes, or sees images of another size; a path where
+      the judge that ships is the only one.
   """
   if data.name in colored_mnist.NAMES:
+    if path:
+      raise ValueError(
+        f'judge is {path}, but {data.name} has the colour-blind judge that '
+        'ships, and no other'
+      )
     found = digit_generators.load_judge()
     return lambda images: judge.name(found, images)[0]
   if 'attribute' in data:
     path = path or face_judge(data.resolution)
     return attributes.judge_fn(path, data.attribute, size=data.resolution)
   if path:
-    return attributes.class_fn(path, size=data.resolution)
+    return attributes.class_fn(
+      path, num_classes=num_classes, size=data.resolution
+    )
   return None

@@ -279,11 +279,14 @@ def evaluate_run(
     ladder, of `ladder.summarise`.
 
   Raises:
-    ValueError: A number is out of range, or latents don't fit the images.
+    ValueError: A number is out of range, or latents don't fit the images, or
+      the judge doesn't.
   """
   subject, test, batch = load_examples(
     config, workdir, classifier_params, num_examples=num_examples
   )
+  if judge_fn is not None:
+    judge_fn(test.image[:1])  # A judge of another size fails before the attack.
   size = config.eval.batch_size
   logits = predict(subject, test.image, batch_size=size)
   results, outcomes, rungs = assess(

@@ -190,6 +190,7 @@ def test_the_cost_counts_images_and_passes():
     ({'unit': 'w_std', 'typical_set': True}, "expected 'w' with"),
     ({'keep': 'misclassified', 'clean_fallback': False}, 'without the clean'),
     ({'steps': 0, 'test_start': False}, 'expected steps >= 1'),
+    ({'restarts': 0}, 'restarts is 0, expected an integer >= 1'),
   ],
 )
 def test_bad_options_are_named(bad, message):

@@ -80,6 +80,17 @@ def test_a_judge_of_classes_names_the_likeliest(tmp_path):
   config.resolution = 32
   with pytest.raises(ValueError, match='images of 16x16, expected 32x32'):
     audits.judge_fn(config, path)
+  config.resolution = 0  # As the arrays are: their size is seen later.
+  judge_fn = audits.judge_fn(config, path, num_classes=3)
+  with pytest.raises(ValueError, match='images of 16x16, not 32x32'):
+    judge_fn(np.zeros((1, 32, 32, 3), np.uint8))
+  with pytest.raises(ValueError, match='judges 3 classes, expected 10'):
+    audits.judge_fn(config, path, num_classes=10)
+
+
+def test_digits_have_one_judge():
+  with pytest.raises(ValueError, match='judge is mine.npz, but colored_mnist'):
+    audits.judge_fn(datasets.default_config('colored_mnist'), 'mine.npz')
 
 
 def test_a_judge_of_attributes_is_none_of_classes():
