@@ -28,7 +28,7 @@ except ModuleNotFoundError as error:
 FIRST = flags.DEFINE_string('first', '', 'Folder of a run.')
 SECOND = flags.DEFINE_string('second', '', 'Folder of another run.')
 RECORD = flags.DEFINE_string(
-  'record', '', 'A file of JSON lines to add to, unless it has one of --name.'
+  'record', '', 'A file of JSON lines to add to, if none there has --name.'
 )
 NAME = flags.DEFINE_string(
   'name', '', 'What the record calls this comparison; default: both folders.'
@@ -50,12 +50,19 @@ def _record(found, parts):
   """What a line of --record says."""
   folders = [pathlib.Path(flag.value).name for flag in (FIRST, SECOND)]
   return {
-    'key': NAME.value or ', '.join(folders),
+    'key': NAME.value or f'{FIRST.value}, {SECOND.value}',
     'runs': folders,
     'commit': run_folder.commit(),
     'paired': found,
     'right_by_label': parts,
   }
+
+
+def _add(record):
+  """Adds the record, or says that there is one of its name."""
+  if record['key'] in records.read(RECORD.value):
+    print(f'{RECORD.value}: has {record["key"]!r} already, which stays')
+  records.add(RECORD.value, record)
 
 
 def main(argv: list[str]) -> None:
@@ -72,7 +79,7 @@ def main(argv: list[str]) -> None:
   )
   print(f'\n{paired.table(found)}\n{paired.label_table(parts)}')
   if RECORD.value:
-    records.add(RECORD.value, _record(found, parts))
+    _add(_record(found, parts))
 
 
 if __name__ == '__main__':

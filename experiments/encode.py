@@ -50,7 +50,7 @@ def _encode(setting, images, output) -> bytes:
   worst = [index for index, _ in fit.worst(errors)]
   print('worst:', *(f'{i} ({errors[i]:.4f})' for i in worst))
   table = fit.table(errors, MAX_ERROR.value)
-  files.write_text(output.with_suffix('.csv'), table)
+  files.write_text(_beside(output, '.csv'), table)
   if MAX_ERROR.value:
     print(fit.flagged(errors, MAX_ERROR.value))
   decode = jax.jit(setting.generator.synthesize)
@@ -58,6 +58,11 @@ def _encode(setting, images, output) -> bytes:
   return fit.worst_grid(
     errors[worst], datasets.to_float(images[worst]), decoded
   )
+
+
+def _beside(output, ending):
+  """The file beside the output, whose name may have other dots."""
+  return output.with_name(output.name.removesuffix('.npz') + ending)
 
 
 def _check_output(config, output):
@@ -68,8 +73,8 @@ def _check_output(config, output):
       'another suffix, such as .npz'
     )
   sources = [generators.path(config.generator), config.encoder.path]
-  for suffix in (output.suffix, '.csv', '.png'):
-    files.check_output(output.with_suffix(suffix), *filter(None, sources))
+  for path in (output, _beside(output, '.csv'), _beside(output, '.png')):
+    files.check_output(path, *filter(None, sources))
 
 
 def main(argv: list[str]) -> None:
@@ -87,7 +92,7 @@ def main(argv: list[str]) -> None:
   else:
     png = _encode(setting, images, output)
     print(f'{output}: latents of {len(images)} images')
-  picture = output.with_suffix('.png')
+  picture = _beside(output, '.png')
   files.write_bytes(picture, png)
   print(f'{picture}: {"error against steps" if COMPARE.value else "worst fit"}')
 

@@ -38,12 +38,13 @@ def cutout(
   """Cutout (arXiv:1708.04552): a box of each image gets one value.
 
   Raises:
-    ValueError: config.cutout.side is below 1, or its value not in [0, 1].
+    ValueError: config.cutout.side is not even or below 2, or its value not in
+      [0, 1].
   """
   del generator
   side, value = config.cutout.side, config.cutout.value
-  if side < 1:
-    raise ValueError(f'cutout.side is {side}, expected >= 1')
+  if side < 2 or side % 2:
+    raise ValueError(f'cutout.side is {side}, expected an even number >= 2')
   if not 0 <= value <= 1:
     raise ValueError(f'cutout.value is {value}, expected a number in [0, 1]')
 

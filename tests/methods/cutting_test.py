@@ -103,7 +103,8 @@ def test_cutmix_weight_is_drawn_from_the_beta_distribution():
 @pytest.mark.parametrize(
   ('name', 'field', 'value', 'message'),
   [
-    ('cutout', 'side', 0, 'cutout.side is 0, expected >= 1'),
+    ('cutout', 'side', 0, 'cutout.side is 0, expected an even number >= 2'),
+    ('cutout', 'side', 5, 'cutout.side is 5, expected an even number >= 2'),
     ('cutout', 'value', 1.5, r'cutout.value is 1.5, expected .* in \[0, 1\]'),
     ('cutmix', 'alpha', 0.0, 'cutmix.alpha is 0.0, expected > 0'),
   ],
