@@ -6,12 +6,14 @@
 Mixes pairs of samples at every layer; a judge, trained on real images alone
 (train_judge.py), answers its questions about both and about the mix. Prints,
 for each attribute, how often a mix keeps the answer that is kept least often,
-the judge's own accuracy beside it, and a recommended split: the first one from
-which on each answer is kept in 90% of the mixes (--keep); '-' where the judge
-is hardly ever sure of one of the answers. A judge of classes has one question,
+and how often all of 5 mixes of a sample do (--worst_of), for AdvMix trains on
+the worst of them; the judge's own accuracy beside it, and a recommended split:
+the first one from which on each answer is kept in 90% of the mixes (--keep),
+and by all 5 in 75% of the samples (--keep_all); '-' where the judge is hardly
+ever sure of one of the answers. A judge of classes has one question,
 which class? So the class that is kept least often decides; each class that the
 judge is sure of has a line. Writes OUTPUT.json and OUTPUT.png. If no split
-keeps the attribute, AdvMix is the wrong tool.
+comes near, AdvMix is the wrong tool.
 
   python experiments/probe.py --generator=ffhq.npz --size=64 --microbatch=4
 
@@ -64,6 +66,20 @@ NUM_MIXES = flags.DEFINE_integer(
 KEEP = flags.DEFINE_float(
   'keep', 0.9, 'Share of kept answers that is enough.', 0, 1
 )
+WORST_OF = flags.DEFINE_integer(
+  'worst_of',
+  5,
+  "Mixes of each sample, all of which should keep the answer: AdvMix's N_r.",
+  lower_bound=1,
+  upper_bound=100,
+)
+KEEP_ALL = flags.DEFINE_float(
+  'keep_all',
+  0.75,
+  'Share of samples all of whose mixes keep the answer that is enough.',
+  0,
+  1,
+)
 SEED = flags.DEFINE_integer('seed', 0, 'Of the samples.', lower_bound=0)
 OUTPUT = flags.DEFINE_string(
   'output', 'runs/probe', 'Path of the record and the plot, without ending.'
@@ -75,22 +91,38 @@ def _cell(least):
 
 
 def _table(record, names, accuracy):
-  """One line per attribute: the answer kept least often, at every split."""
+  """Per attribute, the answer kept least often, by one mix and by all."""
   splits = ''.join(f'{s:>6}' for s in record['splits'])
-  lines = [
-    'share of mixes, in %, that keep the answer kept least often, by split',
-    f'{"attribute":<21}{"judge":>6}{"chance":>8}{splits}  split',
-  ]
+  title = (
+    'samples, in %, that keep the answer kept least often, by split: in one '
+    f'mix; below it, in all of {record["worst_of"]}'
+  )
+  lines = [title, f'{"attribute":<21}{"judge":>6}{"chance":>8}{splits}  split']
   for a, name in enumerate(names):
     right = accuracy.get(name)
-    cells = ''.join(_cell(probing.least_kept(row[a])) for row in record['kept'])
-    chance = _cell(probing.least_kept(record['by_chance'][a]))
-    split = probing.recommend(record, a, keep=KEEP.value)
     judge = f'{100 * right:>6.1f}' if right is not None else f'{"":>6}'
-    lines.append(f'{name:<21}{judge}{chance:>8}{cells}  {split or "none"}')
+    split = _recommended(record, a) or 'none'
+    cells = _cells(record, a, 'kept', 'by_chance')
+    lines.append(f'{name:<21}{judge}{cells}  {split}')
+    if probing.least_kept(record['by_chance'][a]):
+      lines.append(' ' * 27 + _cells(record, a, 'kept_by_all', 'by_chance_all'))
   change = ''.join(f'{255 * c:>6.1f}' for c in record['change'])
   lines.append(f'{"change, of 255":<35}{change}')
   return '\n'.join(lines)
+
+
+def _cells(record, question, kept, by_chance):
+  """What chance keeps, and what each split does."""
+  chance = _cell(probing.least_kept(record[by_chance][question]))
+  return f'{chance:>8}' + ''.join(
+    _cell(probing.least_kept(row[question])) for row in record[kept]
+  )
+
+
+def _recommended(record, question):
+  return probing.recommend(
+    record, question, keep=KEEP.value, keep_all=KEEP_ALL.value
+  )
 
 
 def _classes(record):
@@ -126,8 +158,12 @@ def _plot(record, names):
   curves = {}
   for name in _chosen(names):
     a = names.index(name)
-    rows = [probing.least_kept(row[a]) for row in record['kept']]
-    curves[name] = (record['splits'], [r['share'] if r else 0 for r in rows])
+    for label, kept in (
+      (name, 'kept'),
+      (f'{name}, all of {record["worst_of"]} mixes', 'kept_by_all'),
+    ):
+      rows = [probing.least_kept(row[a]) for row in record[kept]]
+      curves[label] = (record['splits'], [r['share'] if r else 0 for r in rows])
   whole = record['change_whole']
   change = [c / whole for c in record['change']]
   curves['change of the image (1: the other image)'] = record['splits'], change
@@ -140,7 +176,7 @@ def _advice(record, names):
   """One line per chosen attribute."""
   for name in _chosen(names):
     a = names.index(name)
-    split = probing.recommend(record, a, keep=KEEP.value)
+    split = _recommended(record, a)
     if split:
       yield f'{name}: split {split} keeps it'
     elif probing.least_kept(record['by_chance'][a]) is None:
@@ -149,10 +185,13 @@ def _advice(record, names):
         'be said; try more --num_mixes, or a generator that was trained longer'
       )
     else:
+      split, one, all_ = probing.nearest(record, a)
       yield (
-        f'{name}: no split keeps it in {100 * KEEP.value:g}% of the mixes. '
-        'Mixing at any layer changes what a judge says: AdvMix is the wrong '
-        'tool here.'
+        f'{name}: no split keeps it in {100 * KEEP.value:g}% of the mixes, and '
+        f'by all {record["worst_of"]} in {100 * KEEP_ALL.value:g}% of the '
+        f'samples; the nearest is {split}, with {100 * one:.1f}% and '
+        f'{100 * all_:.1f}%. Far below, mixing at any layer changes what a '
+        'judge says: AdvMix is the wrong tool.'
       )
 
 
@@ -169,8 +208,8 @@ def main(argv: list[str]) -> None:
   """Prints the table and the advice, writes the record and the plot."""
   del argv  # cli.run has refused any.
   path = pathlib.Path(OUTPUT.value)
-  for suffix in ('.json', '.png'):
-    files.check_output(path.with_suffix(suffix), GENERATOR.value, JUDGE.value)
+  for ending in ('.json', '.png'):
+    files.check_output(f'{path}{ending}', GENERATOR.value, JUDGE.value)
   generator, params = _generator()
   judge = attributes.load(JUDGE.value)
   attributes.check_generator(judge, generator, params, option='--size')
@@ -184,6 +223,7 @@ def main(argv: list[str]) -> None:
     params,
     answer_fn,
     num_mixes=NUM_MIXES.value,
+    worst_of=WORST_OF.value,
   )
   print(_table(record, names, accuracy))
   if attributes.has_classes(judge):
@@ -199,8 +239,8 @@ def main(argv: list[str]) -> None:
     'commit': run_folder.commit(),
     'command': shlex.join(['python', *sys.argv]),
   }
-  files.write_json(path.with_suffix('.json'), record)
-  files.write_bytes(path.with_suffix('.png'), _plot(record, names))
+  files.write_json(f'{path}.json', record)
+  files.write_bytes(f'{path}.png', _plot(record, names))
   print(f'{path}.json, {path}.png')
 
 

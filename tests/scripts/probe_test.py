@@ -33,7 +33,7 @@ def test_another_size_is_refused_before_anything_is_drawn(script, monkeypatch):
 def test_size_and_microbatch_are_those_of_what_is_drawn(script, monkeypatch):
   seen = []
 
-  def measure(rng, generator, params, answer_fn, *, num_mixes):
+  def measure(rng, generator, params, answer_fn, *, num_mixes, worst_of):
     seen.append(generators.image_shape(generator, params))
     raise RuntimeError('measures')
 
