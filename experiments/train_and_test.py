@@ -14,7 +14,7 @@ import pathlib
 
 from absl import flags
 
-from advmix_jax import classifiers, datasets, training
+from advmix_jax import classifiers, datasets, generators, training
 from advmix_jax.evaluation import audits, measures, outcomes, recolouring
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import statistics
@@ -114,7 +114,9 @@ def main(argv: list[str]) -> None:
   config, workdir = CONFIG.value, pathlib.Path(WORKDIR.value)
   run_folder.check_workdir(config, workdir)
   path, judge_fn = workdir / 'results.json', None
-  if not path.exists():
+  if path.exists():
+    generators.claim(config.generator, workdir)
+  else:
     with locks.hold(workdir):
       train, test = _load(config)
       if ATTACK.value:  # Before the training: it may be of another size.

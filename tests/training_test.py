@@ -1,6 +1,7 @@
 """Claims about advmix_jax/training.py."""
 
 import logging
+import shutil
 
 import chex
 import jax
@@ -11,7 +12,13 @@ from helpers import tiny_runs
 
 from advmix_jax import datasets, methods, training, types
 from advmix_jax.report import tables
-from advmix_jax.runtime import checkpoints, metrics, preemption, run_folder
+from advmix_jax.runtime import (
+  checkpoints,
+  metrics,
+  preemption,
+  run_folder,
+  shipped,
+)
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
 
@@ -139,6 +146,19 @@ def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     lambda *_: pytest.fail,  # Called in a step.
   )
   chex.assert_trees_all_equal(tiny_runs.train(config, tmp_path), first)
+
+
+def test_a_run_of_a_generator_that_was_made_anew_is_refused(tmp_path):
+  """Also where it is finished: its results are not those of the new one."""
+  path = tmp_path / 'generator.npz'
+  shutil.copy(shipped.DATA / 'generator.npz', path)
+  config = tiny_runs.config()
+  config.generator.update(name='stylegan', path=str(path))
+  tiny_runs.train(config, tmp_path / 'run')
+  tiny_runs.train(config, tmp_path / 'run')
+  path.write_bytes(path.read_bytes() + b' ')
+  with pytest.raises(ValueError, match='holds a run of another generator'):
+    tiny_runs.train(config, tmp_path / 'run')
 
 
 def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(

@@ -2,13 +2,14 @@
 
   generator, params = generators.load(config.generator)
 
-Contents: NAMES, default_config, stylegan_config, path, load, load_stylegan,
-resized, image_shape, check_shape.
+Contents: NAMES, default_config, stylegan_config, path, claim, load,
+load_stylegan, resized, image_shape, check_shape.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
 
 import jax
@@ -18,7 +19,7 @@ import ml_collections
 from advmix_jax import types
 from advmix_jax.generators import ideal, memory, stylegan
 from advmix_jax.ops import area
-from advmix_jax.runtime import shipped
+from advmix_jax.runtime import run_folder, shipped
 
 NAMES = ('stylegan', 'ideal')
 
@@ -64,6 +65,18 @@ def stylegan_config() -> ml_collections.ConfigDict:
 def path(config: ml_collections.ConfigDict) -> pathlib.Path:
   """File of the StyleGAN that `config.path` names; '' is the shipped one."""
   return pathlib.Path(config.path or shipped.DATA / 'generator.npz')
+
+
+def claim(
+  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+) -> None:
+  """Notes in WORKDIR which file the StyleGAN is of.
+
+  Raises:
+    ValueError: The run in WORKDIR began with another file of the same path.
+  """
+  if config.name == 'stylegan':
+    run_folder.claim_file(workdir, 'generator', path(config))
 
 
 def load(

@@ -4,7 +4,7 @@
   config = run_folder.load_workdir(workdir, default)    # reads it
 
 Contents: plain, flat, without_folders, digest, run_name, data_name,
-check_workdir, claim_workdir, load_workdir, commit.
+check_workdir, claim_workdir, claim_file, load_workdir, commit.
 """
 
 from __future__ import annotations
@@ -117,6 +117,34 @@ def claim_workdir(
   path = pathlib.Path(workdir) / 'config.json'
   if not path.exists():
     files.write_json(path, plain(config))
+
+
+def claim_file(
+  workdir: str | os.PathLike, name: str, path: str | os.PathLike
+) -> None:
+  """Notes in WORKDIR/<name>.sha256 which file a run uses.
+
+  The config has its path alone, where another file may be by now.
+
+  Args:
+    workdir: The run's folder.
+    name: What the file is to the run, such as 'generator'.
+    path: The file; nothing is noted where there is none.
+
+  Raises:
+    ValueError: The run began with another file.
+  """
+  note = pathlib.Path(workdir) / f'{name}.sha256'
+  if not os.path.isfile(path):
+    return
+  ours = files.file_hash(path)
+  if not note.exists():
+    files.write_text(note, ours)
+  elif note.read_text() != ours:
+    raise ValueError(
+      f'{workdir} holds a run of another {name}: {path} has been made anew '
+      'since; give another --workdir'
+    )
 
 
 def load_workdir(

@@ -79,3 +79,17 @@ def test_the_commit_is_gits_or_unknown(monkeypatch):
   assert re.fullmatch('[0-9a-f]{40}(-dirty)?|unknown', run_folder.commit())
   monkeypatch.setenv('PATH', '')  # Where git is not installed.
   assert run_folder.commit() == 'unknown'
+
+
+def test_a_run_keeps_to_the_file_that_it_began_with(tmp_path):
+  path, run = tmp_path / 'generator.npz', tmp_path / 'run'
+  run_folder.claim_file(run, 'generator', path)  # There is none yet.
+  assert not run.exists()
+  path.write_bytes(b'first')
+  for _ in range(2):
+    run_folder.claim_file(run, 'generator', path)
+  path.write_bytes(b'second')
+  with pytest.raises(ValueError, match='another generator: .*made anew'):
+    run_folder.claim_file(run, 'generator', path)
+  path.unlink()
+  run_folder.claim_file(run, 'generator', path)  # The run needs it no more.
