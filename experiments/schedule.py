@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import cores
 from plan import HERE, Run, with_needs
 
 from advmix_jax.report import records
@@ -142,7 +141,6 @@ class _Process(NamedTuple):
   began: float
   earlier: float  # Seconds of earlier processes on this run.
   log_from: int  # Where its part of log.txt begins.
-  slot: int  # Its place among the runs at work; each has its own cores.
 
 
 def _lock(folder: pathlib.Path):
@@ -157,7 +155,7 @@ def _lock(folder: pathlib.Path):
   return handle
 
 
-def _start(work: Work, run: Run, lock, slot: int) -> _Process:
+def _start(work: Work, run: Run, lock) -> _Process:
   """Starts the process of a run, which inherits the lock."""
   folder = work.folder(run.key)
   _prepare(work, run)
@@ -180,9 +178,7 @@ def _start(work: Work, run: Run, lock, slot: int) -> _Process:
       pass_fds=[lock.fileno()],
       env=os.environ | env,
     )
-  cores.give(process.pid, cores.parts(work.jobs)[slot])
-  now = time.monotonic()
-  return _Process(run, folder, process, now, earlier, log_from, slot)
+  return _Process(run, folder, process, time.monotonic(), earlier, log_from)
 
 
 def _commit(folder: pathlib.Path) -> str:
@@ -359,9 +355,7 @@ def _begin(
         _ended(progress, key, 0, '')
       else:
         _line(progress, key, f'starts, about {duration(run.seconds)}')
-        taken = {job.slot for job in jobs.values()}
-        slot = min(set(range(work.jobs)) - taken)
-        jobs[key] = _start(work, run, lock, slot)
+        jobs[key] = _start(work, run, lock)
 
 
 def run(work: Work, keys: list[str], say=print) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import types
 
 import pytest
 from helpers import paths, tiny_sweep
@@ -100,7 +99,7 @@ def test_a_run_has_a_time_before_its_process_begins(
   (folder / 'seconds.txt').write_text('7.0')
   os.utime(folder / 'seconds.txt', (1000, 1000))
   with schedule._lock(folder) as lock, pytest.raises(InterruptedError):
-    schedule._start(work, run, lock, 0)
+    schedule._start(work, run, lock)
   assert (folder / 'seconds.txt').stat().st_mtime > 1000
 
 
@@ -114,16 +113,16 @@ def test_a_folder_has_one_process_at_a_time(work, schedule, tmp_path):
 def test_a_failure_stops_only_the_runs_that_need_it(
   work, schedule, monkeypatch
 ):
-  def start(work, run, lock, slot):
+  def start(work, run, lock):
     if run.kind == 'start':
       raise RuntimeError('started a run whose need failed')
     finish(work, run, recorded=False, output=run.kind != 'generator')
-    return types.SimpleNamespace(kind=run.kind, slot=slot)
+    return run
 
   monkeypatch.setattr(schedule, '_POLL', 0)
   for name in ('_note', '_stop'):
     monkeypatch.setattr(schedule, name, lambda *_: None)
-  # A process is done at once here.
+  # A run stands for its process here: done at once.
   monkeypatch.setattr(schedule, '_ended_keys', list)
   monkeypatch.setattr(
     schedule,
@@ -140,33 +139,6 @@ def test_a_failure_stops_only_the_runs_that_need_it(
     ['generator', 'start', 'latents', 'measure', 'classifier', 'classifier']
   )
   assert any('failed, broken' in line for line in lines)
-
-
-def test_runs_at_work_have_slots_of_their_own(work, schedule, monkeypatch):
-  """So no two have the same cores; a slot that is free again is taken."""
-  at_work, seen = {}, []
-
-  def start(work, run, lock, slot):
-    assert slot not in at_work.values() and len(at_work) < 2
-    at_work[run.key] = slot
-    seen.append(slot)
-    return types.SimpleNamespace(key=run.key, slot=slot)
-
-  def end(work, job):
-    del at_work[job.key]
-    finish(work, work.runs[job.key])
-    return ''
-
-  monkeypatch.setattr(schedule, '_POLL', 0)
-  for name in ('_note', '_stop'):
-    monkeypatch.setattr(schedule, name, lambda *_: None)
-  monkeypatch.setattr(schedule, '_ended_keys', lambda jobs: [max(jobs)])
-  monkeypatch.setattr(schedule, '_finish', end)
-  monkeypatch.setattr(schedule, '_start', start)
-  monkeypatch.setattr(schedule, '_took', lambda job: 1.0)
-  work = work._replace(jobs=2)
-  assert not schedule.run(work, list(work.runs), say=lambda line: None)
-  assert len(seen) == len(work.runs) and set(seen) == {0, 1}
 
 
 def test_runs_of_faces_are_told_their_folder_and_to_attack(
