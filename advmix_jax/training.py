@@ -281,7 +281,7 @@ def train_and_evaluate(
   _check(config)
   run_folder.check_workdir(config, workdir)
   if (workdir / 'results.json').exists():
-    generators.claim(config.generator, workdir)
+    generators.claim(config.generator, workdir, note=False)
     return untrusted.read_json(
       workdir / 'results.json',
       'not the results of a run',
@@ -371,8 +371,8 @@ def train_classifier(
   if generator is not None:
     lookup.check_file(config, dataset)
   run_folder.claim_workdir(config, workdir)
-  generators.claim(config.generator, workdir)
   if generator is not None:
+    generators.claim(config.generator, workdir)
     latents = lookup.load_latents(
       config, dataset, generator, generator_params, workdir
     )

@@ -12,6 +12,7 @@ many images of each label are right: a classifier that gives the more frequent
 answer alone may look robust.
 """
 
+import os
 import pathlib
 
 from absl import flags
@@ -50,12 +51,17 @@ def _record(found, parts):
   """What a line of --record says."""
   folders = [pathlib.Path(flag.value).name for flag in (FIRST, SECOND)]
   return {
-    'key': NAME.value or f'{FIRST.value}, {SECOND.value}',
+    'key': NAME.value or ', '.join(map(_relative, (FIRST, SECOND))),
     'runs': folders,
     'commit': run_folder.commit(),
     'paired': found,
     'right_by_label': parts,
   }
+
+
+def _relative(flag):
+  """The folder of a flag, without what is of this machine."""
+  return os.path.relpath(flag.value)
 
 
 def _add(record):

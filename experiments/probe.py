@@ -187,11 +187,11 @@ def _advice(record, names):
     else:
       split, one, all_ = probing.nearest(record, a)
       yield (
-        f'{name}: no split keeps it in {100 * KEEP.value:g}% of the mixes, and '
-        f'by all {record["worst_of"]} in {100 * KEEP_ALL.value:g}% of the '
-        f'samples; the nearest is {split}, with {100 * one:.1f}% and '
-        f'{100 * all_:.1f}%. Far below, mixing at any layer changes what a '
-        'judge says: AdvMix is the wrong tool.'
+        f'{name}: there is no split from which on {100 * KEEP.value:g}% of the '
+        f'mixes keep it, and all {record["worst_of"]} mixes of '
+        f'{100 * KEEP_ALL.value:g}% of the samples; the nearest is {split}, '
+        f'with {100 * one:.1f}% and {100 * all_:.1f}%. Far below, mixing '
+        'changes what a judge says: AdvMix is the wrong tool.'
       )
 
 

@@ -115,7 +115,7 @@ def main(argv: list[str]) -> None:
   run_folder.check_workdir(config, workdir)
   path, judge_fn = workdir / 'results.json', None
   if path.exists():
-    generators.claim(config.generator, workdir)
+    generators.claim(config.generator, workdir, note=False)
   else:
     with locks.hold(workdir):
       train, test = _load(config)
@@ -123,6 +123,7 @@ def main(argv: list[str]) -> None:
         judge_fn = audits.judge_fn(
           config.data, JUDGE.value, num_classes=train.num_classes
         )
+        judge_fn(test.image[:1])
       params = training.train_classifier(config, workdir, train)
       results = {'num_train': len(train.label), 'source': train.source}
       results |= _test(config, params, train.num_classes, test, judge_fn)

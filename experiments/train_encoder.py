@@ -152,6 +152,7 @@ def main(argv: list[str]) -> None:
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
+  run_folder.check_workdir(_claim(config), workdir)  # Before anything long.
   dataset = datasets.load(config.data, 'train')
   rng = jax.random.split(jax.random.key(config.seed))[1]
   with locks.hold(workdir):

@@ -63,13 +63,14 @@ def main(argv: list[str]) -> None:
   config = CONFIG.value.data.copy_and_resolve_references()
   if 'mirror' in config:
     config.mirror = True
+  claim = ml_collections.ConfigDict(
+    {'data': config, 'seed': SEED.value, 'epochs': EPOCHS.value}
+  )
+  run_folder.check_workdir(claim, WORKDIR.value)  # Before anything long.
   # The test part first: decoding the other one takes long.
   test, train = (_load(config, split) for split in ('test', 'train'))
-  claim = {'data': config, 'seed': SEED.value, 'epochs': EPOCHS.value}
   with locks.hold(WORKDIR.value):
-    run_folder.claim_workdir(
-      ml_collections.ConfigDict(claim), pathlib.Path(WORKDIR.value)
-    )
+    run_folder.claim_workdir(claim, WORKDIR.value)
     judge = attributes.train(
       train, WORKDIR.value, seed=SEED.value, epochs=EPOCHS.value
     )

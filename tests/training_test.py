@@ -1,7 +1,6 @@
 """Claims about advmix_jax/training.py."""
 
 import logging
-import shutil
 
 import chex
 import jax
@@ -10,14 +9,14 @@ import numpy as np
 import pytest
 from helpers import tiny_runs
 
-from advmix_jax import datasets, methods, training, types
+from advmix_jax import datasets, generators, methods, training, types
 from advmix_jax.report import tables
 from advmix_jax.runtime import (
   checkpoints,
+  files,
   metrics,
   preemption,
   run_folder,
-  shipped,
 )
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
@@ -148,17 +147,17 @@ def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
   chex.assert_trees_all_equal(tiny_runs.train(config, tmp_path), first)
 
 
-def test_a_run_of_a_generator_that_was_made_anew_is_refused(tmp_path):
-  """Also where it is finished: its results are not those of the new one."""
-  path = tmp_path / 'generator.npz'
-  shutil.copy(shipped.DATA / 'generator.npz', path)
+def test_results_of_a_generator_that_was_made_anew_are_refused(tmp_path):
+  path, run = tmp_path / 'generator.npz', tmp_path / 'run'
+  path.write_bytes(b'first')
   config = tiny_runs.config()
   config.generator.update(name='stylegan', path=str(path))
-  tiny_runs.train(config, tmp_path / 'run')
-  tiny_runs.train(config, tmp_path / 'run')
-  path.write_bytes(path.read_bytes() + b' ')
+  run_folder.claim_workdir(config, run)
+  files.write_json(run / 'results.json', {})
+  generators.claim(config.generator, run)
+  path.write_bytes(b'second')
   with pytest.raises(ValueError, match='holds a run of another generator'):
-    tiny_runs.train(config, tmp_path / 'run')
+    training.train_and_evaluate(config, run)
 
 
 def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(

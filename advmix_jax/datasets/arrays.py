@@ -11,8 +11,8 @@ Images are uint8 [N, H, W, 3], or grey, [N, H, W, 1] or [N, H, W], and then get
 three equal channels. Labels are integers from 0 on; the largest label says how
 many classes there are. A file may have a valid part too, or one part alone: of
 train_image and train_label alone a stratified split is made (splits.make).
-Rows keep their order; where they are sorted by label, the classes take turns
-(splits.spread), so that the first images are of all of them.
+Rows that come class by class take turns (splits.order), so that the first
+images are of all classes.
 
 Contents: SPLITS, default_config, load, describe, save.
 """
@@ -78,10 +78,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     source += f', split: {splits.describe_made(config)}'
   else:
     image, label = found[split]
-  if (np.diff(label.astype(np.int64)) >= 0).all():  # It comes class by class.
-    order = splits.spread(label)
-    image, label = image[order], label[order]
-  keep = splits.first(config, split, len(image))
+  keep = splits.order(label)[splits.first(config, split, len(image))]
   return Dataset(
     image=_sized(image[keep], config.resolution),
     label=label[keep].astype(np.int32),

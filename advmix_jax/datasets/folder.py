@@ -9,10 +9,10 @@ image and a header: `file,label,split` or `file,label`. A file is a path inside
 data_dir, a label is any text, a split is train, valid or test. Without a CSV
 each folder in data_dir is a class: birds/owl/1.jpg is an owl. The classes are
 the different labels in alphabetical order. Without splits a stratified one is
-made (splits.make). The classes take turns (splits.spread), so that the first
-images are of all of them. Images of any size and format that Pillow reads are
-cut to their middle square and resized by area; grey ones get three equal
-channels.
+made (splits.make). Rows that come class by class take turns (splits.order), so
+that the first images are of all classes. Images of any size and format that
+Pillow reads are cut to their middle square and resized by area; grey ones get
+three equal channels.
 
 Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
 """
@@ -86,7 +86,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     kept = [row for row in rows if row.split == split]
     if not kept:
       raise ValueError(f'{folder}: no row of split {split!r}')
-    kept = [kept[i] for i in splits.spread([row.label for row in kept])]
+    kept = [kept[i] for i in splits.order([row.label for row in kept])]
     kept = kept[splits.first(config, split, len(kept))]
     files = [row.file for row in kept]
     pictures = image_files.load_split(images, files, config, split)
@@ -102,16 +102,23 @@ def _rows(config, folder, images):
   path = path if config.labels else path / _LABELS
   if config.labels or path.exists():
     rows = read_labels(path)
-  elif _LABELS in images.names():  # In a zip archive.
-    rows = _parse(images.read(_LABELS), path)
   else:
-    rows = by_folder(images)
+    rows = _archived(images, path) or by_folder(images)
   if rows[0].split:
     return rows, ''
   parts = splits.make([row.label for row in rows], config, source=folder)
   pairs = zip(rows, parts.tolist(), strict=True)
   made = f', split: {splits.describe_made(config)}'
   return [row._replace(split=part) for row, part in pairs], made
+
+
+def _archived(images, path):
+  """The rows of the table inside a zip archive; [] where there is none."""
+  try:
+    data = images.read(_LABELS)
+  except FileNotFoundError:
+    return []
+  return _parse(data, path)
 
 
 def by_folder(images: image_files.Images) -> list[Row]:

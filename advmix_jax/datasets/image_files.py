@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import ml_collections
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from advmix_jax.datasets import pixels
 from advmix_jax.ops import area
@@ -36,17 +36,25 @@ from advmix_jax.runtime import files, hosts, metrics, preemption, untrusted
 MAX_BYTES = 2**26  # Of one image file.
 MAX_PIXELS = 2**26  # Of one image.
 _CHUNK = 256  # Images in memory at a time.
+_MAC = '__MACOSX/'  # What macOS adds to archives, beside the files.
 _DECODER = 2  # Changes whenever `decode` makes other pixels of a file.
 _DEEP = ('I;16', 'I;16B', 'I;16L', 'I;16N', 'I', 'F')  # One channel, > 8 bits.
+_ORIENTATION = 0x0112  # The tag of EXIF.
+_TURNS = {
+  2: Image.Transpose.FLIP_LEFT_RIGHT,
+  3: Image.Transpose.ROTATE_180,
+  4: Image.Transpose.FLIP_TOP_BOTTOM,
+  5: Image.Transpose.TRANSPOSE,
+  6: Image.Transpose.ROTATE_270,
+  7: Image.Transpose.TRANSVERSE,
+  8: Image.Transpose.ROTATE_90,
+}
 # What Pillow raises for files that are no image or damaged.
 _FAULTS = (
   OSError,
   SyntaxError,
   ValueError,
   EOFError,
-  TypeError,
-  KeyError,
-  IndexError,
   struct.error,
   Image.DecompressionBombError,
 )
@@ -102,7 +110,8 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
     members = {i.filename: i for i in archive.infolist()}
     inside = f'{path.stem}/'
     names = [i.filename for i in members.values() if not i.is_dir()]
-    outer = inside if all(n.startswith(inside) for n in names) else ''
+    shown = [n for n in names if not n.startswith(_MAC)]
+    outer = inside if all(n.startswith(inside) for n in shown) else ''
 
     def find(name):
       info = members.get(name) or members.get(inside + name)
@@ -125,7 +134,7 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
       str(path),
       read,
       lambda name: (find(name).CRC, name),
-      lambda: sorted(name.removeprefix(outer) for name in names),
+      lambda: sorted(name.removeprefix(outer) for name in shown),
     )
 
 
@@ -332,15 +341,30 @@ def _about_sizes(path, sizes, size):
     )
 
 
+def _upright(image):
+  """The image, turned as its EXIF orientation says, if that can be read."""
+  try:
+    orientation = image.getexif().get(_ORIENTATION)
+  except Exception:  # Of a damaged block; the pixels may be whole.
+    return image
+  turn = _TURNS.get(orientation)
+  return image if turn is None else image.transpose(turn)
+
+
 def _levels(image):
   """An image as [H, W, 3] float32 from 0 to 255."""
   if image.mode not in _DEEP:
     return np.asarray(image.convert('RGB'), np.float32)
   # `convert` would turn all above 255 white.
   levels = np.asarray(image, np.float32)
-  if image.mode == 'F' or not 0 <= levels.min() <= levels.max() <= 65535:
-    raise ValueError(f'mode {image.mode!r}, expected 8 or 16 bits a channel')
-  return np.repeat(levels[..., None] / 257, 3, axis=-1)
+  low, high = float(levels.min()), float(levels.max())
+  if image.mode == 'F' or low < 0 or high > 65535:
+    raise ValueError(
+      f'has levels from {low:g} to {high:g} in mode {image.mode!r}, expected '
+      'whole numbers from 0 to 255 or 65535'
+    )
+  most = 65535 if image.mode != 'I' or high > 255 else 255
+  return np.repeat(levels[..., None] * (255 / most), 3, axis=-1)
 
 
 def decode(
@@ -357,8 +381,8 @@ def decode(
     box_fn: (height, width) -> the part that is kept.
 
   Raises:
-    ValueError: no image, damaged, larger than MAX_PIXELS, of more than 16 bits
-      a pixel's channel, or `box_fn` refuses.
+    ValueError: no image, damaged, larger than MAX_PIXELS, with more than 16
+      bits a channel, or `box_fn` refuses.
   """
   if is_html(data):
     raise ValueError(f'{name}: is an HTML page, expected an image')
@@ -366,7 +390,7 @@ def decode(
     with Image.open(io.BytesIO(data)) as image:
       if image.width * image.height > MAX_PIXELS:
         raise ValueError(f'{image.width}x{image.height} pixels are too many')
-      image = ImageOps.exif_transpose(image)
+      image = _upright(image)
       box = box_fn(image.height, image.width)
       array = _levels(image)
   except _FAULTS as error:

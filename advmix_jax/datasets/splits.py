@@ -4,7 +4,8 @@ A made split is stratified: each class gives the same shares of its images to
 the validation and test part. It depends on the order of the images, the seed
 and the shares alone, so every command makes the same one.
 
-Contents: SPLITS, check, first, spread, made_fields, make, describe_made.
+Contents: SPLITS, check, first, order, spread, made_fields, make,
+describe_made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,25 @@ def first(config: Mapping[str, Any], split: str, count: int) -> slice:
       f'data.num_{split} is {limit}, expected 0 (all) to {count}'
     )
   return slice(limit or count)
+
+
+def order(labels: Sequence[Any]) -> np.ndarray:
+  """The order in which images are used: as they are, or `spread`.
+
+  They are spread where they come class by class: where fewer images than twice
+  the number of classes have another label than the one before.
+
+  Args:
+    labels: [N], of any type that can be compared.
+
+  Returns:
+    [N] indices.
+  """
+  labels = np.asarray(labels)
+  changes = np.count_nonzero(labels[1:] != labels[:-1])
+  if changes < 2 * len(np.unique(labels)):
+    return spread(labels)
+  return np.arange(len(labels))
 
 
 def spread(labels: Sequence[Any]) -> np.ndarray:

@@ -174,7 +174,8 @@ def class_fn(
     )
 
   def which_class(images):
-    if images.shape[1] != (own := image_size(found)):
+    own = image_size(found)
+    if images.shape[1:3] != (own, own):
       raise ValueError(
         f'{path} judges images of {own}x{own}, not {images.shape[1]}x'
         f'{images.shape[2]}; experiments/train_judge.py trains one'

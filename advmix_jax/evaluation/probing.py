@@ -54,7 +54,7 @@ def measure(
     params: Its parameters.
     answer_fn: A judge of A questions.
     num_mixes: Number of pairs.
-    worst_of: Mixes of each i, with as many different j; the first is the pair.
+    worst_of: Mixes of each i, each with another j.
     batch_size: Pairs in one compiled call.
 
   Returns:
@@ -66,16 +66,15 @@ def measure(
     answer. by_chance, by_chance_all [A]: the two with j in place of the mix.
     sure [A]: (share, [low, high]) of samples of which the judge is sure. change
     [L-1]: the mean absolute difference of a mix and i, in [0, 1]; change_whole:
-    of j and i. num_mixes, worst_of. Intervals are Wilson's of 95%.
+    of j and i. num_mixes, worst_of. Intervals are Wilson's of 95%; that
+    samples share their j is not in them.
 
   Raises:
-    ValueError: worst_of is not in 1 to batch_size.
+    ValueError: worst_of is not from 1 to batch_size.
   """
   if not 1 <= worst_of <= batch_size:
-    raise ValueError(
-      f'worst_of is {worst_of}, expected 1 to {batch_size}, the batch size'
-    )
-  splits = list(range(generator.num_layers))  # At 0 the mix is j itself.
+    raise ValueError(f'worst_of is {worst_of}, expected 1 to {batch_size}')
+  splits = range(generator.num_layers)  # At 0 the mix is j itself.
   sample, mixes = _answers(
     rng, generator, params, answer_fn, splits, num_mixes, worst_of, batch_size
   )
@@ -84,7 +83,7 @@ def measure(
   chance_all, *kept_by_all = [_kept(sample, m.all_same, answers) for m in mixes]
   change_whole, *change = [float(m.change.mean()) for m in mixes]
   return {
-    'splits': splits[1:],
+    'splits': list(splits[1:]),
     'answers': answers,
     'kept': kept,
     'kept_by_all': kept_by_all,
@@ -213,8 +212,8 @@ def recommend(
   ):
     least = [least_kept(row[question]) for row in rows]
     if None in least or any(
-      record['share'] < enough
-      for record, enough in zip(least, (keep, keep_all), strict=True)
+      one['share'] < enough
+      for one, enough in zip(least, (keep, keep_all), strict=True)
     ):
       break
     found = split

@@ -228,13 +228,15 @@ def load_examples(
     images with their latents).
 
   Raises:
-    ValueError: A number is out of range, or latents don't fit the images.
+    ValueError: A number is out of range, latents don't fit the images, or the
+      run began with another generator.
   """
   if num_examples < 0:
     raise ValueError(f'eval.num_examples is {num_examples}, expected >= 0')
   test = datasets.load(config.data, 'test')
   some = _attacked(test, num_examples)
   classifier = classifiers.make_classifier(config.classifier, test.num_classes)
+  generators.claim(config.generator, workdir)
   generator, params = generators.load(config.generator)
   latents = lookup.load_latents(config, some, generator, params, workdir)
   batch = types.Batch(some.image, some.label, np.asarray(latents))

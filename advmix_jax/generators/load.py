@@ -68,15 +68,23 @@ def path(config: ml_collections.ConfigDict) -> pathlib.Path:
 
 
 def claim(
-  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  *,
+  note: bool = True,
 ) -> None:
   """Notes in WORKDIR which file the StyleGAN is of.
+
+  Args:
+    config: the fields of `default_config`.
+    workdir: the run's folder.
+    note: whether to note it where nothing is noted yet; else it is checked.
 
   Raises:
     ValueError: The run in WORKDIR began with another file of the same path.
   """
   if config.name == 'stylegan':
-    run_folder.claim_file(workdir, 'generator', path(config))
+    run_folder.claim_file(workdir, 'generator', path(config), note=note)
 
 
 def load(

@@ -178,7 +178,10 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 
 def _fail(error: BaseException) -> NoReturn:
-  """Prints the error as one line and exits with code 1."""
+  """Prints the error as one line and exits with code 1.
+
+  Without a word and with code 141 where nobody reads stdout any more.
+  """
   if isinstance(error, BrokenPipeError):
     _leave_quietly()
   lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -120,7 +120,11 @@ def claim_workdir(
 
 
 def claim_file(
-  workdir: str | os.PathLike, name: str, path: str | os.PathLike
+  workdir: str | os.PathLike,
+  name: str,
+  path: str | os.PathLike,
+  *,
+  note: bool = True,
 ) -> None:
   """Notes in WORKDIR/<name>.sha256 which file a run uses.
 
@@ -130,17 +134,18 @@ def claim_file(
     workdir: The run's folder.
     name: What the file is to the run, such as 'generator'.
     path: The file; nothing is noted where there is none.
+    note: Whether to note it where nothing is noted yet.
 
   Raises:
     ValueError: The run began with another file.
   """
-  note = pathlib.Path(workdir) / f'{name}.sha256'
-  if not os.path.isfile(path):
+  noted = pathlib.Path(workdir) / f'{name}.sha256'
+  if not os.path.isfile(path) or not (note or noted.exists()):
     return
   ours = files.file_hash(path)
-  if not note.exists():
-    files.write_text(note, ours)
-  elif note.read_text() != ours:
+  if not noted.exists():
+    files.write_text(noted, ours)
+  elif noted.read_text() != ours:
     raise ValueError(
       f'{workdir} holds a run of another {name}: {path} has been made anew '
       'since; give another --workdir'

@@ -45,13 +45,13 @@ def main(argv: list[str]) -> None:
   """Writes the four files.
 
   Raises:
-    FileNotFoundError, ValueError: as digits.load_digits, or both folders are
-      the same.
+    FileNotFoundError, ValueError: as digits.load_digits, or there are digits
+      in --output.
   """
   del argv  # cli.run has refused any.
   folder = pathlib.Path(OUTPUT.value)
-  if folder.resolve() == pathlib.Path(DATA_DIR.value).resolve():
-    raise ValueError(f'--output is {folder}, expected another folder')
+  if any(folder.glob('t10k-images*')):
+    raise ValueError(f'--output is {folder}, which has digits already')
   cut, end = NUM_TRAIN.value, NUM_TRAIN.value + NUM_VALID.value
   found = digits.load_digits('idx', 'train', data_dir=DATA_DIR.value, limit=end)
   _write(folder, 'train', found.image[:cut], found.label[:cut])

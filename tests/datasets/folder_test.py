@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import made_images
-from PIL import Image
+from PIL import Image, ImageOps
 
 from advmix_jax import datasets
 from advmix_jax.datasets import folder, image_files, pixels
@@ -102,6 +102,18 @@ def test_a_table_inside_a_zip_archive_is_read(config, tmp_path):
     np.testing.assert_array_equal(found.label, want.label)
 
 
+def test_a_table_is_read_beside_other_members(config, tmp_path):
+  """As macOS packs a folder: all in one more folder, and files of its own."""
+  path = tmp_path / 'birds.zip'
+  with zipfile.ZipFile(path, 'w') as archive:
+    for name in ('labels.csv', *(name for name, _, _ in ROWS)):
+      archive.write(tmp_path / 'birds' / name, f'birds/{name}')
+    archive.writestr('__MACOSX/birds/a/._1.png', b'')
+    archive.writestr('README.txt', b'')
+  config.data_dir = str(path)
+  assert datasets.load(config, 'train').label.tolist() == [1, 0]
+
+
 def test_a_folder_with_the_name_of_the_archive_may_be_a_class(config, tmp_path):
   path = tmp_path / 'owl.zip'
   with zipfile.ZipFile(path, 'w') as archive:
@@ -132,14 +144,24 @@ def _decoded(image, **options):
   return image_files.decode(file.getvalue(), 'it', 4, image_files.whole_square)
 
 
-def test_an_image_is_turned_as_its_camera_says():
-  upright = Image.fromarray(made_images.picture(0, 4, 4))
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_an_image_is_turned_as_its_camera_says(orientation):
+  """As Pillow's own function turns it."""
+  image = Image.fromarray(made_images.picture(0, 4, 4))
   exif = Image.Exif()
-  exif[0x0112] = 6  # Turn it by 90 degrees, clockwise.
-  lying = upright.transpose(Image.Transpose.ROTATE_90)
-  want = _decoded(upright, format='PNG')
-  found = _decoded(lying, format='PNG', exif=exif)
-  np.testing.assert_array_equal(found, want)
+  exif[0x0112] = orientation
+  image.info['exif'] = exif.tobytes()
+  found = _decoded(image, format='PNG', exif=exif)
+  file = io.BytesIO()
+  image.save(file, 'PNG', exif=exif)
+  want = ImageOps.exif_transpose(Image.open(file))
+  np.testing.assert_array_equal(found, np.asarray(want))
+
+
+def test_an_image_with_a_damaged_exif_block_is_decoded():
+  image = Image.fromarray(made_images.picture(0, 4, 4))
+  found = _decoded(image, format='PNG', exif=b'Exif\x00\x00II*\x00\xff\xff')
+  np.testing.assert_array_equal(found, np.asarray(image))
 
 
 @pytest.mark.parametrize('type_', [np.uint16, np.int32])
@@ -150,12 +172,24 @@ def test_sixteen_bits_become_eight(type_):
   np.testing.assert_array_equal(found, want)
 
 
-def test_more_than_sixteen_bits_are_refused():
-  levels = np.full((4, 4), 70000, np.int32)
-  with pytest.raises(ValueError, match="it: mode 'I', expected 8 or 16 bits"):
-    _decoded(Image.fromarray(levels), format='TIFF')
-  with pytest.raises(ValueError, match="it: mode 'F', expected 8 or 16 bits"):
-    _decoded(Image.fromarray(np.ones((4, 4), np.float32)), format='TIFF')
+def test_eight_bits_in_larger_numbers_stay():
+  levels = np.arange(0, 256, 17, np.int32).reshape(4, 4)
+  found = _decoded(Image.fromarray(levels), format='TIFF')
+  np.testing.assert_array_equal(found[..., 0], levels)
+
+
+@pytest.mark.parametrize(
+  'level, type_, message',
+  [
+    (70000, np.int32, "levels from 70000 to 70000 in mode 'I', expected"),
+    (-3, np.int32, "levels from -3 to -3 in mode 'I', expected"),
+    (1, np.float32, "levels from 1 to 1 in mode 'F', expected"),
+  ],
+)
+def test_other_levels_are_refused(level, type_, message):
+  image = Image.fromarray(np.full((4, 4), level, type_))
+  with pytest.raises(ValueError, match=message):
+    _decoded(image, format='TIFF')
 
 
 def test_mirror_doubles_images_and_labels(config):

@@ -30,4 +30,4 @@ def test_a_reader_that_has_read_enough_gets_no_error():
   process.stdout.close()
   assert process.stderr.read() == ''
   process.stderr.close()
-  process.wait(timeout=60)
+  assert process.wait(timeout=60) in (1, 141)  # absl ends its help with 1.

@@ -23,10 +23,14 @@ def test_the_test_part_has_the_digits_after_the_training_part(tmp_path):
     np.testing.assert_array_equal(found.label, label[rows])
 
 
-def test_more_digits_than_there_are_or_the_same_folder_change_nothing(tmp_path):
+def test_more_digits_than_there_are_or_a_full_folder_change_nothing(tmp_path):
   idx_files.write_folder(tmp_path, 'train', num=9)
+  idx_files.write_folder(tmp_path, 'test')
   before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-  for output, message in (('made', 'limit is 15000'), ('.', '--output is')):
+  for output, message in (
+    ('made', 'limit is 15000'),
+    ('.', 'has digits already'),
+  ):
     done = programs.run_script(
       _SCRIPT, f'--data_dir={tmp_path}', f'--output={tmp_path / output}'
     )

@@ -2,6 +2,7 @@
 
 import ml_collections
 import pytest
+from absl import flags
 
 from advmix_jax import training
 from advmix_jax.runtime import options
@@ -27,6 +28,16 @@ def test_numbers_out_of_range_are_named(field, value, message):
   bad = ml_collections.ConfigDict({'a': good | {field: value}})
   with pytest.raises(ValueError, match=message):
     options.check(bad)
+
+
+def test_a_seed_flag_is_in_range():
+  values = flags.FlagValues()
+  flags.DEFINE_integer('seed', 0, '', flag_values=values)
+  values(['script', f'--seed={2**32 - 1}'])
+  options.check_flags(values)
+  values(['script', f'--seed={2**32}'])
+  with pytest.raises(ValueError, match='--seed is 4294967296, expected at'):
+    options.check_flags(values)
 
 
 def test_the_defaults_of_a_run_are_in_range():

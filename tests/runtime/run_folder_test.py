@@ -84,8 +84,9 @@ def test_the_commit_is_gits_or_unknown(monkeypatch):
 def test_a_run_keeps_to_the_file_that_it_began_with(tmp_path):
   path, run = tmp_path / 'generator.npz', tmp_path / 'run'
   run_folder.claim_file(run, 'generator', path)  # There is none yet.
-  assert not run.exists()
   path.write_bytes(b'first')
+  run_folder.claim_file(run, 'generator', path, note=False)
+  assert not run.exists()
   for _ in range(2):
     run_folder.claim_file(run, 'generator', path)
   path.write_bytes(b'second')
