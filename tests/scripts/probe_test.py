@@ -45,3 +45,57 @@ def test_size_and_microbatch_are_those_of_what_is_drawn(script, monkeypatch):
   script.MICROBATCH.value = -1
   with pytest.raises(ValueError, match='generator.microbatch is -1'):
     script.main([])
+
+
+def _kept(*shares):
+  """Both answers of one question, kept in these shares of 100 pairs."""
+  return [
+    {'share': share, 'interval': [0, 1], 'pairs': 100} for share in shares
+  ]
+
+
+@pytest.fixture
+def record():
+  """Two splits; 'good' is kept from split 2 on, 'bad' nowhere."""
+  return {
+    'splits': [1, 2],
+    'worst_of': 5,
+    'kept': [
+      [_kept(0.9, 0.8), _kept(0.3, 0.4), _kept(1)],
+      [_kept(0.95, 0.92), _kept(0.6, 0.5), _kept(1)],
+    ],
+    'kept_by_all': [
+      [_kept(0.5, 0.7), _kept(0.1, 0.1), _kept(1)],
+      [_kept(0.8, 0.9), _kept(0.2, 0.3), _kept(1)],
+    ],
+    'by_chance': [_kept(0.5, 0.6), _kept(0.5, 0.5), _kept(1)],
+    'by_chance_all': [_kept(0.1, 0.2), _kept(0.0, 0.1), _kept(1)],
+    'change': [0.5, 0.25],
+    'change_whole': 1.0,
+  }
+
+
+def test_the_table_has_the_answer_kept_least_often_by_one_and_by_all(
+  script, record
+):
+  lines = script._table(record, ('good', 'bad', 'one'), {'good': 0.875})
+  assert [line.split() for line in lines.splitlines()[2:]] == [
+    ['good', '87.5', '50.0', '80.0', '92.0', '2'],
+    ['10.0', '50.0', '80.0'],
+    ['bad', '50.0', '30.0', '50.0', 'none'],
+    ['0.0', '10.0', '20.0'],
+    ['one', '-', '-', '-', 'none'],
+    ['change,', 'of', '255', '127.5', '63.8'],
+  ]
+
+
+def test_the_advice_names_a_split_or_the_nearest_one(script, record):
+  good, bad, one = script._advice(record, ('good', 'bad', 'one'))
+  assert good == 'good: split 2 keeps it'
+  assert 'no split from which on 90% of the mixes keep it' in bad
+  assert 'the nearest is 2, with 50.0% and 20.0%' in bad
+  assert 'hardly ever sure of two answers' in one
+  script.KEEP.value, script.KEEP_ALL.value = 0.5, 0.1
+  assert list(script._advice(record, ('good', 'bad', 'one')))[1] == (
+    'bad: split 2 keeps it'
+  )

@@ -1,0 +1,27 @@
+"""experiments/evaluate.py: which judge a folder and a record are of."""
+
+import pytest
+from helpers import scripts
+
+from advmix_jax import training
+
+
+def test_each_judge_has_a_folder_of_its_own(monkeypatch, tmp_path):
+  names = set()
+  for content in (b'one', b'two', None):
+    path = tmp_path / 'judge.npz'
+    if content:
+      path.write_bytes(content)
+    judge = str(path) if content else ''
+    script = scripts.load('evaluate', monkeypatch, JUDGE=judge)
+    names.add(script._name(training.default_config()))
+  assert len(names) == 3
+  assert sum('judge=' in name for name in names) == 2
+
+
+def test_a_judge_that_nothing_asks_is_refused(monkeypatch):
+  script = scripts.load(
+    'evaluate', monkeypatch, WORKDIR='run', JUDGE='judge.npz', LADDER=False
+  )
+  with pytest.raises(ValueError, match='--judge audits the ladder'):
+    script._config()
