@@ -45,8 +45,8 @@ def first(config: Mapping[str, Any], split: str, count: int) -> slice:
 def order(labels: Sequence[Any]) -> np.ndarray:
   """The order in which images are used: as they are, or `spread`.
 
-  They are spread where they come class by class: where fewer images than twice
-  the number of classes have another label than the one before.
+  They are spread where they come class by class: where, of at least 4 K images
+  of K classes, fewer than 2 K have another label than the one before.
 
   Args:
     labels: [N], of any type that can be compared.
@@ -56,7 +56,8 @@ def order(labels: Sequence[Any]) -> np.ndarray:
   """
   labels = np.asarray(labels)
   changes = np.count_nonzero(labels[1:] != labels[:-1])
-  if changes < 2 * len(np.unique(labels)):
+  classes = len(np.unique(labels))
+  if len(labels) >= 4 * classes and changes < 2 * classes:
     return spread(labels)
   return np.arange(len(labels))
 

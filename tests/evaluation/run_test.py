@@ -48,7 +48,7 @@ def fixture_toy_run(monkeypatch):
     'seed': 0,
     'parallel': 'pmap',
     'data': {},
-    'generator': {},
+    'generator': {'name': 'toy'},
     'classifier': {},
     'eval': {'batch_size': 8},
   }

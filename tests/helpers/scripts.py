@@ -15,6 +15,12 @@ from absl import flags
 from helpers import paths
 
 
+def _plain(flag, value):
+  """What stands for a flag, which absl forgets."""
+  delattr(flags.FLAGS, flag.name)
+  return types.SimpleNamespace(value=value)
+
+
 def load(name, monkeypatch, **values):
   """Imports a script anew; its flags have their defaults, or these values.
 
@@ -32,7 +38,10 @@ def load(name, monkeypatch, **values):
   for constant, flag in list(vars(module).items()):
     if isinstance(flag, flags.FlagHolder):
       value = values.pop(constant, flag.default)
-      setattr(module, constant, types.SimpleNamespace(value=value))
-      delattr(flags.FLAGS, flag.name)
+      setattr(module, constant, _plain(flag, value))
+    elif isinstance(flag, dict):  # Of evaluate.py.
+      for name, inner in flag.items():
+        if isinstance(inner, flags.FlagHolder):
+          flag[name] = _plain(inner, inner.default)
   assert not values, f'{name} has no {list(values)}'
   return module
