@@ -185,6 +185,17 @@ def least_kept(records: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
   return min(counted, key=lambda r: r['share']) if len(counted) > 1 else None
 
 
+def _least_kept(record, question):
+  """[(split, its record of one mix, of all mixes)] of what is least kept."""
+  rows = zip(
+    record['splits'], record['kept'], record['kept_by_all'], strict=True
+  )
+  return [
+    (split, least_kept(one[question]), least_kept(all_[question]))
+    for split, one, all_ in rows
+  ]
+
+
 def recommend(
   record: dict[str, Any],
   question: int,
@@ -205,16 +216,10 @@ def recommend(
       AdvMix trains on the worst of N_r mixes, so 'kept' alone is too mild.
   """
   found = None
-  for split, *rows in reversed(
-    list(
-      zip(record['splits'], record['kept'], record['kept_by_all'], strict=True)
-    )
-  ):
-    least = [least_kept(row[question]) for row in rows]
-    if None in least or any(
-      one['share'] < enough
-      for one, enough in zip(least, (keep, keep_all), strict=True)
-    ):
+  for split, one, all_ in reversed(_least_kept(record, question)):
+    if one is None or all_ is None:
+      break
+    if one['share'] < keep or all_['share'] < keep_all:
       break
     found = split
   return found
@@ -233,16 +238,9 @@ def nearest(
     (split, share kept by one mix, share kept by all), of the answers least
     often kept, where the last one is largest; None where nothing can be said.
   """
-  rows = zip(
-    record['splits'], record['kept'], record['kept_by_all'], strict=True
-  )
-  least = [
-    (split, *(least_kept(row[question]) for row in pair))
-    for split, *pair in rows
-  ]
   shares = [
     (split, one['share'], all_['share'])
-    for split, one, all_ in least
+    for split, one, all_ in _least_kept(record, question)
     if one and all_
   ]
   return max(shares, key=lambda found: found[2], default=None)

@@ -147,16 +147,11 @@ def test_rows_sorted_by_label_take_turns_and_keep_their_image(config, tmp_path):
   parts = {
     'train_image': np.tile(image, (1, 4, 4, 3)),
     'train_label': np.repeat([0, 1, 2], 4),
+    'test_image': np.zeros((3, 4, 4, 3), np.uint8),
+    'test_label': np.array([2, 1, 0]),
   }
-  arrays.save(tmp_path / 'cells.npz', **parts, **_test_part())
+  arrays.save(tmp_path / 'cells.npz', **parts)
   config.num_train = 6
   data = datasets.load(config, 'train')
   assert sorted(data.label.tolist()) == [0, 0, 1, 1, 2, 2]
   np.testing.assert_array_equal(data.image[:, 0, 0, 0] // 4, data.label)
-
-
-def _test_part():
-  return {
-    'test_image': np.zeros((3, 4, 4, 3), np.uint8),
-    'test_label': np.array([2, 1, 0]),
-  }

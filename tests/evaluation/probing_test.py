@@ -16,17 +16,15 @@ def _answers(images):
   return answer.astype(np.int32), np.ones(answer.shape)
 
 
+def _measure(answer_fn=_answers, *, seed=0, **options):
+  return probing.measure(
+    jax.random.key(seed), row_generator.make(), {}, answer_fn, **options
+  )
+
+
 @pytest.fixture(scope='module')
 def record():
-  return probing.measure(
-    jax.random.key(0),
-    row_generator.make(),
-    {},
-    _answers,
-    num_mixes=400,
-    worst_of=3,
-    batch_size=150,
-  )
+  return _measure(num_mixes=400, worst_of=3, batch_size=150)
 
 
 def _shares(records):
@@ -64,15 +62,7 @@ def test_all_of_three_mixes_keep_an_answer_by_chance_in_an_eighth(record):
 
 
 def test_the_worst_of_one_mix_is_that_mix():
-  found = probing.measure(
-    jax.random.key(0),
-    row_generator.make(),
-    {},
-    _answers,
-    num_mixes=50,
-    worst_of=1,
-    batch_size=50,
-  )
+  found = _measure(num_mixes=50, worst_of=1, batch_size=50)
   assert found['kept_by_all'] == found['kept']
   assert found['by_chance_all'] == found['by_chance']
 
@@ -80,7 +70,7 @@ def test_the_worst_of_one_mix_is_that_mix():
 @pytest.mark.parametrize('worst_of', [0, 101])
 def test_the_number_of_mixes_has_to_fit_the_batch(worst_of):
   with pytest.raises(ValueError, match=f'worst_of is {worst_of}, expected 1'):
-    probing.measure(None, row_generator.make(), {}, None, worst_of=worst_of)
+    _measure(worst_of=worst_of)
 
 
 def test_the_change_is_the_share_of_rows_that_are_replaced(record):
@@ -147,14 +137,7 @@ def test_pairs_of_whose_sample_the_judge_is_unsure_are_left_out():
     sure[:, 0] = np.where(images[:, 1, 0, 0] > 0.5, 0.95, 0.9)
     return answer, sure
 
-  found = probing.measure(
-    jax.random.key(1),
-    row_generator.make(),
-    {},
-    unsure,
-    num_mixes=100,
-    batch_size=100,
-  )
+  found = _measure(unsure, seed=1, num_mixes=100, batch_size=100)
   pairs = sum(r['pairs'] for r in found['kept'][0][0])
   assert 30 < pairs < 70 and pairs == round(100 * found['sure'][0][0])
   assert found['kept'][0][1][0] == {
