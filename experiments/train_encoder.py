@@ -66,7 +66,8 @@ def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = generators.load_stylegan(_named(config))
   features_fn = perceptual.load(config.encoder.features)
-  run_folder.claim_workdir(_claim(config), workdir)
+  run_folder.claim_workdir(config, workdir)
+  run_folder.claim_file(workdir, 'generator', GENERATOR.value)
   start = learned_start.train(
     rng,
     dataset.image,
@@ -82,13 +83,6 @@ def _start(rng, workdir, output, config, dataset):
     'generator': files.file_hash(GENERATOR.value),
   }
   learned_start.save(output, start, metadata)
-
-
-def _claim(config):
-  """What a run folder is of: also the generator, which may be made anew."""
-  return ml_collections.ConfigDict(
-    config.to_dict() | {'generator_sha256': files.file_hash(GENERATOR.value)}
-  )
 
 
 def _named(config):
@@ -152,7 +146,8 @@ def main(argv: list[str]) -> None:
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)
-  run_folder.check_workdir(_claim(config), workdir)  # Before anything long.
+  run_folder.check_workdir(config, workdir)  # Before anything long.
+  run_folder.claim_file(workdir, 'generator', GENERATOR.value, note=False)
   dataset = datasets.load(config.data, 'train')
   rng = jax.random.split(jax.random.key(config.seed))[1]
   with locks.hold(workdir):

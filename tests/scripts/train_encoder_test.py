@@ -4,7 +4,6 @@ import importlib
 import pathlib
 import shutil
 
-import ml_collections
 import pytest
 from helpers import paths, scripts
 
@@ -32,15 +31,25 @@ def test_latents_of_another_generator_are_not_overwritten(
 
 def test_a_folder_of_another_generator_is_refused(tmp_path, monkeypatch):
   """The path is the same: the generator was trained once more."""
-  path = tmp_path / 'generator.npz'
-  script = scripts.load('train_encoder', monkeypatch, GENERATOR=str(path))
-  config = ml_collections.ConfigDict({'seed': 0})
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  path, workdir = tmp_path / 'generator.npz', tmp_path / 'run'
+  config = importlib.import_module('configs.encoder').get_config()
+  script = scripts.load(
+    'train_encoder',
+    monkeypatch,
+    GENERATOR=str(path),
+    CONFIG=config,
+    WORKDIR=str(workdir),
+  )
   path.write_bytes(b'first')
-  for _ in range(2):  # The second one resumes.
-    run_folder.claim_workdir(script._claim(config), tmp_path / 'run')
+  run_folder.claim_workdir(config, workdir)
+  run_folder.claim_file(workdir, 'generator', path)
+  monkeypatch.setattr(datasets, 'load', lambda *_: 1 / 0)
+  with pytest.raises(ZeroDivisionError):  # The same one: goes on to the data.
+    script.main([])
   path.write_bytes(b'second')
-  with pytest.raises(ValueError, match='another config: generator_sha256'):
-    run_folder.claim_workdir(script._claim(config), tmp_path / 'run')
+  with pytest.raises(ValueError, match='holds a run of another generator'):
+    script.main([])
 
 
 @pytest.mark.parametrize('output', ['', 'same', 'relative', 'other'])
