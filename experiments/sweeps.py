@@ -103,7 +103,11 @@ ITEMS = {
         },
       },
       'IRM': {
-        'config': {'method': 'irm', 'environment': 'color', 'irm.weight': 1.0}
+        'config': {
+          'method': 'irm',
+          'environment': 'nearest_color',
+          'irm.weight': 1.0,
+        }
       },
       'RandMix': {'config': {'method': 'randmix'}},
       'AdvMix': {'config': {'method': 'advmix'}},

@@ -20,6 +20,7 @@ those with other shares of the digits (`digit_shares`, Table 1).
     train = colored_mnist.make(ink, sigma=0.0, seed=0, biased=True)
     train.image  # [10000, 32, 32, 3] uint8
     train.groups['color']  # [10000], which mean colour each digit drew
+    train.groups['nearest_color']  # [10000], which one it looks like
 
 Colours are a pure function of (seed, split, position): no global state, and
 neither `limit` nor sigma changes the mean that a digit draws.
@@ -172,9 +173,15 @@ def _dataset(
     image=paint(digits.image, colors.value),
     label=digits.label,
     num_classes=NUM_CLASSES,
-    groups={'color': colors.mean},
+    groups={'color': colors.mean, 'nearest_color': _nearest(colors, means)},
     source=digits.source,
   )
+
+
+def _nearest(colors: Colors, means: np.ndarray) -> np.ndarray:
+  """The index of the mean colour that is nearest to each digit's own, [N]."""
+  distances = np.square(colors.value[:, None] - means).sum(-1)  # [N, C]
+  return distances.argmin(1).astype(np.int32)
 
 
 def draw_colors(

@@ -10,16 +10,27 @@ For cross-entropy the gradient has a closed form, without a second derivative:
 
   d R_e / ds = mean_{i in e} <softmax(logits_i) - target_i, logits_i>
 
+A batch holds few examples of an environment, and the square of their mean is
+mostly noise: in expectation it is the true square plus a variance. So the
+square is estimated without bias, by the products of different examples:
+
+  |d R_e / ds|^2 ~ mean_{i != j in e} g_i g_j,  g_i = <softmax - target, logits>
+
+which is the mean over all ways to give IRM's minibatch form its two halves.
+
 The environments are a grouping of the data set, which config.environment names.
 They have to differ in how well the shortcut predicts the label. The colours of
-Colored-MNIST, grouping 'color', do not make IRM robust, for two reasons:
+Colored-MNIST cannot make IRM robust, for two reasons:
 
-- In the biased training set colour is the label. So each environment has one
-  class only, and naming the environment's class with certainty, which nominal
-  training does by reading the colour, makes all R_e and the penalty zero.
-- Where colours are skewed but not equal to the label, the environment is still
-  seen in the image. A classifier that reads the colour and gives each class
-  its share in that colour is right in every environment: its penalty is zero.
+- Where colour is the label (sigma = 0), each environment has one class only,
+  and naming it with certainty, which nominal training does by reading the
+  colour, makes all R_e and the penalty zero.
+- At larger sigma the colour that a digit looks like ('nearest_color') is still
+  seen in the image. A classifier that reads it and gives each class its share
+  in that colour is right in every environment: its penalty is zero.
+
+The colour that a digit drew ('color') is the label in the biased training set,
+whatever sigma is.
 
 Contents: default_config, irm.
 """
@@ -51,10 +62,10 @@ def irm(
 ) -> types.Method:
   """IRMv1 on the batch as it is, with the environments of config.environment.
 
-  P is the mean over the environments that are in the batch. Above weight 1, the
-  train step divides the whole loss by the weight, as the official code does.
-  The square of a mean over few examples is more than the square of the true
-  mean: large batches give a more faithful penalty.
+  P is the mean over the environments with two examples or more in the batch, 0
+  if there is none; it may be negative, for it is an estimate. Above weight 1,
+  the train step divides the whole loss by the weight, as the official code
+  does.
 
   Raises:
     ValueError: No config.environment, a negative weight or anneal_steps; when
@@ -67,7 +78,7 @@ def irm(
   if not config.environment:
     raise ValueError(
       "environment is '', expected a grouping of the data set, such as "
-      "'color': the method 'irm' needs environments"
+      "'nearest_color': the method 'irm' needs environments"
     )
   size = config.optimizer.batch_size
 
@@ -79,7 +90,7 @@ def irm(
     logits = logits_fn(examples.image)
     error = jax.nn.softmax(logits) - examples.target
     slope = (error * logits).sum(-1)
-    return _mean_square(slope, examples.environment, size)
+    return _mean_product(slope, examples.environment, size)
 
   return types.Method(
     nominal(config, num_classes, generator).examples_fn,
@@ -88,16 +99,16 @@ def irm(
   )
 
 
-def _mean_square(
+def _mean_product(
   slope: jax.Array,  # [B]
   environment: jax.Array,  # [B] int32
   size: int,
 ) -> jax.Array:
-  """This device's part of mean_e (mean_{i in e} slope_i)^2.
+  """This device's part of mean_e mean_{i != j in e} slope_i slope_j.
 
   An environment spans all devices, so each of them sees all rows. Every row of
   an environment of n rows stands for 1 / n of it: their number need not be
-  known, and environments without rows do not count.
+  known, and environments with one row do not count.
 
   Args:
     slope: One value per example of this device.
@@ -107,7 +118,10 @@ def _mean_square(
   slope, environment = parallel.gather(slope), parallel.gather(environment)
   counted = jnp.arange(len(slope)) < size
   same = (environment[:, None] == environment) & counted  # [M, M]
-  rows = jnp.maximum(same.sum(-1), 1)
-  part = jnp.where(counted, 1 / rows, 0)
-  square = (jnp.where(same, slope, 0).sum(-1) / rows) ** 2
-  return (part * square).sum() / part.sum() / parallel.count()
+  rows = same.sum(-1)
+  paired = counted & (rows > 1)
+  others = jnp.where(same, slope, 0).sum(-1) - slope  # Of the same environment.
+  part = jnp.where(paired, 1 / jnp.maximum(rows, 1), 0)
+  product = slope * others / jnp.maximum(rows - 1, 1)
+  total = jnp.maximum(part.sum(), 1)  # The number of environments.
+  return (part * product).sum() / total / parallel.count()

@@ -5,7 +5,7 @@
   python experiments/train.py --config=configs/colored_mnist.py \
     --config.method=nominal --config.seed=1
   python experiments/train.py --config=configs/colored_mnist.py \
-    --config.method=irm --config.environment=color
+    --config.method=irm --config.environment=nearest_color
 
 The variant 'ideal' swaps StyleGAN for an exact generator of coloured digits
 (Section 3), and lets attacks reach every legible colour (eps = 1). With

@@ -155,6 +155,20 @@ def test_unbiased_colours_are_uniform_and_independent_of_the_label():
   assert abs(table.sum(0) - 1000).max() < 120
 
 
+@pytest.mark.parametrize('sigma', [0.0, 0.4])
+def test_nearest_color_is_that_of_the_paint(sigma):
+  """Read from the image; with noise it's often not the one that was drawn."""
+  data = colored_mnist.make(
+    blank_digits(1000), sigma=sigma, seed=0, biased=True
+  )
+  near = data.groups['nearest_color']
+  painted = nearest(data.image, colored_mnist.COLOR_MEANS)
+  # 8 bits per channel move a colour across a border now and then.
+  assert (painted == near).mean() > 0.99
+  drawn = (near == data.label).mean()
+  assert drawn == 1 if sigma == 0 else 0.2 < drawn < 0.8
+
+
 def test_the_chi_square_test_would_notice_a_slight_bias():
   data = colored_mnist.make_skewed(
     blank_digits(10_000), sigma=0, seed=0, fraction=0.15

@@ -35,26 +35,71 @@ def risk(scale, logits_fn, examples, rows):
   return optax.softmax_cross_entropy(logits, examples.target[rows]).mean()
 
 
-def test_penalty_is_the_mean_square_of_the_gradient_of_the_scale():
-  """By autodiff and by finite differences, one environment at a time."""
-  examples, logits_fn = examples_of(), linear_logits_fn()
-  slopes, differences = [], []
-  for environment in np.unique(ENVIRONMENT):
-    rows = np.flatnonzero(environment == ENVIRONMENT)
-    of_scale = functools.partial(
-      risk, logits_fn=logits_fn, examples=examples, rows=rows
+def of_rows(logits_fn, examples):
+  """slope(rows): the gradient of the scale of these rows' risk, by autodiff."""
+  of_scale = functools.partial(risk, logits_fn=logits_fn, examples=examples)
+  return lambda rows: jax.grad(of_scale)(1.0, rows=np.array(rows))
+
+
+def by_halves(slope):
+  """IRM's minibatch form, over all halves of every environment of `examples`.
+
+  Environment 7 has rows 0 and 3, environment 2 has 1, 2 and 4: of three rows,
+  all pairs. That of a single row doesn't count.
+  """
+  pairs = [[(0, 3)], [(1, 2), (1, 4), (2, 4)]]
+  return jnp.mean(
+    jnp.stack(
+      [
+        jnp.mean(jnp.stack([slope([a]) * slope([b]) for a, b in environment]))
+        for environment in pairs
+      ]
     )
-    slopes.append(jax.grad(of_scale)(1.0))
-    differences.append((of_scale(1.01) - of_scale(0.99)) / 0.02)
+  )
+
+
+def test_penalty_is_the_product_of_halves_of_each_environment():
+  examples, logits_fn = examples_of(), linear_logits_fn()
   found = penalty(logits_fn, examples)
-  assert found > 0.01
-  np.testing.assert_allclose(found, np.mean(np.square(slopes)), rtol=1e-5)
-  # float32 differences of a risk near 2, divided by 0.02.
-  np.testing.assert_allclose(found, np.mean(np.square(differences)), rtol=2e-3)
+  want = by_halves(of_rows(logits_fn, examples))
+  assert abs(want) > 0.01
+  np.testing.assert_allclose(found, want, rtol=1e-5)
+
+
+def test_of_four_rows_it_is_the_mean_over_all_ways_to_halve_them():
+  """The gradient of a half's risk times that of the other half's."""
+  environment = np.array([3, 3, 3, 3, 0, 1])
+  examples, logits_fn = examples_of(environment), linear_logits_fn()
+  slope = of_rows(logits_fn, examples)
+  halves = [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
+  want = np.mean([slope(a) * slope(b) for a, b in halves])
+  found = penalty(logits_fn, examples)
+  np.testing.assert_allclose(found, want, rtol=1e-5)
+
+
+def expected(slope):
+  """The mean of the penalty over all batches of two rows of one environment."""
+  pairs = jnp.stack(jnp.meshgrid(slope, slope), -1).reshape(-1, 2)
+  one = functools.partial(
+    invariance._mean_product, environment=jnp.zeros(2, int), size=2
+  )
+  return jax.vmap(one)(pairs).mean()
+
+
+def test_estimate_has_no_bias():
+  """The mean over batches is the square of the mean over all examples."""
+  slope = jnp.array([0.7, -0.2, 0.1, 1.5, -1.1])
+  np.testing.assert_allclose(expected(slope), slope.mean() ** 2, rtol=1e-6)
+  assert (slope**2).mean() > 10 * slope.mean() ** 2  # What noise would add.
+
+
+def test_without_two_rows_of_an_environment_there_is_no_penalty():
+  slope = jnp.array([3.0, -2.0, 1.0])
+  assert invariance._mean_product(slope, jnp.array([0, 1, 2]), 3) == 0
 
 
 def test_logistic_regression_has_the_textbook_gradient():
-  """Two classes, logits (0, t): d R / ds = mean (sigmoid(t) - y) t."""
+  """Two classes, logits (0, t): the slope of a row is (sigmoid(t) - y) t."""
   t = np.array([2.0, -1.0, 0.5, 3.0])
   y = np.array([1, 1, 0, 0])
   environment = np.array([0, 0, 1, 1])
@@ -66,7 +111,7 @@ def test_logistic_regression_has_the_textbook_gradient():
     types.Examples(image, jax.nn.one_hot(y, 2), environment),
   )
   slope = (1 / (1 + np.exp(-t)) - y) * t
-  want = (slope[:2].mean() ** 2 + slope[2:].mean() ** 2) / 2
+  want = (slope[0] * slope[1] + slope[2] * slope[3]) / 2
   np.testing.assert_allclose(found, want, rtol=1e-6)
 
 
@@ -75,14 +120,7 @@ def test_gradient_of_the_penalty_is_that_of_the_double_derivative():
 
   def textbook(params):
     logits_fn = functools.partial(classifier.apply, params)
-    squares = [
-      jax.grad(risk)(
-        1.0, logits_fn, examples, np.flatnonzero(environment == ENVIRONMENT)
-      )
-      ** 2
-      for environment in np.unique(ENVIRONMENT)
-    ]
-    return jnp.stack(squares).mean()
+    return by_halves(of_rows(logits_fn, examples))
 
   def ours(params):
     return penalty(functools.partial(classifier.apply, params), examples)
@@ -111,12 +149,14 @@ def test_a_certain_and_right_classifier_pays_nothing():
 
 def test_a_shortcut_with_the_shares_of_its_environment_pays_nothing():
   """Colours that the classifier sees are no help, whatever their shares."""
-  environment = np.repeat(np.arange(2), 10)
-  label = np.array([0] * 9 + [1] + [1] * 8 + [0] * 2)
   shares = np.array([[0.9, 0.1], [0.2, 0.8]])
-  slope = (shares[environment] - np.eye(2)[label]) * np.log(shares)[environment]
-  found = invariance._mean_square(jnp.asarray(slope.sum(-1)), environment, 20)
-  assert abs(found) < 1e-12
+  for row, label in zip(
+    shares, ([0] * 9 + [1], [0] * 2 + [1] * 8), strict=True
+  ):
+    slope = ((row - np.eye(2)[label]) * np.log(row)).sum(-1)
+    # Rounding of float32 products near 0.4.
+    assert abs(expected(jnp.asarray(slope))) < 1e-7
+    assert (slope**2).mean() > 0.01
 
 
 def test_weight_is_one_and_then_its_own_and_the_loss_is_divided_by_it():
@@ -148,7 +188,9 @@ def test_weight_is_one_and_then_its_own_and_the_loss_is_divided_by_it():
 def test_errors_say_what_is_missing():
   config = make_config()
   config.environment = ''
-  with pytest.raises(ValueError, match="environment is '', expected .*'color'"):
+  with pytest.raises(
+    ValueError, match="environment is '', expected .*'nearest_color'"
+  ):
     methods.make('irm', config, num_classes=K)
   with pytest.raises(ValueError, match='irm.weight is -1.0, expected >= 0'):
     penalty(linear_logits_fn(), examples_of(), weight=-1.0)
