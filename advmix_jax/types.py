@@ -38,6 +38,8 @@ class Dataset(NamedTuple):
   num_classes: int  # K
   groups: dict[str, np.ndarray]  # {name: [N] int32}
   source: str  # Where the images come from; written to records.
+  # [N], the file or row of each image; (): they have the order of the source.
+  names: tuple[str, ...] = ()
 
 
 class Batch(NamedTuple):

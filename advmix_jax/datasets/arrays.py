@@ -73,18 +73,20 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   source = f'arrays {path.name}'
   if list(found) == ['train']:
     image, label = found['train']
-    kept = splits.make(label, config, source=path) == split
-    image, label = image[kept], label[kept]
+    rows = np.flatnonzero(splits.make(label, config, source=path) == split)
     source += f', split: {splits.describe_made(config)}'
   else:
     image, label = found[split]
-  keep = splits.order(label)[splits.first(config, split, len(image))]
+    rows = np.arange(len(image))
+  order = splits.order(label[rows])
+  rows = rows[order[splits.first(config, split, len(rows))]]
   return Dataset(
-    image=_sized(image[keep], config.resolution),
-    label=label[keep].astype(np.int32),
+    image=_sized(image[rows], config.resolution),
+    label=label[rows].astype(np.int32),
     num_classes=classes,
     groups={},
     source=source,
+    names=tuple(map(str, rows)),
   )
 
 

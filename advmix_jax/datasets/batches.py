@@ -117,11 +117,12 @@ def environment(dataset: Dataset, name: str) -> np.ndarray | None:
 
 
 def first(dataset: Dataset, count: int) -> Dataset:
-  """The first `count` images of a data set, with labels and groups."""
+  """The first `count` images of a data set, with labels, groups and names."""
   return dataset._replace(
     image=dataset.image[:count],
     label=dataset.label[:count],
     groups={name: group[:count] for name, group in dataset.groups.items()},
+    names=dataset.names[:count],
   )
 
 

@@ -91,9 +91,15 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     files = [row.file for row in kept]
     pictures = image_files.load_split(images, files, config, split)
   label = np.array([names.index(row.label) for row in kept], np.int32)
-  label = label.repeat(len(pictures) // len(label))
-  source = f'folder {folder.name}{made}'
-  return Dataset(pictures, label, len(names), {}, source)
+  times = len(pictures) // len(label)  # Two, with mirror images.
+  return Dataset(
+    pictures,
+    label.repeat(times),
+    len(names),
+    {},
+    f'folder {folder.name}{made}',
+    tuple(name for name in files for _ in range(times)),
+  )
 
 
 def _rows(config, folder, images):
