@@ -77,7 +77,9 @@ def default_config(name: str = 'colored_mnist') -> ml_collections.ConfigDict:
   Raises:
     ValueError: unknown name.
   """
-  return _module(name).default_config()
+  config = _module(name).default_config()
+  config.name = name  # A module may make several data sets.
+  return config
 
 
 def load(config: ml_collections.ConfigDict, split: str) -> Dataset:

@@ -23,7 +23,7 @@ import pathlib
 import ml_collections
 import numpy as np
 
-from advmix_jax.datasets import image_files, pixels, splits
+from advmix_jax.datasets import decoding, pixels, splits
 from advmix_jax.ops import area
 from advmix_jax.runtime import files, untrusted
 from advmix_jax.types import Dataset
@@ -117,7 +117,7 @@ def _sized(image, size):
   """Middle squares of the images, resized by area; size 0: as they are."""
   if not size or image.shape[1:3] == (size, size):
     return np.ascontiguousarray(image)
-  box = image_files.whole_square(*image.shape[1:3])
+  box = decoding.whole_square(*image.shape[1:3])
   parts = [
     pixels.to_uint8(area.resize(part / np.float32(255), box, size))
     for part in np.array_split(image, -(-len(image) // _CHUNK))

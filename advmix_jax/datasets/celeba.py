@@ -25,6 +25,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax.datasets import (
+  decoding,
   framing,
   from_tfds,
   image_files,
@@ -217,7 +218,7 @@ def _lines(path: pathlib.Path) -> list[str]:
     text = path.read_text(encoding='ascii')
   except UnicodeDecodeError as error:
     raise ValueError(f'{path}: {error.reason}, expected a text file') from error
-  if image_files.is_html(text.encode()):
+  if decoding.is_html(text.encode()):
     raise ValueError(f'{path}: is an HTML page; the download failed')
   if ',' in text[:_START]:
     raise ValueError(

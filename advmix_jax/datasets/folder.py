@@ -7,17 +7,23 @@
 Where data_dir has a labels.csv, or `labels` names a CSV, it has one row per
 image and a header: `file,label,split` or `file,label`. A file is a path inside
 data_dir, a label is any text, a split is train, valid or test. Without a CSV
-each folder in data_dir is a class: birds/owl/1.jpg is an owl. The classes are
-the different labels in alphabetical order. Without splits a stratified one is
-made (splits.make). Rows that come class by class take turns (splits.order), so
-that the first images are of all classes. Images of any size and format that
-Pillow reads are cut to their middle square and resized by area; grey ones get
-three equal channels.
+each folder in data_dir is a class, birds/owl/1.jpg is an owl, or a part with a
+folder for each class, birds/train/owl/1.jpg.
+
+The classes are the different labels in alphabetical order. Numbers in a CSV
+that leave few gaps are the classes themselves. Which class is which is printed.
+
+Without splits a stratified one is made (splits.make). Rows that come class by
+class take turns (splits.order), so that the first images are of all classes.
+Images of any size are cut to their middle square and resized by area; grey ones
+get three equal channels. decoding.FORMATS has the formats. Hidden files and
+folders are left out.
 
 Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
 """
 
 import csv
+import functools
 import io
 import os
 import pathlib
@@ -26,12 +32,24 @@ from typing import NamedTuple
 import ml_collections
 import numpy as np
 
-from advmix_jax.datasets import image_files, splits
+from advmix_jax.datasets import decoding, image_files, splits
+from advmix_jax.runtime import hosts
 from advmix_jax.types import Dataset
 
 SPLITS = splits.SPLITS
 _LABELS = 'labels.csv'
 _COLUMNS = ('file', 'label', 'split')
+# Folders that hold a part of the data, by what they are usually called.
+_PARTS = {
+  'train': 'train',
+  'training': 'train',
+  'val': 'valid',
+  'valid': 'valid',
+  'validation': 'valid',
+  'test': 'test',
+  'testing': 'test',
+}
+_SHOWN = 20  # Classes that are printed.
 
 
 class Row(NamedTuple):
@@ -81,11 +99,14 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     raise ValueError("data 'folder' needs data_dir, the folder of the images")
   folder = pathlib.Path(os.path.expanduser(config.data_dir))
   with image_files.open_images(folder) as images:
-    rows, made = _rows(config, folder, images)
-    names = sorted({row.label for row in rows})
+    rows, names, made = _rows(config, folder, images)
+    _print_classes(str(folder), tuple(names))
     kept = [row for row in rows if row.split == split]
     if not kept:
-      raise ValueError(f'{folder}: no row of split {split!r}')
+      known = ', '.join(sorted({row.split for row in rows}))
+      raise ValueError(
+        f'{folder}: no image of split {split!r}, only of {known}'
+      )
     kept = [kept[i] for i in splits.order([row.label for row in kept])]
     kept = kept[splits.first(config, split, len(kept))]
     files = [row.file for row in kept]
@@ -103,19 +124,49 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
 
 
 def _rows(config, folder, images):
-  """All images, each with a split, and what a record says of a made one."""
-  path = pathlib.Path(os.path.expanduser(config.labels or folder))
-  path = path if config.labels else path / _LABELS
-  if config.labels or path.exists():
-    rows = read_labels(path)
-  else:
-    rows = _archived(images, path) or by_folder(images)
+  """All images, each with a split, the classes, and words on a made split."""
+  table = _table(config, folder, images)
+  rows = table or by_folder(images)
+  labels = {row.label for row in rows}
+  # Folders as torchvision's ImageFolder has them.
+  names = _numbered(labels) if table else sorted(labels)
   if rows[0].split:
-    return rows, ''
+    return rows, names, ''
   parts = splits.make([row.label for row in rows], config, source=folder)
   pairs = zip(rows, parts.tolist(), strict=True)
   made = f', split: {splits.describe_made(config)}'
-  return [row._replace(split=part) for row, part in pairs], made
+  return [row._replace(split=part) for row, part in pairs], names, made
+
+
+def _numbered(labels):
+  """The labels of a table in the order of the classes; '': a class without.
+
+  Numbers are the classes themselves, if at least half of these are there.
+  """
+  if not all(label.isdecimal() and label.isascii() for label in labels):
+    return sorted(labels)
+  place = {int(label): label for label in labels}
+  count = max(place) + 1
+  if len(place) < len(labels) or count > 2 * len(labels):
+    return sorted(labels, key=lambda label: (int(label), label))
+  return [place.get(i, '') for i in range(count)]
+
+
+@functools.cache  # Once in a process.
+def _print_classes(folder, names):
+  if hosts.is_first():
+    shown = [f'{i} {name}' for i, name in enumerate(names) if name][:_SHOWN]
+    more = ', ...' if len(names) > _SHOWN else ''
+    print(f'{folder}: classes {", ".join(shown)}{more}')
+
+
+def _table(config, folder, images):
+  """The rows of the CSV, or [] where there is none."""
+  path = pathlib.Path(os.path.expanduser(config.labels or folder))
+  path = path if config.labels else path / _LABELS
+  if config.labels or path.exists():
+    return read_labels(path)
+  return _archived(images, path)
 
 
 def _archived(images, path):
@@ -130,25 +181,32 @@ def _archived(images, path):
 def by_folder(images: image_files.Images) -> list[Row]:
   """Labels each image by the folder that it lies in, the first of its path.
 
-  Files that don't end like an image are left out, and so is a folder in which
-  all the others lie: birds.zip may hold `my birds/owl/1.jpg`.
+  Where these are all called like parts (train, val, test), they are the parts
+  and the folders in them are the classes. Files that don't end like an image
+  are left out, and so is a folder in which all the others lie: birds.zip may
+  hold `my birds/owl/1.jpg`.
 
   Raises:
     ValueError: an image lies in no folder, or there are fewer than two classes.
   """
-  rows = []
-  names = list(filter(image_files.is_image_name, images.names()))
+  names = list(filter(decoding.is_image_name, images.names()))
   outer = _outer(names)
-  for name in names:
-    label, slash, _ = name[outer:].partition('/')
-    if not slash:
-      raise ValueError(
-        f'{images.path}: {name} lies in no folder, expected a folder for each '
-        'class, or a labels.csv'
-      )
-    rows.append(Row(name, label, ''))
+  tops = {name[outer:].partition('/')[0] for name in names}
+  parted = all(top.lower() in _PARTS for top in tops)
+  rows = [_of_folder(images.path, name, outer, parted) for name in names]
   _check(images.path, rows)
   return rows
+
+
+def _of_folder(path, name, outer, parted):
+  part, _, rest = name[outer:].partition('/') if parted else ('', '', '')
+  label, slash, _ = (rest if parted else name[outer:]).partition('/')
+  if not slash:
+    raise ValueError(
+      f'{path}: {name} lies in no folder, expected a folder for each class, or '
+      'a labels.csv'
+    )
+  return Row(name, label, _PARTS[part.lower()] if parted else '')
 
 
 def _outer(names):

@@ -8,56 +8,31 @@ than the memory. The cache is keyed by the files (names, sizes, times), the box
 and the size, so changed files are read again. Decoding runs in threads, because
 Pillow decodes outside Python's lock; processes were no faster.
 
-Contents: Images, default_fields, open_images, is_html, is_image_name,
-whole_square, load_split, load, mirrored, decode.
+Contents: Images, default_fields, open_images, load_split, load, mirrored.
 """
 
 import collections
 import concurrent.futures
 import contextlib
 import hashlib
-import io
 import math
 import os
 import pathlib
-import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import ml_collections
 import numpy as np
-from PIL import Image
 
-from advmix_jax.datasets import pixels
+from advmix_jax.datasets import decoding
 from advmix_jax.ops import area
 from advmix_jax.runtime import files, hosts, metrics, preemption, untrusted
 
 MAX_BYTES = 2**26  # Of one image file.
-MAX_PIXELS = 2**26  # Of one image.
 _CHUNK = 256  # Images in memory at a time.
 _MAC = '__MACOSX/'  # What macOS adds to archives, beside the files.
-_DECODER = 2  # Changes whenever `decode` makes other pixels of a file.
-_DEEP = ('I;16', 'I;16B', 'I;16L', 'I;16N', 'I', 'F')  # One channel, > 8 bits.
-_ORIENTATION = 0x0112  # The tag of EXIF.
-_TURNS = {
-  2: Image.Transpose.FLIP_LEFT_RIGHT,
-  3: Image.Transpose.ROTATE_180,
-  4: Image.Transpose.FLIP_TOP_BOTTOM,
-  5: Image.Transpose.TRANSPOSE,
-  6: Image.Transpose.ROTATE_270,
-  7: Image.Transpose.TRANSVERSE,
-  8: Image.Transpose.ROTATE_90,
-}
-# What Pillow raises for files that are no image or damaged.
-_FAULTS = (
-  OSError,
-  SyntaxError,
-  ValueError,
-  EOFError,
-  struct.error,
-  Image.DecompressionBombError,
-)
+_DECODER = 2  # Changes whenever `decoding` makes other pixels of a file.
 
 
 class Images(NamedTuple):
@@ -138,15 +113,10 @@ def open_images(path: str | os.PathLike) -> Iterator[Images]:
     )
 
 
-def is_html(data: bytes) -> bool:
-  """Whether bytes begin like a web page, as what a failed download leaves."""
-  return data[:64].lstrip().lower().startswith((b'<!doctype', b'<html'))
-
-
 def _open_zip(stack, path: pathlib.Path) -> zipfile.ZipFile:
   with open(path, 'rb') as f:
     start = f.read(64)
-  if is_html(start):
+  if decoding.is_html(start):
     raise ValueError(
       f'{path}: is an HTML page, expected a zip archive; the download failed, '
       "often because of the server's daily limit"
@@ -172,15 +142,17 @@ def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
 
 
 def _files_below(folder: pathlib.Path) -> list[str]:
-  found = (p for p in folder.rglob('*') if p.is_file())
-  return sorted(p.relative_to(folder).as_posix() for p in found)
-
-
-def is_image_name(name: str) -> bool:
-  """Whether a file's name ends like an image's that Pillow reads."""
-  path = pathlib.PurePosixPath(name)
-  known = Image.registered_extensions()
-  return path.suffix.lower() in known and not path.name.startswith('.')
+  """All files, also of folders that are links, but no folder twice."""
+  found, seen = [], set()
+  for parent, inner, names in os.walk(folder, followlinks=True):
+    here = os.path.realpath(parent)
+    if here in seen:
+      inner.clear()
+      continue
+    seen.add(here)
+    found += [pathlib.Path(parent, name) for name in names]
+  found = (path for path in found if path.is_file())
+  return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _file_stamp(folder: pathlib.Path, name: str) -> object:
@@ -201,20 +173,13 @@ def _read_file(folder: pathlib.Path, name: str) -> bytes:
   return _inside(folder, name).read_bytes()
 
 
-def whole_square(height: int, width: int) -> area.Box:
-  """The largest square in the middle of an image."""
-  side = min(height, width)
-  top, left = (height - side) / 2, (width - side) / 2
-  return area.Box(top, left, top + side, left + side)
-
-
 def load_split(
   images: Images,
   names: Sequence[str],
   config: ml_collections.ConfigDict,
   split: str,
   *,
-  box_fn: Callable[[int, int], area.Box] = whole_square,
+  box_fn: Callable[[int, int], area.Box] = decoding.whole_square,
 ) -> np.ndarray:
   """`load` for a split of a data set, with the fields of `default_fields`."""
   return load(
@@ -232,7 +197,7 @@ def load(
   names: Sequence[str],
   *,
   size: int,
-  box_fn: Callable[[int, int], area.Box] = whole_square,
+  box_fn: Callable[[int, int], area.Box] = decoding.whole_square,
   mirror: bool = False,
   cache_dir: str | os.PathLike = '',
 ) -> np.ndarray:
@@ -308,7 +273,8 @@ def _write(f, images, names, shape, box_fn, mirror):
     return box_fn(height, width)
 
   def one(name):
-    return decode(images.read(name), f'{images.path}: {name}', shape[1], seen)
+    data = images.read(name)
+    return decoding.decode(data, f'{images.path}: {name}', shape[1], seen)
 
   with (
     concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -339,61 +305,3 @@ def _about_sizes(path, sizes, size):
       f'{path}: {small} images are smaller than {size}x{size} and are '
       'enlarged; a smaller data.resolution keeps them sharp'
     )
-
-
-def _upright(image):
-  """The image, turned as its EXIF orientation says, if that can be read."""
-  try:
-    orientation = image.getexif().get(_ORIENTATION)
-  except Exception:  # Of a damaged block; the pixels may be whole.
-    return image
-  turn = _TURNS.get(orientation)
-  return image if turn is None else image.transpose(turn)
-
-
-def _levels(image):
-  """An image as [H, W, 3] float32 from 0 to 255."""
-  if image.mode not in _DEEP:
-    return np.asarray(image.convert('RGB'), np.float32)
-  # `convert` would turn all above 255 white.
-  levels = np.asarray(image, np.float32)
-  low, high = float(levels.min()), float(levels.max())
-  if image.mode == 'F' or low < 0 or high > 65535:
-    raise ValueError(
-      f'has levels from {low:g} to {high:g} in mode {image.mode!r}, expected '
-      'whole numbers from 0 to 255 or 65535'
-    )
-  most = 65535 if image.mode != 'I' or high > 255 else 255
-  return np.repeat(levels[..., None] * (255 / most), 3, axis=-1)
-
-
-def decode(
-  data: bytes, name: str, size: int, box_fn: Callable[[int, int], area.Box]
-) -> np.ndarray:
-  """One image file as [size, size, 3] uint8.
-
-  It is turned as its EXIF orientation says.
-
-  Args:
-    data: the file's bytes, in any format that Pillow reads.
-    name: of the file, for errors.
-    size: height and width of the result.
-    box_fn: (height, width) -> the part that is kept.
-
-  Raises:
-    ValueError: no image, damaged, larger than MAX_PIXELS, with more than 16
-      bits a channel, or `box_fn` refuses.
-  """
-  if is_html(data):
-    raise ValueError(f'{name}: is an HTML page, expected an image')
-  try:
-    with Image.open(io.BytesIO(data)) as image:
-      if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f'{image.width}x{image.height} pixels are too many')
-      image = _upright(image)
-      box = box_fn(image.height, image.width)
-      array = _levels(image)
-  except _FAULTS as error:
-    reason = untrusted.first_line(error).partition(' <_io.BytesIO')[0]
-    raise ValueError(f'{name}: {reason}') from error
-  return pixels.to_uint8(area.resize(array, box, size) / 255)

@@ -363,3 +363,8 @@ def test_bad_fractions_and_splits_are_refused():
       colored_mnist.make_rgb(digits, sigma=0, seed=0, fractions=fractions)
   with pytest.raises(ValueError, match="unknown split 'valid'.*train.*test"):
     datasets.load(small_config(), 'valid')
+
+
+def test_the_config_of_a_name_makes_that_data_set():
+  for name in datasets.NAMES:
+    assert datasets.default_config(name).name == name

@@ -5,10 +5,10 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import made_images
-from PIL import Image, ImageOps
+from PIL import EpsImagePlugin, Image, ImageOps
 
 from advmix_jax import datasets
-from advmix_jax.datasets import folder, image_files, pixels
+from advmix_jax.datasets import decoding, folder, image_files, pixels
 from advmix_jax.ops import area
 
 ROWS = (
@@ -59,6 +59,7 @@ def test_mixed_and_small_sizes_are_said_once(config, capsys):
   config.resolution = 32
   datasets.load(config, 'train')
   assert capsys.readouterr().out.splitlines() == [
+    f'{birds}: classes 0 crow, 1 owl, 2 tit',
     f'{birds}: images of 2 sizes, from 30x20 to 21x33 pixels; each becomes '
     '32x32',
     f'{birds}: 2 images are smaller than 32x32 and are enlarged; a smaller '
@@ -141,7 +142,7 @@ def test_the_first_images_are_of_all_classes(config, tmp_path):
 def _decoded(image, **options):
   file = io.BytesIO()
   image.save(file, **options)
-  return image_files.decode(file.getvalue(), 'it', 4, image_files.whole_square)
+  return decoding.decode(file.getvalue(), 'it', 4, decoding.whole_square)
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
@@ -207,7 +208,7 @@ def test_mirror_doubles_images_and_labels(config):
     ([('a/1.png', '', 'train')], 'line 2'),
     ([ROWS[0], ROWS[0]], "'a/1.png' is there twice"),
     ([ROWS[0], ROWS[2]], '1 different labels, expected >= 2'),
-    ([ROWS[2], ROWS[3]], "no row of split 'train'"),
+    ([ROWS[2], ROWS[3]], "no image of split 'train', only of test, valid"),
     ([ROWS[1], ('../1.png', 'owl', 'train')], 'leads out of'),
     ([ROWS[1], ('/etc/passwd', 'owl', 'train')], 'leads out of'),
     ([ROWS[1], ('9.png', 'owl', 'train')], '9.png'),
@@ -248,9 +249,9 @@ def test_a_member_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch):
   buffer = io.BytesIO()
   Image.new('RGB', (100, 90)).save(buffer, 'png')
-  monkeypatch.setattr(image_files, 'MAX_PIXELS', 8999)
+  monkeypatch.setattr(decoding, 'MAX_PIXELS', 8999)
   with pytest.raises(ValueError, match='x.png: 100x90 pixels are too many'):
-    image_files.decode(buffer.getvalue(), 'x.png', 4, image_files.whole_square)
+    decoding.decode(buffer.getvalue(), 'x.png', 4, decoding.whole_square)
 
 
 def write_classes(path, counts):
@@ -296,6 +297,98 @@ def test_a_folder_around_all_classes_is_no_class(config, tmp_path):
   np.testing.assert_array_equal(packed.label, plain.label)
   shutil.rmtree(tmp_path / 'my birds' / 'photos' / 'owl')
   assert '1 different labels' in error_of(config)
+
+
+@pytest.mark.parametrize('names', [('train', 'val', 'test'), ('Train', 'Test')])
+def test_folders_of_parts_are_no_classes(config, tmp_path, names):
+  """The layout of torchvision's ImageFolder: birds/train/owl/1.png."""
+  path = tmp_path / 'parts'
+  for count, part in enumerate(names, 1):
+    for label in ('crow', 'owl'):
+      (path / part / label).mkdir(parents=True)
+      for i in range(count):
+        image = made_images.picture(i, 12, 10)
+        Image.fromarray(image).save(path / part / label / f'{i}.png')
+  config.data_dir = str(path)
+  splits = ('train', 'valid', 'test') if len(names) == 3 else ('train', 'test')
+  for count, split in enumerate(splits, 1):
+    found = datasets.load(config, split)
+    assert found.label.tolist() == [0] * count + [1] * count
+    assert found.num_classes == 2 and 'split:' not in found.source
+    assert found.names[0] == f'{names[count - 1]}/crow/0.png'
+  if len(names) == 2:
+    assert "no image of split 'valid', only of test, train" in error_of(
+      config, 'valid'
+    )
+
+
+def test_a_part_without_classes_is_refused(config, tmp_path):
+  for part in ('train', 'test'):
+    (tmp_path / 'parts' / part).mkdir(parents=True)
+    image = Image.fromarray(made_images.picture(0, 9, 9))
+    image.save(tmp_path / 'parts' / part / '0.png')
+  config.data_dir = str(tmp_path / 'parts')
+  assert '0.png lies in no folder' in error_of(config)
+
+
+@pytest.mark.parametrize(
+  'labels, classes, number',
+  [
+    (range(12), range(12), 12),  # As text, 10 comes before 2.
+    ((0, 2, 3), (0, 2, 3), 4),  # One class has no image.
+    ((1990, 2001, 307), (1, 2, 0), 3),  # No classes: only in order.
+    (('10', '9', 'x'), (0, 1, 2), 3),  # Text.
+    (('1', '01'), (1, 0), 2),  # Two names of one number.
+  ],
+)
+def test_numbers_in_a_table_are_the_classes(
+  config, tmp_path, labels, classes, number
+):
+  image = Image.fromarray(made_images.picture(0, 9, 9))
+  lines = ['file,label,split']
+  for i, label in enumerate(labels):
+    image.save(tmp_path / 'birds' / f'{i}.png')
+    lines.append(f'{i}.png,{label},train')
+  (tmp_path / 'birds' / 'labels.csv').write_text('\n'.join(lines))
+  found = datasets.load(config, 'train')
+  assert found.label.tolist() == list(classes)
+  assert found.num_classes == number
+  assert found.names == tuple(f'{i}.png' for i in range(len(labels)))
+
+
+def test_hidden_files_are_left_out_and_linked_folders_are_read(
+  config, tmp_path
+):
+  path = tmp_path / 'classes'
+  write_classes(path, {'owl': 4, 'crow': 4, '.thumbnails': 4, '@eaDir': 4})
+  (path / 'owl').rename(tmp_path / 'elsewhere')
+  (path / 'owl').symlink_to(tmp_path / 'elsewhere')
+  (path / 'crow' / 'loop').symlink_to(path)  # Ends, and adds nothing.
+  with image_files.open_images(path) as images:
+    rows = folder.by_folder(images)
+  assert [row.label for row in rows] == ['crow'] * 4 + ['owl'] * 4
+
+
+def test_no_format_that_starts_a_program_is_opened(monkeypatch):
+  """Pillow hands PostScript to Ghostscript, whatever the file's name is."""
+  ran = []
+  monkeypatch.setattr(
+    EpsImagePlugin, 'Ghostscript', lambda *_, **__: ran.append(1) or 1 / 0
+  )
+  file = io.BytesIO()
+  Image.fromarray(made_images.picture(0, 9, 9)).save(file, 'EPS')
+  with pytest.raises(ZeroDivisionError):  # Pillow would.
+    Image.open(io.BytesIO(file.getvalue())).load()
+  with pytest.raises(ValueError, match='0.jpg: cannot identify image file'):
+    decoding.decode(file.getvalue(), '0.jpg', 4, decoding.whole_square)
+  assert ran == [1]
+  assert not decoding.is_image_name('a/0.eps')
+
+
+@pytest.mark.parametrize('name', ['JPEG', 'PNG', 'WEBP', 'PPM', 'GIF', 'BMP'])
+def test_formats_that_are_named_are_opened(name):
+  image = Image.fromarray(np.full((4, 4, 3), 128, np.uint8))
+  assert abs(_decoded(image, format=name).astype(int) - 128).max() <= 2
 
 
 def test_an_image_outside_all_folders_is_named(config, tmp_path):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from advmix_jax import datasets, training
-from advmix_jax.datasets import arrays, celeba, digits, folder, image_files
+from advmix_jax.datasets import arrays, celeba, decoding, digits, folder
 from advmix_jax.encoder import latents_file
 from advmix_jax.runtime import files, metrics, run_folder, untrusted
 from checkpoints_convert import convert, convert_vgg, nvlabs_pickle, torch_file
@@ -148,8 +148,8 @@ def _image():
 
 
 def _read_image(path):
-  square = image_files.whole_square
-  return image_files.decode(path.read_bytes(), path.name, 8, square)
+  square = decoding.whole_square
+  return decoding.decode(path.read_bytes(), path.name, 8, square)
 
 
 def _attributes():
