@@ -20,7 +20,9 @@ without it, the one of coloured digits that ships; 'ideal': their exact one.
 
 The latents of your images are found by Algorithm 1 and kept in OUTPUT/latents,
 so a second call is fast. Prints the ladder of attacks with intervals and gates,
-and writes report.html, report.json and per_example.csv to OUTPUT.
+and writes report.html, report.json and per_example.csv to OUTPUT. The last
+columns of per_example.csv say which image a row is of: image, the hash of its
+pixels, and source, its file or its row in the .npz file.
 
 Exit code: 0; 1 after bad input; 3 if a gate failed: report.json then has
 "valid": false, and "failed_gates" names them.
@@ -117,6 +119,7 @@ def _main(argv):
     attack=_attack(values),
     name=values.model,
     seed=values.seed,
+    sources=test.names,
     batch_size=values.batch_size,
     with_ladder=values.ladder,
   )

@@ -4,9 +4,11 @@ The faults that others' images have most are recognised by name: floats up to
 255, channels first, one-hot labels. Each is a ValueError that says how to mend
 it.
 
-Contents: check_images, check_labels, check_size, check_latents, check_classes,
-check_logits, check_finite.
+Contents: check_images, check_labels, check_sources, check_size, check_latents,
+check_classes, check_logits, check_finite.
 """
+
+from collections.abc import Sequence
 
 import jax.numpy as jnp  # Its issubdtype knows bfloat16.
 import numpy as np
@@ -85,6 +87,12 @@ def check_labels(labels: np.ndarray, count: int) -> np.ndarray:
   if labels.dtype.kind not in 'iu':
     raise ValueError(f'labels are {labels.dtype}, expected integers')
   return labels.astype(np.int32)
+
+
+def check_sources(sources: Sequence[str], count: int) -> None:
+  """Raises ValueError unless there are none, or one for each image."""
+  if len(sources) not in (0, count):
+    raise ValueError(f'{count} images but {len(sources)} sources')
 
 
 def check_size(images: np.ndarray, made: tuple[int, ...]) -> None:

@@ -55,6 +55,7 @@ from advmix_jax.evaluation.measures import (
 from advmix_jax.evaluation.outcomes import (
   Outcomes,
   csv_text,
+  identity,
   num_random_draws,
   summarise,
 )
@@ -263,8 +264,9 @@ def evaluate_run(
 ) -> dict[str, Any]:
   """Evaluates a run's classifier, and writes the results.
 
-  per_example.csv has one row per attacked image; pictures.npz has the first of
-  these images and their mixes; report.html shows the results and the pictures.
+  per_example.csv has one row per attacked image, whose last columns say which
+  image it is (`outcomes.identity`); pictures.npz has the first of these images
+  and their mixes; report.html shows the results and the pictures.
 
   Args:
     config: The run's config.
@@ -304,7 +306,11 @@ def evaluate_run(
   _write(
     pathlib.Path(output or workdir),
     {'method': config.method, 'seed': config.seed} | results,
-    csv_text(outcomes, ladder.columns(rungs)),
+    csv_text(
+      outcomes,
+      ladder.columns(rungs),
+      identity(batch.image, test.names[: len(batch.label)]),
+    ),
     _pictures(subject, batch, outcomes, config.seed),
   )
   return results

@@ -19,7 +19,7 @@ import html
 import os
 import pathlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +30,7 @@ from advmix_jax import attacks, datasets, generators, types
 from advmix_jax.encoder import algorithm1, perceptual, pipeline
 from advmix_jax.evaluation import foreign, inputs, ladder, measures, run
 from advmix_jax.evaluation.measures import Subject
-from advmix_jax.evaluation.outcomes import Outcomes, csv_text
+from advmix_jax.evaluation.outcomes import Outcomes, csv_text, identity
 from advmix_jax.generators import ideal
 from advmix_jax.report import pages
 from advmix_jax.runtime import files
@@ -55,6 +55,7 @@ class Report(NamedTuple):
   outcomes: Outcomes  # What happened to each example.
   rungs: list[ladder.Rung]  # What is right under each attack, [N] bool each.
   worst: dict[str, Any]  # The worst images, as `run.show` makes them.
+  identity: dict[str, list[str]]  # Which images: `outcomes.identity`.
 
   @property
   def table(self) -> list[list[str]]:
@@ -73,8 +74,8 @@ class Report(NamedTuple):
     return files.json_text(self.results)
 
   def to_csv(self) -> str:
-    """One row per example: predictions, and what broke it."""
-    return csv_text(self.outcomes, ladder.columns(self.rungs))
+    """One row per example: predictions, what broke it, which image it is."""
+    return csv_text(self.outcomes, ladder.columns(self.rungs), self.identity)
 
   def to_html(self) -> str:
     """One page that loads nothing: tables, the worst images, gates."""
@@ -128,6 +129,7 @@ def evaluate(
   batch_size: int = 100,
   with_ladder: bool = True,
   judge_fn: ladder.JudgeFn | None = None,
+  sources: Sequence[str] = (),
 ) -> Report:
   """Measures how robust a classifier is to adversarial mixing.
 
@@ -148,12 +150,15 @@ def evaluate(
     batch_size: Images in one compiled call.
     with_ladder: False stops at Algorithm 2, in an eighth of the time.
     judge_fn: Images [N, H, W, C] -> the classes [N] that they show; audits.
+    sources: [N], the file or row of each image, for per_example.csv; (): none.
 
   Raises:
     ValueError: Bad input; the line says what and how to mend it.
     FileNotFoundError: There is no file of the generator.
   """
   attack = _attack(attack)
+  images = inputs.check_images(images)
+  inputs.check_sources(sources, len(images))
   prepared = _prepare(logits_fn, images, labels, generator, latents, batch_size)
   if not prepared.adapted.gradients:
     attack = ladder.without_gradients(attack)
@@ -167,7 +172,8 @@ def evaluate(
     judge_fn=judge_fn,
     gradients=prepared.adapted.gradients,
   )
-  return _report(prepared, found, name, seed)
+  which = identity(prepared.batch.image, sources)
+  return _report(prepared, found, which, name, seed)
 
 
 class _Prepared(NamedTuple):
@@ -194,7 +200,6 @@ def _attack(attack):
 
 def _prepare(logits_fn, images, labels, generator, latents, batch_size):
   """Checks everything, then finds latents if there are none: a _Prepared."""
-  images = inputs.check_images(images)
   labels = inputs.check_labels(labels, len(images))
   functions, params = _load(generator)
   inputs.check_size(images, generators.image_shape(functions, params))
@@ -251,7 +256,7 @@ def _encode(images, generator):
   return found
 
 
-def _report(prepared, found, name, seed) -> Report:
+def _report(prepared, found, which, name, seed) -> Report:
   subject, batch, adapted, size = prepared
   decoded = measures.decode(subject, batch.latents, batch_size=size)
   error = np.square(decoded - datasets.to_float(batch.image)).mean()
@@ -265,7 +270,8 @@ def _report(prepared, found, name, seed) -> Report:
     'warnings': adapted.warnings,
     'reconstruction_error': float(error),
   }
-  return Report(results | found.results, found.outcomes, found.rungs, worst)
+  results |= found.results
+  return Report(results, found.outcomes, found.rungs, worst, which)
 
 
 def _hardest(subject, batch, outcomes, batch_size):

@@ -53,6 +53,8 @@ WITH_NAN[3] = np.nan
     ({'images': images(N, 8, 8)}, 'images[..., None]'),
     ({'images': images(0, 8, 8, 3)}, 'N > 0'),
     ({'images': images(N, 8, 8, 3)}, 'the generator makes (1, 1, 2)'),
+    # Names.
+    ({'sources': ['a.png']}, '6 images but 1 sources'),
     # Labels.
     ({'labels': np.ones(N - 1, int)}, '6 images but 5 labels'),
     ({'labels': np.ones(N)}, 'labels are float64, expected integers'),

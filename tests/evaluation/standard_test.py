@@ -115,7 +115,16 @@ def test_json_comes_back_and_csv_has_a_row_per_image():
   assert json.loads(found.to_json()) == found.results
   lines = found.to_csv().splitlines()
   assert len(lines) == 1 + toy.NUM
-  assert lines[0].endswith(',equal_compute,margin,adam,corners,worst')
+  assert lines[0].endswith(',equal_compute,margin,adam,corners,worst,image')
+
+
+def test_each_row_of_the_csv_has_the_name_of_its_image():
+  names = [f'{i % 3}/{i}.png' for i in range(toy.NUM)]
+  found = evaluate(sources=names, with_ladder=False)
+  head, *lines = found.to_csv().splitlines()
+  assert head.endswith(',image,source')
+  assert [line.rpartition(',')[2] for line in lines] == names
+  assert found.results == evaluate(with_ladder=False).results
 
 
 def test_pages_load_nothing_and_escape_names():
