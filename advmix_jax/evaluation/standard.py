@@ -113,7 +113,8 @@ class Report(NamedTuple):
 
   def __repr__(self) -> str:
     """The table and the notes, as text."""
-    return '\n'.join([pages.listing(self._record()), *self._notes()])
+    text = pages.listing(self._record(), clean_on_all=False)
+    return '\n'.join([text, *self._notes()])
 
 
 def evaluate(

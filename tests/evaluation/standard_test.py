@@ -135,6 +135,7 @@ def test_pages_load_nothing_and_escape_names():
   assert report()._repr_html_().startswith('<iframe srcdoc="&lt;!DOCTYPE')
   assert 'Algorithm 2' in repr(report())
   assert 'reconstructions: ' in repr(report())
+  assert f'on {toy.NUM} images\n' in repr(report())
 
 
 def test_the_worst_images_were_right_and_are_most_wrong():
