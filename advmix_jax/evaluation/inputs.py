@@ -5,7 +5,7 @@ The faults that others' images have most are recognised by name: floats up to
 it.
 
 Contents: check_images, check_labels, check_sources, check_size, check_latents,
-check_classes, check_logits, check_finite.
+check_classes, check_shown, check_logits, check_finite.
 """
 
 from collections.abc import Sequence
@@ -141,6 +141,15 @@ def check_classes(labels: np.ndarray, num_classes: int) -> None:
     raise ValueError(
       f'labels are from {low} to {high}, expected 0 to {num_classes - 1}: '
       f'logits_fn returns {num_classes} logits'
+    )
+
+
+def check_shown(shown: np.ndarray, count: int) -> None:
+  """Raises ValueError unless what a judge returns is [count] integers."""
+  if shown.shape != (count,) or shown.dtype.kind not in 'iu':
+    raise ValueError(
+      f'judge_fn returns {shown.dtype} of shape {shown.shape} for {count} '
+      f'images, expected ({count},) integers, the classes that they show'
     )
 
 

@@ -39,7 +39,7 @@ STANDARD = 'standard'
 # A generator's functions and parameters, or the file of a StyleGAN.
 GeneratorLike = tuple[types.Generator, types.Params] | str | os.PathLike
 
-_PROBE = 8  # Images on which a classifier is tried first.
+_PROBE = 8  # Images on which a classifier and a judge are tried first.
 _WORST = 10  # Images that a report shows.
 
 
@@ -150,7 +150,8 @@ def evaluate(
     seed: Of all draws; classifiers with the same seed meet the same draws.
     batch_size: Images in one compiled call.
     with_ladder: False stops at Algorithm 2, in an eighth of the time.
-    judge_fn: Images [N, H, W, C] -> the classes [N] that they show; audits.
+    judge_fn: Images [N, H, W, C] -> the classes [N] that they show, integers;
+      audits.
     sources: [N], the file or row of each image, for per_example.csv; (): none.
 
   Raises:
@@ -160,7 +161,9 @@ def evaluate(
   attack = _attack(attack)
   images = inputs.check_images(images)
   inputs.check_sources(sources, len(images))
-  prepared = _prepare(logits_fn, images, labels, generator, latents, batch_size)
+  prepared = _prepare(
+    logits_fn, images, labels, generator, latents, batch_size, judge_fn
+  )
   if not prepared.adapted.gradients:
     attack = ladder.without_gradients(attack)
   found = run.assess(
@@ -199,7 +202,9 @@ def _attack(attack):
   return run.default_config().attack
 
 
-def _prepare(logits_fn, images, labels, generator, latents, batch_size):
+def _prepare(
+  logits_fn, images, labels, generator, latents, batch_size, judge_fn
+):
   """Checks everything, then finds latents if there are none: a _Prepared."""
   labels = inputs.check_labels(labels, len(images))
   functions, params = _load(generator)
@@ -208,8 +213,11 @@ def _prepare(logits_fn, images, labels, generator, latents, batch_size):
     latents = inputs.check_latents(latents, len(images), functions)
   if batch_size < 1:
     raise ValueError(f'batch_size is {batch_size}, expected >= 1')
-  adapted = foreign.adapt(logits_fn, datasets.to_float(images[:_PROBE]))
+  some = datasets.to_float(images[:_PROBE])
+  adapted = foreign.adapt(logits_fn, some)
   inputs.check_classes(labels, adapted.num_classes)
+  if judge_fn is not None:
+    inputs.check_shown(np.asarray(judge_fn(some)), len(some))
   for text in adapted.warnings:
     warnings.warn(text, stacklevel=3)
   subject = Subject(adapted.logits_fn, {}, functions, params)

@@ -208,6 +208,13 @@ def test_a_judge_audits():
   assert 'Audited' in judged.table[0]
 
 
+def test_a_bad_judge_is_found_before_anything_long(monkeypatch):
+  monkeypatch.setattr(standard, '_encode', None)
+  monkeypatch.setattr(standard.measures, 'predict', None)
+  with pytest.raises(ValueError, match=r'shape \(8, 1\) for 8 images'):
+    evaluate(judge_fn=lambda x: np.ones((len(x), 1), int), latents=None)
+
+
 def _digits(count):
   digits = load_digits('embedded', 'test', limit=count)
   return colored_mnist.make(digits, sigma=0.0, seed=0, biased=False)
