@@ -264,9 +264,8 @@ def evaluate_run(
 ) -> dict[str, Any]:
   """Evaluates a run's classifier, and writes the results.
 
-  per_example.csv has one row per attacked image, whose last columns say which
-  image it is (`outcomes.identity`); pictures.npz has the first of these images
-  and their mixes; report.html shows the results and the pictures.
+  per_example.csv has one row per attacked image; pictures.npz has the first of
+  these images and their mixes; report.html shows the results and the pictures.
 
   Args:
     config: The run's config.
@@ -306,14 +305,17 @@ def evaluate_run(
   _write(
     pathlib.Path(output or workdir),
     {'method': config.method, 'seed': config.seed} | results,
-    csv_text(
-      outcomes,
-      ladder.columns(rungs),
-      identity(batch.image, test.names[: len(batch.label)]),
-    ),
+    _rows(test, outcomes, rungs),
     _pictures(subject, batch, outcomes, config.seed),
   )
   return results
+
+
+def _rows(test, outcomes, rungs):
+  """The text of per_example.csv, whose last columns say which image it is."""
+  some = _attacked(test, len(outcomes.label))
+  which = identity(some.image, some.names)
+  return csv_text(outcomes, ladder.columns(rungs), which)
 
 
 def _write(output, record, rows, shown):

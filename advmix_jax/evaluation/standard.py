@@ -144,14 +144,14 @@ def evaluate(
       StyleGAN's file, '' = the shipped one. Its images are as large as yours.
     latents: [N, L, D] that the generator decodes to the images; None:
       Algorithm 1 finds them, from the learned start beside a path if there is
-      one, else from the average latents.
+      one, else from the average latents. A path fits better than a pair, whose
+      clipped pixels have no gradient.
     attack: 'standard', or a config as `default_config().eval.attack`.
     name: Of the classifier, for the report.
     seed: Of all draws; classifiers with the same seed meet the same draws.
     batch_size: Images in one compiled call.
     with_ladder: False stops at Algorithm 2, in an eighth of the time.
-    judge_fn: Images [N, H, W, C] -> the classes [N] that they show, integers;
-      audits.
+    judge_fn: Images [N, H, W, C] -> their classes [N], integers; audits.
     sources: [N], the file or row of each image, for per_example.csv; (): none.
 
   Raises:
@@ -176,8 +176,7 @@ def evaluate(
     judge_fn=judge_fn,
     gradients=prepared.adapted.gradients,
   )
-  which = identity(prepared.batch.image, sources)
-  return _report(prepared, found, which, name, seed)
+  return _report(prepared, found, sources, name, seed)
 
 
 class _Prepared(NamedTuple):
@@ -247,7 +246,12 @@ def _load(generator) -> tuple[types.Generator, types.Params]:
 
 
 def _encode(images, generator):
-  """Latents [N, L, D] of the images, exact ones for the ideal generator."""
+  """Latents [N, L, D] of the images, exact ones for the ideal generator.
+
+  A path is decoded with `ops.clip_towards`. A pair is decoded as it is: images
+  of a loaded generator are clipped already, so its saturated pixels have no
+  gradient; other images are not clipped, in the attack neither.
+  """
   if _is_path(generator):
     return pipeline.encode(images, pipeline.config_for(generator))[0]
   functions, params = generator
@@ -265,7 +269,7 @@ def _encode(images, generator):
   return found
 
 
-def _report(prepared, found, which, name, seed) -> Report:
+def _report(prepared, found, sources, name, seed) -> Report:
   subject, batch, adapted, size = prepared
   decoded = measures.decode(subject, batch.latents, batch_size=size)
   error = np.square(decoded - datasets.to_float(batch.image)).mean()
@@ -279,6 +283,7 @@ def _report(prepared, found, which, name, seed) -> Report:
     'warnings': adapted.warnings,
     'reconstruction_error': float(error),
   }
+  which = identity(batch.image, sources)
   results |= found.results
   return Report(results, found.outcomes, found.rungs, worst, which)
 
