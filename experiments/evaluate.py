@@ -15,7 +15,9 @@ coloured digits also the accuracy on the same digits in other colours.
 
 Options not given are those of the run. Writes results.json, per_example.csv,
 pictures.npz and report.html to RUN/evaluations/<options>, with --sweep also
-sweep.png and sweep.svg; the run's own files stay as they are. Exit code: 0; 1
+sweep.png and sweep.svg; the run's own files stay as they are. The last columns
+of per_example.csv say which image a row is of: image, the hash of its pixels,
+and source, its file or row, where the data have such names. Exit code: 0; 1
 after bad input; 3 if a gate failed, and then results.json has "valid": false
 and the names in "failed_gates".
 """

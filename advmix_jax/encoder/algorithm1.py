@@ -68,10 +68,10 @@ def default_config() -> ml_collections.ConfigDict:
     (a learned start) or 'average' (the paper's). start_steps: steps on the
     squared error of the pixels alone that improve the start (paper: 0); one
     costs a twentieth of a step of VGG-16. steps: N; 0 returns the start.
-    learning_rate: γ(1). final_rate: γ(N) / γ(1). pixel_weight,
-    perceptual_weight: α (paper: 1). mixing_weight: β (paper: 1/5).
-    mixing_draws: random fine latents per image and step. distance: 'relative'
-    or 'sum'. average_draws: M. batch_size: images per batch.
+    learning_rate: γ(1). final_rate: γ(N + 1) / γ(1), towards which γ falls.
+    pixel_weight, perceptual_weight: α (paper: 1). mixing_weight: β (paper:
+    1/5). mixing_draws: random fine latents per image and step. distance:
+    'relative' or 'sum'. average_draws: M. batch_size: images per batch.
   """
   return ml_collections.ConfigDict(
     {

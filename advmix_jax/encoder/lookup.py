@@ -26,6 +26,7 @@ from advmix_jax import datasets, generators, types
 from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import latents_file, pipeline
 from advmix_jax.generators import ideal
+from advmix_jax.runtime import files
 
 _BESIDE = ('latents_train.npz', 'latents_test.npz')
 
@@ -48,15 +49,15 @@ def load_latents(
 
   Raises:
     FileNotFoundError: no file at config.encoder.path.
-    ValueError: that file lacks some of the images, doesn't fit the generator,
-      or is corrupt.
+    ValueError: that file lacks some of the images, is of another generator, or
+      is corrupt.
   """
   if config.generator.name == 'ideal':
     return np.asarray(ideal.encode(datasets.to_float(dataset.image)))
   _check_size(dataset, generator, params)
   if config.encoder.path:
     found = latents_file.load(config.encoder.path, dataset.image)
-    _check_layers(config.encoder.path, found.shape[1:], generator)
+    _check_generator(config, found.shape[1:], generator)
     return found
   name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
@@ -90,7 +91,7 @@ def check_file(
   _check_size(dataset, generator, params)
   if config.encoder.path:
     shape = latents_file.check(config.encoder.path, dataset.image)
-    _check_layers(config.encoder.path, shape, generator)
+    _check_generator(config, shape, generator)
   elif _at_hand(config, dataset.image) is None:
     pipeline.load_setting(config)  # What Algorithm 1 may need.
 
@@ -106,12 +107,25 @@ def _check_size(dataset, generator, params):
   )
 
 
-def _check_layers(path, shape, generator):
-  """Raises ValueError for latents of another shape than the generator's."""
+def _check_generator(config, shape, generator):
+  """Raises ValueError unless the named file's latents are the generator's.
+
+  Latents of one shape may still be of another generator: the file says of
+  which, if it has provenance.
+  """
+  path = config.encoder.path
   layers = (generator.num_layers, generator.dlatent_size)
   if shape != layers:
     raise ValueError(
       f'{path}: latents of shape {shape}, expected {layers} for this generator'
+    )
+  source = generators.path(config.generator)
+  known = latents_file.load_metadata(path).get('generator')
+  wanted = files.file_hash(source)
+  if known not in (None, wanted):
+    raise ValueError(
+      f'{path}: latents of another generator, SHA-256 {str(known)[:12]}, '
+      f'expected {wanted[:12]}, that of {source}'
     )
 
 

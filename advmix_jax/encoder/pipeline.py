@@ -194,7 +194,8 @@ def encode_to_file(
     path: the file to write, atomically.
 
   Returns:
-    Latents [N, L, D] as read back from the file, and errors [N].
+    Latents [N, L, D] as read back from the file, and errors [N]: those of the
+    latents as Algorithm 1 found them, before the file rounds them to 8 bits.
   """
   folder = pathlib.Path(f'{os.fspath(path)}.shards')
   text = json.dumps(setting.provenance, sort_keys=True)

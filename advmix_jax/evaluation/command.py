@@ -20,7 +20,9 @@ without it, the one of coloured digits that ships; 'ideal': their exact one.
 
 The latents of your images are found by Algorithm 1 and kept in OUTPUT/latents,
 so a second call is fast. Prints the ladder of attacks with intervals and gates,
-and writes report.html, report.json and per_example.csv to OUTPUT.
+and writes report.html, report.json and per_example.csv to OUTPUT. The last
+columns of per_example.csv say which image a row is of: image, the hash of its
+pixels, and source, its file or its row in the .npz file.
 
 Exit code: 0; 1 after bad input; 3 if a gate failed: report.json then has
 "valid": false, and "failed_gates" names them.
@@ -32,10 +34,11 @@ import importlib
 import os
 import pathlib
 import sys
+import tempfile
 
 from absl import flags
 
-from advmix_jax import datasets, generators
+from advmix_jax import attacks, datasets, generators
 from advmix_jax.encoder import lookup, pipeline
 from advmix_jax.evaluation import foreign, gates, inputs, run, standard
 from advmix_jax.runtime import cli, files
@@ -77,10 +80,11 @@ def _test_set(value, resolution, count):
 
 
 def _attack(values):
-  """The standard attack, with the options that flags give."""
+  """The standard attack, with the options that flags give; checked."""
   attack = run.default_config().attack
   given = {name: values[name].value for name in _ATTACK}
   attack.update({n: v for n, v in given.items() if v is not None})
+  attacks.attack_options(attack)  # Bad options fail before anything long.
   return attack
 
 
@@ -95,12 +99,25 @@ def _config(values):
   return config
 
 
+def _check_output(folder):
+  """Raises ValueError unless OUTPUT can be made and written; makes nothing."""
+  try:
+    there = next(f for f in (folder, *folder.parents) if f.exists())
+    tempfile.TemporaryFile(dir=there).close()
+  except OSError as error:
+    raise ValueError(
+      f'--output={folder}: {error.strerror}, expected a folder to write to'
+    ) from error
+  for name in _FILES:
+    files.check_output(folder / name)
+
+
 def _main(argv):
   del argv  # Empty: cli.run refuses arguments.
   values, output = flags.FLAGS, pathlib.Path(flags.FLAGS.output)
+  _check_output(output)
+  attack = _attack(values)
   model, config = _model(values.model), _config(values)
-  for name in _FILES:
-    files.check_output(output / name)
   generator = generators.load(config.generator)
   made = generators.image_shape(*generator)
   test = _test_set(values.data, made[0], values.num_examples)
@@ -114,14 +131,17 @@ def _main(argv):
     test.label,
     generator=generator,
     latents=lookup.load_latents(config, test, *generator, output),
-    attack=_attack(values),
+    attack=attack,
     name=values.model,
     seed=values.seed,
+    sources=test.names,
     batch_size=values.batch_size,
     with_ladder=values.ladder,
   )
-  report.save(output)
-  print(report)
+  try:  # A full disk does not lose what is printed, nor a pipe what is saved.
+    print(report, flush=True)
+  finally:
+    report.save(output)
   print(output / _FILES[0])
   return 0 if report.valid else gates.EXIT_CODE
 

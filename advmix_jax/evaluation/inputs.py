@@ -4,9 +4,11 @@ The faults that others' images have most are recognised by name: floats up to
 255, channels first, one-hot labels. Each is a ValueError that says how to mend
 it.
 
-Contents: check_images, check_labels, check_size, check_latents, check_classes,
-check_logits, check_finite.
+Contents: check_images, check_labels, check_sources, check_size, check_latents,
+check_classes, check_shown, check_logits, check_finite.
 """
+
+from collections.abc import Sequence
 
 import jax.numpy as jnp  # Its issubdtype knows bfloat16.
 import numpy as np
@@ -87,6 +89,12 @@ def check_labels(labels: np.ndarray, count: int) -> np.ndarray:
   return labels.astype(np.int32)
 
 
+def check_sources(sources: Sequence[str], count: int) -> None:
+  """Raises ValueError unless there are none, or one for each image."""
+  if len(sources) not in (0, count):
+    raise ValueError(f'{count} images but {len(sources)} sources')
+
+
 def check_size(images: np.ndarray, made: tuple[int, ...]) -> None:
   """Raises ValueError unless images [N, H, W, C] are as large as `made`.
 
@@ -133,6 +141,15 @@ def check_classes(labels: np.ndarray, num_classes: int) -> None:
     raise ValueError(
       f'labels are from {low} to {high}, expected 0 to {num_classes - 1}: '
       f'logits_fn returns {num_classes} logits'
+    )
+
+
+def check_shown(shown: np.ndarray, count: int) -> None:
+  """Raises ValueError unless what a judge returns is [count] integers."""
+  if shown.shape != (count,) or shown.dtype.kind not in 'iu':
+    raise ValueError(
+      f'judge_fn returns {shown.dtype} of shape {shown.shape} for {count} '
+      f'images, expected ({count},) integers, the classes that they show'
     )
 
 

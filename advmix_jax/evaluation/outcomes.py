@@ -6,8 +6,8 @@ intervals, accuracy curves and the CSV are computed from it, without a model:
   results = summarise(clean, outcomes, attack=config.eval.attack)
   text = csv_text(outcomes)
 
-Contents: num_random_draws, Outcomes, correct, discordant, summarise, csv_text,
-by_group.
+Contents: num_random_draws, Outcomes, correct, discordant, summarise, identity,
+csv_text, by_group.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import attacks, types
+from advmix_jax.datasets import image_hash
 from advmix_jax.evaluation.measures import Attacked
 from advmix_jax.report import statistics
 
@@ -133,8 +134,31 @@ def _accuracy_by_draws(
   return (right & (first >= draws[:, None])).mean(axis=1).tolist()
 
 
+def identity(
+  images: np.ndarray, names: Sequence[str] = ()
+) -> dict[str, list[str]]:
+  """Columns of `csv_text` that say which images its rows are of.
+
+  Args:
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+    names: [N], the file or row of each image in its source; (): none.
+
+  Returns:
+    image: the hash of each image in 16 hexadecimal digits; source: the names,
+    where there are some.
+  """
+  columns = {'image': [f'{h:016x}' for h in image_hash.image_hashes(images)]}
+  if len(names):
+    # A file's name may have bytes that are no UTF-8.
+    known = [str(n).encode(errors='backslashreplace').decode() for n in names]
+    columns['source'] = known
+  return columns
+
+
 def csv_text(
-  outcomes: Outcomes, added: Mapping[str, np.ndarray] | None = None
+  outcomes: Outcomes,
+  added: Mapping[str, np.ndarray] | None = None,
+  last: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
   """CSV with one row per example.
 
@@ -145,15 +169,16 @@ def csv_text(
 
   Args:
     outcomes: Of N examples.
-    added: Further columns at the end, {name: [N] bool}.
+    added: Further columns after these, {name: [N] bool}.
+    last: The last columns, {name: [N] texts}, as `identity` makes them.
   """
-  added = added or {}
+  added, last = added or {}, last or {}
   file = io.StringIO()
   writer = csv.writer(file, lineterminator='\n')
   good = {'clean': outcomes.clean == outcomes.label} | correct(outcomes)
   predictions = ['clean_prediction', 'reconstruction_prediction']
   numbers = ['first_random', 'first_restart', 'first_step']
-  names = [*predictions, *good, *numbers, *added]
+  names = [*predictions, *good, *numbers, *added, *last]
   writer.writerow(['index', 'label', *names])
   firsts = np.column_stack(
     [outcomes.first_random, outcomes.attacked.first_success]
@@ -163,6 +188,7 @@ def csv_text(
     row += [int(column[i]) for column in good.values()]
     row += ['' if number < 0 else number for number in first]
     row += [int(column[i]) for column in added.values()]
+    row += [column[i] for column in last.values()]
     writer.writerow(row)
   return file.getvalue()
 

@@ -55,6 +55,7 @@ from advmix_jax.evaluation.measures import (
 from advmix_jax.evaluation.outcomes import (
   Outcomes,
   csv_text,
+  identity,
   num_random_draws,
   summarise,
 )
@@ -304,10 +305,17 @@ def evaluate_run(
   _write(
     pathlib.Path(output or workdir),
     {'method': config.method, 'seed': config.seed} | results,
-    csv_text(outcomes, ladder.columns(rungs)),
+    _rows(test, outcomes, rungs),
     _pictures(subject, batch, outcomes, config.seed),
   )
   return results
+
+
+def _rows(test, outcomes, rungs):
+  """The text of per_example.csv, whose last columns say which image it is."""
+  some = _attacked(test, len(outcomes.label))
+  which = identity(some.image, some.names)
+  return csv_text(outcomes, ladder.columns(rungs), which)
 
 
 def _write(output, record, rows, shown):

@@ -19,7 +19,7 @@ import html
 import os
 import pathlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +30,7 @@ from advmix_jax import attacks, datasets, generators, types
 from advmix_jax.encoder import algorithm1, perceptual, pipeline
 from advmix_jax.evaluation import foreign, inputs, ladder, measures, run
 from advmix_jax.evaluation.measures import Subject
-from advmix_jax.evaluation.outcomes import Outcomes, csv_text
+from advmix_jax.evaluation.outcomes import Outcomes, csv_text, identity
 from advmix_jax.generators import ideal
 from advmix_jax.report import pages
 from advmix_jax.runtime import files
@@ -39,7 +39,7 @@ STANDARD = 'standard'
 # A generator's functions and parameters, or the file of a StyleGAN.
 GeneratorLike = tuple[types.Generator, types.Params] | str | os.PathLike
 
-_PROBE = 8  # Images on which a classifier is tried first.
+_PROBE = 8  # Images on which a classifier and a judge are tried first.
 _WORST = 10  # Images that a report shows.
 
 
@@ -55,6 +55,7 @@ class Report(NamedTuple):
   outcomes: Outcomes  # What happened to each example.
   rungs: list[ladder.Rung]  # What is right under each attack, [N] bool each.
   worst: dict[str, Any]  # The worst images, as `run.show` makes them.
+  identity: dict[str, list[str]]  # Which images: `outcomes.identity`.
 
   @property
   def table(self) -> list[list[str]]:
@@ -73,8 +74,8 @@ class Report(NamedTuple):
     return files.json_text(self.results)
 
   def to_csv(self) -> str:
-    """One row per example: predictions, and what broke it."""
-    return csv_text(self.outcomes, ladder.columns(self.rungs))
+    """One row per example: predictions, what broke it, which image it is."""
+    return csv_text(self.outcomes, ladder.columns(self.rungs), self.identity)
 
   def to_html(self) -> str:
     """One page that loads nothing: tables, the worst images, gates."""
@@ -112,7 +113,8 @@ class Report(NamedTuple):
 
   def __repr__(self) -> str:
     """The table and the notes, as text."""
-    return '\n'.join([pages.listing(self._record()), *self._notes()])
+    text = pages.listing(self._record(), clean_on_all=False)
+    return '\n'.join([text, *self._notes()])
 
 
 def evaluate(
@@ -128,6 +130,7 @@ def evaluate(
   batch_size: int = 100,
   with_ladder: bool = True,
   judge_fn: ladder.JudgeFn | None = None,
+  sources: Sequence[str] = (),
 ) -> Report:
   """Measures how robust a classifier is to adversarial mixing.
 
@@ -141,20 +144,26 @@ def evaluate(
       StyleGAN's file, '' = the shipped one. Its images are as large as yours.
     latents: [N, L, D] that the generator decodes to the images; None:
       Algorithm 1 finds them, from the learned start beside a path if there is
-      one, else from the average latents.
+      one, else from the average latents. A path fits better than a pair, whose
+      clipped pixels have no gradient.
     attack: 'standard', or a config as `default_config().eval.attack`.
     name: Of the classifier, for the report.
     seed: Of all draws; classifiers with the same seed meet the same draws.
     batch_size: Images in one compiled call.
     with_ladder: False stops at Algorithm 2, in an eighth of the time.
-    judge_fn: Images [N, H, W, C] -> the classes [N] that they show; audits.
+    judge_fn: Images [N, H, W, C] -> their classes [N], integers; audits.
+    sources: [N], the file or row of each image, for per_example.csv; (): none.
 
   Raises:
     ValueError: Bad input; the line says what and how to mend it.
     FileNotFoundError: There is no file of the generator.
   """
   attack = _attack(attack)
-  prepared = _prepare(logits_fn, images, labels, generator, latents, batch_size)
+  images = inputs.check_images(images)
+  inputs.check_sources(sources, len(images))
+  prepared = _prepare(
+    logits_fn, images, labels, generator, latents, batch_size, judge_fn
+  )
   if not prepared.adapted.gradients:
     attack = ladder.without_gradients(attack)
   found = run.assess(
@@ -167,7 +176,7 @@ def evaluate(
     judge_fn=judge_fn,
     gradients=prepared.adapted.gradients,
   )
-  return _report(prepared, found, name, seed)
+  return _report(prepared, found, sources, name, seed)
 
 
 class _Prepared(NamedTuple):
@@ -192,9 +201,10 @@ def _attack(attack):
   return run.default_config().attack
 
 
-def _prepare(logits_fn, images, labels, generator, latents, batch_size):
+def _prepare(
+  logits_fn, images, labels, generator, latents, batch_size, judge_fn
+):
   """Checks everything, then finds latents if there are none: a _Prepared."""
-  images = inputs.check_images(images)
   labels = inputs.check_labels(labels, len(images))
   functions, params = _load(generator)
   inputs.check_size(images, generators.image_shape(functions, params))
@@ -202,8 +212,11 @@ def _prepare(logits_fn, images, labels, generator, latents, batch_size):
     latents = inputs.check_latents(latents, len(images), functions)
   if batch_size < 1:
     raise ValueError(f'batch_size is {batch_size}, expected >= 1')
-  adapted = foreign.adapt(logits_fn, datasets.to_float(images[:_PROBE]))
+  some = datasets.to_float(images[:_PROBE])
+  adapted = foreign.adapt(logits_fn, some)
   inputs.check_classes(labels, adapted.num_classes)
+  if judge_fn is not None:
+    inputs.check_shown(np.asarray(judge_fn(some)), len(some))
   for text in adapted.warnings:
     warnings.warn(text, stacklevel=3)
   subject = Subject(adapted.logits_fn, {}, functions, params)
@@ -233,7 +246,12 @@ def _load(generator) -> tuple[types.Generator, types.Params]:
 
 
 def _encode(images, generator):
-  """Latents [N, L, D] of the images, exact ones for the ideal generator."""
+  """Latents [N, L, D] of the images, exact ones for the ideal generator.
+
+  A path is decoded with `ops.clip_towards`. A pair is decoded as it is: images
+  of a loaded generator are clipped already, so its saturated pixels have no
+  gradient; other images are not clipped, in the attack neither.
+  """
   if _is_path(generator):
     return pipeline.encode(images, pipeline.config_for(generator))[0]
   functions, params = generator
@@ -251,7 +269,7 @@ def _encode(images, generator):
   return found
 
 
-def _report(prepared, found, name, seed) -> Report:
+def _report(prepared, found, sources, name, seed) -> Report:
   subject, batch, adapted, size = prepared
   decoded = measures.decode(subject, batch.latents, batch_size=size)
   error = np.square(decoded - datasets.to_float(batch.image)).mean()
@@ -265,7 +283,9 @@ def _report(prepared, found, name, seed) -> Report:
     'warnings': adapted.warnings,
     'reconstruction_error': float(error),
   }
-  return Report(results | found.results, found.outcomes, found.rungs, worst)
+  which = identity(batch.image, sources)
+  results |= found.results
+  return Report(results, found.outcomes, found.rungs, worst, which)
 
 
 def _hardest(subject, batch, outcomes, batch_size):

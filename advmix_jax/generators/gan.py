@@ -132,7 +132,10 @@ def init(
 def reset_optimizers(
   state: GanState, config: ml_collections.ConfigDict
 ) -> GanState:
-  """Resets Adam's moments, as the official schedule does at each new level."""
+  """Resets Adam's moments, as `gan_training` does where a fade begins.
+
+  The official loop resets them where a fade ends, too.
+  """
   adam = optimizer(config)
   return state._replace(
     generator_opt=adam.init(state.generator),

@@ -78,19 +78,23 @@ def _train(config, workdir):
 def _with_preset(config, images):
   """Replaces the fields of the network that a preset decides, and prints them.
 
+  A preset counts images without their mirror images.
+
   Raises:
     ValueError: an unknown preset, or images that do not fit the network.
   """
+  mirrored = 'mirror' in config.data and config.data.mirror
+  count = len(images) // 2 if mirrored else len(images)
   fields = presets.network(
     config.preset,
     resolution=min(images.shape[1:3]),
-    images=len(images),
+    images=count,
     accelerator=jax.default_backend() != 'cpu',
     grey=bool(config.preset) and _is_grey(images),
   )
   if fields:
     shown = ', '.join(f'{name} {value}' for name, value in fields.items())
-    print(f'preset {config.preset!r} of {len(images)} images: {shown}')
+    print(f'preset {config.preset!r} of {count} images: {shown}')
   config = config.copy_and_resolve_references()
   config.network.update(fields)
   size = config.network.resolution

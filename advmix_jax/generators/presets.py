@@ -13,7 +13,7 @@ Contents: PRESETS, LARGE_FROM, network.
 from typing import Any
 
 PRESETS = ('', 'auto', 'small', 'large')
-LARGE_FROM = 20_000  # Training images.
+LARGE_FROM = 20_000  # Training images, without their mirror images.
 # Widest layer, channels times pixels per side, z, w, mapping layers.
 _SMALL = (128, 1024, 128, 64, 4)
 _LARGE = (512, 4096, 512, 512, 8)
@@ -33,7 +33,7 @@ def network(
   Args:
     preset: one of PRESETS; '' decides nothing.
     resolution: height and width of the images, a power of two from 32 on.
-    images: how many training images there are.
+    images: how many training images there are, without their mirror images.
     accelerator: whether there is a GPU or TPU.
     grey: whether no image has a colour; the generator then draws none.
 

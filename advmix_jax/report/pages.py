@@ -343,17 +343,21 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
   return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def listing(record: tables.Record) -> str:
+def listing(record: tables.Record, *, clean_on_all: bool = True) -> str:
   """A run's measures and checks as text, one per line.
 
   Args:
     record: Of the run, with the values of `outcomes.summarise` and, if they
       were measured, those of `ladder.summarise`.
+    clean_on_all: Whether the clean accuracy is of a whole test set, whose first
+      images were attacked; else all is of the same images.
   """
-  attack = record['perturbed_attack']
+  attack, count = record['perturbed_attack'], record['num_attacked']
+  which = f'{count} images'
+  if clean_on_all:
+    which = f'the first {count} test images; first line: on all'
   lines = [
-    f'{_run_name(record)}: accuracy in % [Wilson 95% interval] on the first '
-    f'{record["num_attacked"]} test images; first line: on all'
+    f'{_run_name(record)}: accuracy in % [Wilson 95% interval] on {which}'
   ]
   for name, text in zip(_MEASURES, _measures(record), strict=True):
     cell = statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])

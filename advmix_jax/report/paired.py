@@ -25,6 +25,7 @@ import numpy as np
 from advmix_jax.report import markdown, statistics
 
 _IMAGE = ('index', 'label')
+_TEXTS = ('image', 'source')  # Tables that were written earlier lack these.
 
 
 class Rows(NamedTuple):
@@ -33,6 +34,7 @@ class Rows(NamedTuple):
   path: str
   image: list[tuple[str, ...]]  # [N] (index, label)
   right: dict[str, np.ndarray]  # {measure: [N] bool}
+  pixels: list[str]  # [N], the hash of each image; []: the table has none
 
 
 def read(path: str | os.PathLike) -> Rows:
@@ -57,17 +59,22 @@ def read(path: str | os.PathLike) -> Rows:
     for name in names
     if _is_measure(name) and all(row[name] in ('0', '1') for row in rows)
   }
-  return Rows(str(path), [tuple(r[n] for n in _IMAGE) for r in rows], right)
+  image = [tuple(row[name] for name in _IMAGE) for row in rows]
+  pixels = [row['image'] for row in rows] if 'image' in names else []
+  return Rows(str(path), image, right, pixels)
 
 
 def _is_measure(name: str) -> bool:
-  """Whether a column is no class and no count, which may be 0 or 1, too."""
+  """Whether a column is no class, count or row, which may be 0 or 1, too."""
   counts = name.endswith('_prediction') or name.startswith('first_')
-  return name not in _IMAGE and not counts
+  return name not in (*_IMAGE, *_TEXTS) and not counts
 
 
 def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
   """What both measured, image by image.
+
+  Images are the same by their hashes, where both tables have these; else by
+  their places and labels.
 
   Returns:
     {measure: {images, only_first, only_second: images that only this one gets
@@ -77,7 +84,8 @@ def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
   Raises:
     ValueError: they are of other images, or measured nothing in common.
   """
-  if first.image != second.image:
+  hashed = first.pixels and second.pixels
+  if first.image != second.image or (hashed and first.pixels != second.pixels):
     raise ValueError(
       f'{first.path} and {second.path}: not the same images and labels'
     )

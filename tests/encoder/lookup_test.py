@@ -151,6 +151,34 @@ def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
     _load(_config(release, tmp_path / 'none.npz'), tmp_path)
 
 
+def _named(path, data, generator_path):
+  """Writes latents made with a generator's file; returns their path."""
+  metadata = pipeline.provenance(_config(generator_path))
+  latents_file.save(path, _latents(), images=data.image, metadata=metadata)
+  return path
+
+
+def test_a_named_file_of_another_generator_is_refused(release, tmp_path):
+  data = _dataset()
+  fields = {'resolution': 8, 'fmaps': (8, 8), 'split': 2}
+  other = random_params.save_stylegan(tmp_path / 'o.npz', fields, note='other')
+  config = _config(release, _named(tmp_path / 'w.npz', data, other))
+  message = f'another generator.*{files.file_hash(other)[:12]}, expected'
+  with pytest.raises(ValueError, match=message):
+    _load(config, tmp_path)
+  with pytest.raises(ValueError, match=message):
+    lookup.check_file(config, data)
+
+
+def test_options_do_not_make_it_another_generator(release, tmp_path):
+  data = _dataset()
+  config = _config(release, _named(tmp_path / 'w.npz', data, release))
+  config.generator.update(split=3, dtype='bfloat16')
+  lookup.check_file(config, data)
+  # 8-bit numbers: half a step of the widest dimension.
+  np.testing.assert_allclose(_load(config, tmp_path), _latents(), atol=6 / 255)
+
+
 def test_a_learned_start_of_another_generator_is_found_before_it_is_needed(
   release, tmp_path
 ):

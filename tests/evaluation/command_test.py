@@ -8,6 +8,35 @@ from PIL import Image
 
 from advmix_jax.evaluation import command
 
+
+class _Values(types.SimpleNamespace):
+  """Flags of one call."""
+
+  def __getitem__(self, name):
+    return types.SimpleNamespace(value=getattr(self, name))
+
+
+@pytest.fixture(name='call')
+def fixture_call(monkeypatch, tmp_path):
+  """Runs the command on two digits, with a classifier that is always sure."""
+
+  def run(**changes):
+    values = dict.fromkeys(command._ATTACK) | {
+      **{'model': 'm:f', 'data': 'colored_mnist', 'generator': 'ideal'},
+      **{'latents': '', 'output': str(tmp_path / 'out'), 'num_examples': 2},
+      **{'batch_size': 2, 'seed': 0, 'ladder': False},
+    }
+    values = types.SimpleNamespace(FLAGS=_Values(**values | changes))
+    monkeypatch.setattr(command, 'flags', values)
+    return command._main([])
+
+  logits = np.arange(10.0)
+  monkeypatch.setattr(
+    command, '_model', lambda _: lambda x: logits + 0 * x.sum((1, 2))[:, :1]
+  )
+  return run
+
+
 _ROWS = 'file,label,split\na.png,owl,test\nb.png,jay,train\n'
 
 
@@ -58,3 +87,66 @@ def test_options_change_the_standard_attack():
   values['eps'].value = 0.5
   changed = command._attack(values)
   assert changed.eps == 0.5 and changed.restarts == 10
+
+
+@pytest.mark.parametrize(
+  'option, message',
+  [
+    ({'unit': 'w_sd'}, "unit is 'w_sd'"),
+    ({'restarts': 0}, 'restarts is 0'),
+    ({'eps': -1.0}, 'eps is -1'),
+  ],
+)
+def test_bad_options_of_the_attack_fail_before_images_are_encoded(
+  option, message, call, monkeypatch
+):
+  monkeypatch.setattr(command.lookup, 'load_latents', None)
+  with pytest.raises(ValueError, match=message):
+    call(**option)
+
+
+def test_an_output_that_cannot_be_written_fails_before_anything_long(
+  call, monkeypatch, tmp_path
+):
+  def no(dir):
+    raise PermissionError(13, 'Permission denied', f'{dir}/x')
+
+  monkeypatch.setattr(command, '_model', None)
+  file = tmp_path / 'file'
+  file.touch()
+  for path in (file, file / 'below'):
+    with pytest.raises(ValueError, match=f'--output={path}: Not a directory'):
+      call(output=str(path))
+  monkeypatch.setattr(command.tempfile, 'TemporaryFile', no)
+  with pytest.raises(ValueError, match='new: Permission denied, expected a'):
+    call(output=str(tmp_path / 'new'))
+
+
+def test_the_check_of_the_output_makes_nothing(tmp_path):
+  command._check_output(tmp_path / 'a' / 'b')
+  command._check_output(tmp_path)
+  assert not list(tmp_path.iterdir())
+
+
+def _fail(*_):
+  raise OSError(28, 'No space left on device')
+
+
+def test_what_cannot_be_saved_is_printed_all_the_same(
+  call, monkeypatch, capsys
+):
+  found = types.SimpleNamespace(table='90.0', save=_fail)
+  monkeypatch.setattr(command.standard, 'evaluate', lambda *_, **__: found)
+  with pytest.raises(OSError, match='No space'):
+    call()
+  assert "table='90.0'" in capsys.readouterr().out
+
+
+def test_what_cannot_be_printed_is_saved_all_the_same(call, monkeypatch):
+  saved = []
+  found = types.SimpleNamespace(save=saved.append)
+  monkeypatch.setattr(command.standard, 'evaluate', lambda *_, **__: found)
+  monkeypatch.setattr('builtins.print', lambda *_, **__: _fail())
+  with pytest.raises(OSError, match='No space'):
+    call()
+  assert len(saved) == 1

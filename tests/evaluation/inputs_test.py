@@ -53,6 +53,15 @@ WITH_NAN[3] = np.nan
     ({'images': images(N, 8, 8)}, 'images[..., None]'),
     ({'images': images(0, 8, 8, 3)}, 'N > 0'),
     ({'images': images(N, 8, 8, 3)}, 'the generator makes (1, 1, 2)'),
+    # Names.
+    ({'sources': ['a.png']}, '6 images but 1 sources'),
+    # Judges: an answer [N, 1] would be compared with all labels.
+    (
+      {'judge_fn': lambda x: np.ones((len(x), 1), int)},
+      'judge_fn returns int64 of shape (6, 1) for 6 images, expected (6,)',
+    ),
+    ({'judge_fn': lambda x: np.ones(len(x))}, 'judge_fn returns float64'),
+    ({'judge_fn': lambda x: 1}, 'of shape () for 6 images'),
     # Labels.
     ({'labels': np.ones(N - 1, int)}, '6 images but 5 labels'),
     ({'labels': np.ones(N)}, 'labels are float64, expected integers'),

@@ -1,5 +1,7 @@
 """Intervals, accuracies and the CSV of outcomes that are known."""
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -50,6 +52,33 @@ def test_further_columns_come_last():
     lines, CSV.splitlines(), ['margin', '1', '0', '1', '0'], strict=True
   ):
     assert line == f'{old},{cell}'
+
+
+def _cells(names, images):
+  """The rows that a reader of the CSV gets."""
+  last = outcomes.identity(images, names)
+  text = outcomes.csv_text(fixed_outcomes(), last=last)
+  return list(csv.DictReader(io.StringIO(text, newline='')))
+
+
+def test_the_last_columns_tell_the_image_whatever_its_name():
+  images = np.arange(4 * 3, dtype=np.uint8).reshape(4, 1, 1, 3)
+  names = ['a,b.png', 'say "x".png', 'two\nlines.png', 'owl/ü.png']
+  rows = _cells(names, images)
+  assert [row['source'] for row in rows] == names
+  assert list(rows[0])[-2:] == ['image', 'source']
+  floats = _cells((), images / np.float32(255))
+  assert [r['image'] for r in floats] == [r['image'] for r in rows]
+  assert len({row['image'] for row in rows}) == 4
+  assert all(int(row['image'], 16) < 2**64 for row in rows)
+  assert all(len(row['image']) == 16 for row in rows)
+  assert list(floats[0])[-1] == 'image'  # No names, no column.
+
+
+def test_a_name_that_is_no_utf_8_loses_no_results():
+  name = b'\xff.png'.decode(errors='surrogateescape')
+  rows = _cells([name] * 4, np.zeros((4, 1, 1, 3), np.uint8))
+  assert rows[0]['source'] == '\\udcff.png'
 
 
 def test_discordant_counts_what_only_one_attack_breaks():

@@ -29,7 +29,8 @@ def test_a_wrong_clean_example_counts_as_broken():
 def fixture_toy_run(monkeypatch):
   """A config whose data, generator and classifier are the toy's."""
   batch = toy.batch()
-  test = types.Dataset(batch.image, batch.label, 2, {}, 'toy')
+  names = tuple(f'{i}.png' for i in range(toy.NUM))
+  test = types.Dataset(batch.image, batch.label, 2, {}, 'toy', names)
   replacements = {
     (evaluation.generators, 'load'): lambda c: (toy.generator(), {}),
     (evaluation.lookup, 'load_latents'): lambda c, data, *_: batch.latents[
@@ -77,6 +78,9 @@ def test_evaluate_run_writes_what_it_saw(toy_run, tmp_path):
   )
   lines = (tmp_path / 'again' / 'per_example.csv').read_text().splitlines()
   assert len(lines) == 11
+  assert [line.rpartition(',')[2] for line in lines[1:]] == [
+    f'{i}.png' for i in range(10)
+  ]
   broken = [line.split(',')[8] for line in lines[1:]].count('0')
   assert results['perturbed_accuracy'] == pytest.approx(1 - broken / 10)
   assert 'http' not in (tmp_path / 'again' / 'report.html').read_text()
@@ -105,8 +109,10 @@ def test_a_ladder_adds_to_what_was_written(toy_run, tmp_path, monkeypatch):
     assert results[name] == plain[name]
   assert results['valid'] and 'corners_below_gradient' in results['gates']
   for line, before in zip(new, old, strict=True):
-    assert line.startswith(before)
-  assert new[0].endswith(',equal_compute,corners')
+    *cells, image, source = before.split(',')
+    assert line.startswith(','.join(cells))
+    assert line.endswith(f',{image},{source}')
+  assert new[0].endswith(',equal_compute,corners,image,source')
   assert 'Ladder of attacks' in (tmp_path / 'report.html').read_text()
 
 

@@ -115,7 +115,16 @@ def test_json_comes_back_and_csv_has_a_row_per_image():
   assert json.loads(found.to_json()) == found.results
   lines = found.to_csv().splitlines()
   assert len(lines) == 1 + toy.NUM
-  assert lines[0].endswith(',equal_compute,margin,adam,corners,worst')
+  assert lines[0].endswith(',equal_compute,margin,adam,corners,worst,image')
+
+
+def test_each_row_of_the_csv_has_the_name_of_its_image():
+  names = [f'{i % 3}/{i}.png' for i in range(toy.NUM)]
+  found = evaluate(sources=names, with_ladder=False)
+  head, *lines = found.to_csv().splitlines()
+  assert head.endswith(',image,source')
+  assert [line.rpartition(',')[2] for line in lines] == names
+  assert found.results == evaluate(with_ladder=False).results
 
 
 def test_pages_load_nothing_and_escape_names():
@@ -126,6 +135,7 @@ def test_pages_load_nothing_and_escape_names():
   assert report()._repr_html_().startswith('<iframe srcdoc="&lt;!DOCTYPE')
   assert 'Algorithm 2' in repr(report())
   assert 'reconstructions: ' in repr(report())
+  assert f'on {toy.NUM} images\n' in repr(report())
 
 
 def test_the_worst_images_were_right_and_are_most_wrong():
@@ -196,6 +206,13 @@ def test_a_judge_audits():
   row = judged.results['ladder'][5]
   assert row['name'] == 'algorithm_2' and row['audited_accuracy'] == 1.0
   assert 'Audited' in judged.table[0]
+
+
+def test_a_bad_judge_is_found_before_anything_long(monkeypatch):
+  monkeypatch.setattr(standard, '_encode', None)
+  monkeypatch.setattr(standard.measures, 'predict', None)
+  with pytest.raises(ValueError, match=r'shape \(8, 1\) for 8 images'):
+    evaluate(judge_fn=lambda x: np.ones((len(x), 1), int), latents=None)
 
 
 def _digits(count):

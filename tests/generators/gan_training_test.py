@@ -10,7 +10,7 @@ from helpers import toy_subject as toy
 from PIL import Image
 
 from advmix_jax import datasets
-from advmix_jax.generators import gan, gan_training, stylegan
+from advmix_jax.generators import gan, gan_training, presets, stylegan
 from advmix_jax.runtime import checkpoints, metrics, preemption
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
@@ -86,6 +86,21 @@ def test_a_preset_sees_whether_any_image_has_a_colour(tint):
   config.preset = 'small'
   found = gan_training._with_preset(config, images)
   assert found.network.grey == (not tint)
+
+
+@pytest.mark.parametrize('mirror, z', [(False, 512), (True, 128)])
+def test_a_preset_does_not_count_mirror_images(mirror, z, monkeypatch, capsys):
+  monkeypatch.setattr(gan_training.jax, 'default_backend', lambda: 'gpu')
+  monkeypatch.setattr(presets, 'LARGE_FROM', 6)
+  config = tiny_gan.config(1.0)
+  config.preset = 'auto'
+  config.data = datasets.default_config('folder')
+  config.data.mirror = mirror
+  images = np.zeros((10, 32, 32, 3), np.uint8)
+  found = gan_training._with_preset(config, images)
+  assert found.network.latent_size == z  # That of 'large', or of 'small'.
+  count = 5 if mirror else 10
+  assert f"preset 'auto' of {count} images" in capsys.readouterr().out
 
 
 class _Steps:

@@ -62,7 +62,9 @@ def test_it_writes_a_report_and_a_second_call_the_same_one(folder):
   assert results['perturbed_attack']['N_r'] == 2
   assert 'my_model:logits, seed 0' in done.stdout
   rows = (out / 'per_example.csv').read_text().splitlines()
-  assert len(rows) == 13
+  assert rows[0].endswith(',image,source')
+  sources = {int(row.rpartition(',')[2]) for row in rows[1:]}
+  assert sources == set(range(12)) and len(rows) == 13  # Of the .npz file.
   page = (out / 'report.html').read_bytes()
   assert b'The worst images' in page
   evaluate(folder, *flags)
@@ -88,6 +90,8 @@ def test_a_failed_gate_is_exit_code_3(folder):
   'flags, message',
   [
     ('--model=none:f', "No module named 'none'"),
+    ('--data=cells.npz --output=cells.npz/x', 'cells.npz/x: Not a directory'),
+    ('--data=cells.npz --unit=w_sd', "attack.unit is 'w_sd', expected one of"),
     ('--model=my_model:broken --data=cells.npz', 'returns shape (1, 32, 32'),
   ],
 )

@@ -97,6 +97,12 @@ def test_listing_byte_for_byte():
   assert pages.listing(RECORD) == LISTING
 
 
+def test_a_listing_says_on_all_only_where_all_were_tested():
+  head, *rest = pages.listing(RECORD, clean_on_all=False).splitlines()
+  assert head.endswith('[Wilson 95% interval] on 500 images')
+  assert rest == LISTING.splitlines()[1:]
+
+
 def test_listing_and_page_show_a_ladder():
   record = RECORD | LADDER
   assert LADDER_LISTING in pages.listing(record)

@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 import scipy
 
@@ -59,6 +61,29 @@ def test_other_images_are_refused(tmp_path):
   second = write(tmp_path / 'b.csv', [1, 0], [1, 0], labels=[0, 1])
   with pytest.raises(ValueError, match='not the same images and labels'):
     paired.compare(first, second)
+
+
+def _with_texts(rows, pixels, sources):
+  """The same table with the columns image and source."""
+  path = pathlib.Path(rows.path)
+  head, *lines = path.read_text().splitlines()
+  texts = zip(lines, pixels, sources, strict=True)
+  added = [f'{line},{image},{source}' for line, image, source in texts]
+  path.write_text('\n'.join([f'{head},image,source', *added]) + '\n')
+  return paired.read(path)
+
+
+def test_other_images_of_the_same_labels_are_refused_by_their_hashes(tmp_path):
+  old, new, other = [
+    write(tmp_path / name, [1, 0], [1, 0]) for name in ('a', 'b', 'c')
+  ]
+  new = _with_texts(new, ['0a', '0b'], ['0', '1'])
+  other = _with_texts(other, ['0a', '0c'], ['0', '1'])
+  with pytest.raises(ValueError, match='not the same images and labels'):
+    paired.compare(new, other)
+  # Rows named 0 and 1 are no measure; a table without hashes is compared.
+  assert list(paired.compare(new, new)) == ['clean', 'perturbed']
+  assert paired.compare(old, new) == paired.compare(old, old)
 
 
 def test_another_file_is_refused(tmp_path):
