@@ -77,9 +77,9 @@ ITEMS = {
       'mean colours that digits are nearest to: at sigma = 0 each holds one '
       'class, so its penalty is zero. The weight of the penalty is 1: of 1 to '
       '10,000 the best on unbiased colours of further training digits, which '
-      'favours it (docs/irm.md). The eps of adversarial training grows from 0 to 0.1 '
-      'over the first 75 steps: at full strength from the start, it learns '
-      'nothing at the quick scale.'
+      'favours it (docs/irm.md). The eps of adversarial training grows from '
+      '0 to 0.1 over the first 75 steps: at full strength from the start, it '
+      'learns nothing at the quick scale.'
     ),
     'recolour': True,
     'plot': {'x_label': 'sigma of the training colours'},
