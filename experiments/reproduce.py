@@ -209,7 +209,7 @@ def _of_scale(layout, item, scale):
 def _folders(item, part):
   """The flags of the folders that a scale of an item needs."""
   if own_faces.is_of_faces(item):
-    words = ' --celeba_dir=celeba'
+    words = ' --celeba_dir=celeba_10000'  # As docs/faces.md makes it.
     if own_faces.has_own_size(item):  # And so a generator of its own.
       return words
     if CELEBA_GENERATOR.value:
