@@ -23,6 +23,7 @@ from advmix_jax.runtime import files, options, untrusted
 # All files of the repository but what reproduce.py writes.
 _NO_CODE = ('experiments/results', 'docs')
 _CODE = (':/', *[f':(top,exclude){name}' for name in _NO_CODE])
+_MODULES = ':(top)advmix_jax/*.py'
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -176,13 +177,17 @@ def load_workdir(
 def commit() -> str:
   """The commit of the code, with '-dirty' after local changes, or 'unknown'.
 
-  Records and the page that is made from them are no code: a run that adds one
-  doesn't make the next one dirty.
+  A new module of the package is a change. Records and the page that is made
+  from them are no code: a run that adds one doesn't make the next one dirty.
+  Where the package is installed inside another project's repository, such as in
+  a virtual environment, that one's commit says nothing: 'unknown'.
   """
   try:
+    _git('ls-files', '--error-unmatch', pathlib.Path(__file__).name)
     head = _git('rev-parse', 'HEAD')
     changed = _git('diff', '--name-only', 'HEAD', '--', *_CODE)
-    return f'{head}-dirty' if changed else head
+    new = _git('ls-files', '--others', '--exclude-standard', '--', _MODULES)
+    return f'{head}-dirty' if changed or new else head
   except (OSError, subprocess.CalledProcessError):
     return 'unknown'
 
