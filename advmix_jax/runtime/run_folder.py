@@ -93,7 +93,13 @@ def _config_path(workdir):
 def check_workdir(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike
 ) -> None:
-  """Raises ValueError if WORKDIR holds a run of another config."""
+  """Raises ValueError if WORKDIR holds a run of another config.
+
+  `data.cache_dir` may differ. So may `data.data_dir` where both name a folder:
+  it may be spelled in another way. It may have moved, too, if the run is not
+  finished and has noted its data, to which `claim_workdir` holds it. Without a
+  name it is the data set's own default, which is other data.
+  """
   workdir = pathlib.Path(workdir)
   if not (workdir / 'config.json').exists():
     return
@@ -102,6 +108,7 @@ def check_workdir(
     f'{name}={theirs.get(name)!r} (now {ours.get(name)!r})'
     for name in sorted(set(ours) | set(theirs))
     if ours.get(name) != theirs.get(name)
+    and not _may_differ(name, ours, theirs, workdir)
   ]
   if differences:
     raise ValueError(
@@ -110,14 +117,53 @@ def check_workdir(
     )
 
 
+def _may_differ(name, ours, theirs, workdir):
+  """Whether a field is a folder that may have another name by now."""
+  if name == 'data.cache_dir':
+    return True
+  folders = [fields.get(name) for fields in (ours, theirs)]
+  if name != 'data.data_dir' or not all(folders):
+    return False
+  places = {os.path.realpath(os.path.expanduser(f)) for f in folders}
+  # Results are read without the data, which nothing is held to then.
+  unfinished = not (workdir / 'results.json').exists()
+  return len(places) == 1 or (unfinished and _noted(workdir, 'data').exists())
+
+
 def claim_workdir(
-  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  data_hash: str = '',
 ) -> None:
-  """Writes WORKDIR/config.json; raises as `check_workdir`."""
+  """Writes WORKDIR/config.json, with the folders of now.
+
+  Args:
+    config: The run's config.
+    workdir: The run's folder.
+    data_hash: Of the data that the run is trained on, which is noted in
+      WORKDIR/data.sha256: its folder may move, or hold other data by now. A run
+      of an earlier version, which noted none, is not held to it.
+
+  Raises:
+    ValueError: As `check_workdir`, or the run began with other data.
+  """
   check_workdir(config, workdir)
+  noted = _noted(workdir, 'data')
+  if data_hash and noted.exists() and noted.read_text() != data_hash:
+    raise ValueError(
+      f'{workdir} holds a run on other data, with the same config; give that '
+      'data, or another --workdir'
+    )
   path = pathlib.Path(workdir) / 'config.json'
-  if not path.exists():
+  if not path.exists() or _read(path.parent) != plain(config):
     files.write_json(path, plain(config))
+  if data_hash and not noted.exists():
+    files.write_text(noted, data_hash)
+
+
+def _noted(workdir, name):
+  """The file that says which file or data a run uses."""
+  return pathlib.Path(workdir) / f'{name}.sha256'
 
 
 def claim_file(
@@ -140,7 +186,7 @@ def claim_file(
   Raises:
     ValueError: The run began with another file.
   """
-  noted = pathlib.Path(workdir) / f'{name}.sha256'
+  noted = _noted(workdir, name)
   if not os.path.isfile(path) or not (note or noted.exists()):
     return
   ours = files.file_hash(path)
