@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import tiny_runs
+from helpers import made_images, tiny_runs
 
 from advmix_jax import datasets, generators, methods, training, types
 from advmix_jax.report import tables
@@ -233,6 +233,20 @@ def test_a_run_does_not_go_on_with_other_data_of_the_same_config(tmp_path):
   with pytest.raises(ValueError, match='a run on other data'):
     training.train_classifier(config, tmp_path, other)
   tiny_runs.train(config, tmp_path)
+
+
+def test_a_strangers_config_does_not_say_where_images_are_cached(
+  tmp_path, monkeypatch
+):
+  made_images.write_celeba(tmp_path)
+  config = training.default_config()
+  config.data = datasets.default_config('celeba')
+  config.data.update(data_dir=str(tmp_path), cache_dir=str(tmp_path / 'theirs'))
+  run_folder.claim_workdir(config, tmp_path / 'run')
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'ours'))
+  found = training.stored_config(tmp_path / 'run')
+  assert len(datasets.load(found.data, 'train').label) == 4
+  assert (tmp_path / 'ours').exists() and not (tmp_path / 'theirs').exists()
 
 
 def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):

@@ -204,7 +204,9 @@ def load_workdir(
 ) -> ml_collections.ConfigDict:
   """Returns the config of the run in WORKDIR.
 
-  A run of an earlier version lacks fields, whose defaults are what it did.
+  A run of an earlier version lacks fields, whose defaults are what it did. The
+  folder of decoded images is the default one: a stranger's config must not say
+  where files are written.
 
   Args:
     workdir: The run's folder.
@@ -217,7 +219,10 @@ def load_workdir(
   path = _config_path(workdir)
   values = _read(path.parent)
   with untrusted.reading(path, 'not the config of a run'):
-    return options.fill(default, values, ignore=True)
+    config = options.fill(default, values, ignore=True)
+  if 'cache_dir' in config.get('data', {}):
+    config.data.cache_dir = ''
+  return config
 
 
 def commit() -> str:
