@@ -29,7 +29,7 @@ try:
   import schedule
   import selection
 
-  from advmix_jax.datasets import celeba
+  from advmix_jax.datasets import celeba, digits
   from advmix_jax.report import curves, records, results
   from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
@@ -269,10 +269,10 @@ def _check_data(work, todo):
       be.
   """
   folders = {
-    'idx': (DATA_DIR, 'the IDX files of MNIST'),
-    'celeba': (CELEBA_DIR, 'CelebA'),
+    'idx': (DATA_DIR, 'the IDX files of MNIST', _find_digits),
+    'celeba': (CELEBA_DIR, 'CelebA', _check_faces),
   }
-  for source, (flag, what) in folders.items():
+  for source, (flag, what, check) in folders.items():
     of_source = [
       k for k in todo if work.runs[k].config.get('data.source') == source
     ]
@@ -281,8 +281,17 @@ def _check_data(work, todo):
         f'--{flag.name} is missing, the folder of {what}; {len(of_source)} of '
         'the runs need it'
       )
-    if of_source and source == 'celeba':
-      celeba.check_folder(flag.value, ('train', 'test'))
+    if of_source:
+      check(flag.value)
+
+
+def _find_digits(folder):
+  for split in digits.SPLITS:
+    digits.find_idx(folder, split)
+
+
+def _check_faces(folder):
+  celeba.check_folder(folder, ('train', 'test'))
 
 
 def main(argv: list[str]) -> None:

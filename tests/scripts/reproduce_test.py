@@ -1,7 +1,7 @@
 """Claims about experiments/reproduce.py that need no process."""
 
 import pytest
-from helpers import scripts
+from helpers import idx_files, scripts
 
 
 @pytest.fixture
@@ -17,3 +17,27 @@ def test_the_commands_of_the_tables_of_faces_name_the_folder_of_their_records(
   for name in ('table_3', 'table_4', 'table_3_small', 'table_4_small'):
     words = script._folders(items[name], {})
     assert words == f' --celeba_dir={first_faces.OUTPUT.value}'
+
+
+def of_digits(script, tmp_path, source):
+  """Work on Table 2 with one run, on digits of this source; and its key."""
+  items = script.plan.read(script.SWEEPS.value, 'ITEMS')
+  runs = script.plan.expand(items, ['table_2'], 'full')
+  key, run = next(
+    (k, r) for k, r in runs.items() if r.config.get('data.source') == 'idx'
+  )
+  run = run._replace(config=run.config | {'data.source': source})
+  path = tmp_path / 'records.jsonl'
+  return script.schedule.Work({key: run}, tmp_path, 'full', path), [key]
+
+
+def test_digits_that_a_missing_run_needs_are_looked_for_first(script, tmp_path):
+  idx_files.write_folder(tmp_path, 'train')
+  script.DATA_DIR.value = str(tmp_path)
+  script._check_data(*of_digits(script, tmp_path, 'embedded'))
+  work, todo = of_digits(script, tmp_path, 'idx')
+  script._check_data(work, [])
+  with pytest.raises(FileNotFoundError, match='t10k-images.*no such file'):
+    script._check_data(work, todo)
+  idx_files.write_folder(tmp_path, 'test')
+  script._check_data(work, todo)
