@@ -261,6 +261,30 @@ def _keep_pictures(work, keys):
         files.write_bytes(folder / name, source.read_bytes())
 
 
+def _check_digits(runs, keys):
+  """Checks that the digits of --data_dir are MNIST's, whose records count.
+
+  The keys of runs do not tell digits of IDX files apart. A user's own --sweeps
+  may be of any.
+
+  Raises:
+    FileNotFoundError, ValueError: as digits.idx_hash, or they are others.
+  """
+  own = pathlib.Path(SWEEPS.value).resolve() != plan.HERE / 'sweeps.py'
+  of_idx = any(
+    runs[key].config.get('data.source') == 'idx'
+    for key in plan.with_needs(runs, keys)
+  )
+  if own or not (of_idx and DATA_DIR.value):
+    return
+  if digits.idx_hash(DATA_DIR.value) != digits.MNIST_HASH:
+    raise ValueError(
+      f'--data_dir={DATA_DIR.value}: has other digits than MNIST, of which '
+      'these tables are; expected those, or your own --sweeps with its own '
+      '--records and --workdir, or train.py, which takes any'
+    )
+
+
 def _check_data(work, todo):
   """Checks the folders of data that runs need, before anything long.
 
@@ -309,6 +333,8 @@ def main(argv: list[str]) -> None:
     jobs=JOBS.value,
   )
   keys = _keys(runs)
+  if RUN.value:
+    _check_digits(runs, keys)
   todo = schedule.missing(work, keys)
   if LIST.value:
     _list(work, plan.with_needs(runs, keys), todo)

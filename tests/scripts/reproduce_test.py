@@ -41,3 +41,24 @@ def test_digits_that_a_missing_run_needs_are_looked_for_first(script, tmp_path):
     script._check_data(work, todo)
   idx_files.write_folder(tmp_path, 'test')
   script._check_data(work, todo)
+
+
+def test_other_digits_than_mnist_do_not_count_as_its_finished_runs(
+  script, tmp_path, monkeypatch
+):
+  for split in idx_files.NAMES:
+    idx_files.write_folder(tmp_path, split)
+  work, keys = of_digits(script, tmp_path, 'idx')
+  script._check_digits(work.runs, keys)  # No folder is given.
+  script.DATA_DIR.value = str(tmp_path)
+  embedded, _ = of_digits(script, tmp_path, 'embedded')
+  script._check_digits(embedded.runs, keys)
+  with pytest.raises(ValueError, match='has other digits than MNIST') as error:
+    script._check_digits(work.runs, keys)
+  assert 'train.py' in str(error.value) and '\n' not in str(error.value)
+  found = script.digits.idx_hash(tmp_path)
+  with monkeypatch.context() as official:
+    official.setattr(script.digits, 'MNIST_HASH', found)
+    script._check_digits(work.runs, keys)
+  script.SWEEPS.value = str(tmp_path / 'sweeps.py')  # The user's own.
+  script._check_digits(work.runs, keys)
