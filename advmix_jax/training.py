@@ -6,8 +6,8 @@ A run is a pure function of its config: the draws of step n come from
 fold_in(key(seed), n), and the order of epoch e from (seed, e). So a run that
 was killed and resumed ends with the same bits as one that was not.
 
-WORKDIR holds config.json, checkpoints/, metrics.jsonl, tensorboard/,
-classifier.npz, and results.json once the run is done.
+WORKDIR holds config.json, data.sha256, checkpoints/, metrics.jsonl,
+tensorboard/, classifier.npz, and results.json once the run is done.
 
 Contents: default_config, stored_config, create_train_state, make_train_step,
 train_classifier, train_and_evaluate.
@@ -36,6 +36,7 @@ from advmix_jax import (
   methods,
   types,
 )
+from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import algorithm1, lookup
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import tables
@@ -273,8 +274,8 @@ def train_and_evaluate(
     the evaluation.
 
   Raises:
-    ValueError: A bad option, a workdir of another config or that another
-      process is using, a non-finite loss.
+    ValueError: A bad option, a workdir of another config or other data or that
+      another process is using, a non-finite loss.
     FileNotFoundError: Missing data or a missing generator.
   """
   workdir = pathlib.Path(workdir)
@@ -370,7 +371,7 @@ def train_classifier(
   state = create_train_state(config, classifier, image)
   if generator is not None:
     lookup.check_file(config, dataset)
-  run_folder.claim_workdir(config, workdir)
+  run_folder.claim_workdir(config, workdir, image_hash.data_hash(dataset))
   if generator is not None:
     generators.claim(config.generator, workdir)
     latents = lookup.load_latents(

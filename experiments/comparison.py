@@ -1,6 +1,6 @@
 """Runs methods one after another and writes one report: demo.py's and others'.
 
-Contents: run_all, write.
+Contents: check, run_all, write.
 """
 
 import json
@@ -15,6 +15,23 @@ from advmix_jax.report import pages, tables
 from advmix_jax.runtime import files
 
 
+def check(names: Sequence[str], seeds: Sequence[int]) -> None:
+  """Checks what is compared, before anything is made or written.
+
+  Raises:
+    ValueError: There is no method or seed, one is given twice, or a method is
+      unknown.
+  """
+  for flag, values in (('methods', names), ('seeds', seeds)):
+    if not values:
+      raise ValueError(f'--{flag} is empty, expected one or more')
+    for value in values:
+      if list(values).count(value) > 1:
+        raise ValueError(f'--{flag} has {value} twice, expected each one once')
+  for name in names:
+    methods.check_name(name)
+
+
 def run_all(
   config: ml_collections.ConfigDict,
   workdir: pathlib.Path,
@@ -27,10 +44,9 @@ def run_all(
   several seeds. Finished runs are not run again.
 
   Raises:
-    ValueError: A method is unknown; no run has started then.
+    ValueError: As `check`; no run has started then.
   """
-  for name in names:
-    methods.check_name(name)
+  check(names, seeds)
   records, pictures = [], []
   for seed in seeds:
     for method in names:

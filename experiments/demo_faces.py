@@ -112,6 +112,7 @@ def main(argv: list[str]) -> None:
   """Draws the faces, runs what is missing, writes the report."""
   del argv  # cli.run has refused any.
   started = time.monotonic()
+  comparison.check(METHODS.value, [SEED.value])  # Before faces are drawn.
   name = f'faces-{ATTRIBUTE.value}'
   workdir = pathlib.Path(WORKDIR.value or ROOT / 'runs' / name)
   config = CONFIG.value.copy_and_resolve_references()

@@ -5,7 +5,8 @@
     --source=idx --data_dir=path/to/mnist --record=runs/generators.jsonl
   python experiments/measure_generator.py --generator=ideal
 
-Prints one JSON object; --record also appends it to a file, as one line.
+Prints one JSON object; --output also writes it to a file, and --record appends
+it to one, as one line.
 
 Of coloured digits: how often the colour of a mix follows its fine latents and
 its digit the coarse ones; the shares of digits and colours among the samples
@@ -100,6 +101,7 @@ MICROBATCH = flags.DEFINE_integer(
   lower_bound=0,
 )
 SEED = flags.DEFINE_integer('seed', 0, 'Of the samples and the real digits.')
+OUTPUT = flags.DEFINE_string('output', '', 'A file for the JSON object.')
 RECORD = flags.DEFINE_string('record', '', 'A file of JSON lines to add to.')
 
 
@@ -210,8 +212,10 @@ def _training() -> dict[str, Any]:
 
 
 def main(argv: list[str]) -> None:
-  """Prints the measures and, with --record, stores them."""
+  """Prints the measures and, with --output or --record, stores them."""
   del argv  # cli.run has refused any.
+  if OUTPUT.value:
+    files.check_output(OUTPUT.value, GENERATOR.value)
   training = _training()
   name = DATA.value or training.get('data', {}).get('name')
   if name in _OTHERS:
@@ -219,6 +223,8 @@ def main(argv: list[str]) -> None:
   else:
     record = _measure_digits()
   print(json.dumps(record, indent=2))
+  if OUTPUT.value:
+    files.write_json(OUTPUT.value, record)
   if RECORD.value:
     path = pathlib.Path(RECORD.value)
     before = path.read_text(encoding='utf-8') if path.exists() else ''

@@ -29,7 +29,7 @@ try:
   import schedule
   import selection
 
-  from advmix_jax.datasets import celeba
+  from advmix_jax.datasets import celeba, digits
   from advmix_jax.report import curves, records, results
   from advmix_jax.runtime import cli, files
 except ModuleNotFoundError as error:
@@ -209,7 +209,7 @@ def _of_scale(layout, item, scale):
 def _folders(item, part):
   """The flags of the folders that a scale of an item needs."""
   if own_faces.is_of_faces(item):
-    words = ' --celeba_dir=celeba'
+    words = ' --celeba_dir=celeba_10000'  # As docs/faces.md makes it.
     if own_faces.has_own_size(item):  # And so a generator of its own.
       return words
     if CELEBA_GENERATOR.value:
@@ -261,6 +261,30 @@ def _keep_pictures(work, keys):
         files.write_bytes(folder / name, source.read_bytes())
 
 
+def _check_digits(runs, keys):
+  """Checks that the digits of --data_dir are MNIST's, whose records count.
+
+  The keys of runs do not tell digits of IDX files apart. A user's own --sweeps
+  may be of any.
+
+  Raises:
+    FileNotFoundError, ValueError: as digits.idx_hash, or they are others.
+  """
+  own = pathlib.Path(SWEEPS.value).resolve() != plan.HERE / 'sweeps.py'
+  of_idx = any(
+    runs[key].config.get('data.source') == 'idx'
+    for key in plan.with_needs(runs, keys)
+  )
+  if own or not (of_idx and DATA_DIR.value):
+    return
+  if digits.idx_hash(DATA_DIR.value) != digits.MNIST_HASH:
+    raise ValueError(
+      f'--data_dir={DATA_DIR.value}: has other digits than MNIST, of which '
+      'these tables are; expected those, or your own --sweeps with its own '
+      '--records and --workdir, or train.py, which takes any'
+    )
+
+
 def _check_data(work, todo):
   """Checks the folders of data that runs need, before anything long.
 
@@ -269,10 +293,10 @@ def _check_data(work, todo):
       be.
   """
   folders = {
-    'idx': (DATA_DIR, 'the IDX files of MNIST'),
-    'celeba': (CELEBA_DIR, 'CelebA'),
+    'idx': (DATA_DIR, 'the IDX files of MNIST', _find_digits),
+    'celeba': (CELEBA_DIR, 'CelebA', _check_faces),
   }
-  for source, (flag, what) in folders.items():
+  for source, (flag, what, check) in folders.items():
     of_source = [
       k for k in todo if work.runs[k].config.get('data.source') == source
     ]
@@ -281,8 +305,17 @@ def _check_data(work, todo):
         f'--{flag.name} is missing, the folder of {what}; {len(of_source)} of '
         'the runs need it'
       )
-    if of_source and source == 'celeba':
-      celeba.check_folder(flag.value, ('train', 'test'))
+    if of_source:
+      check(flag.value)
+
+
+def _find_digits(folder):
+  for split in digits.SPLITS:
+    digits.find_idx(folder, split)
+
+
+def _check_faces(folder):
+  celeba.check_folder(folder, ('train', 'test'))
 
 
 def main(argv: list[str]) -> None:
@@ -300,6 +333,8 @@ def main(argv: list[str]) -> None:
     jobs=JOBS.value,
   )
   keys = _keys(runs)
+  if RUN.value:
+    _check_digits(runs, keys)
   todo = schedule.missing(work, keys)
   if LIST.value:
     _list(work, plan.with_needs(runs, keys), todo)

@@ -6,13 +6,12 @@
 Each run has a folder ROOT/<key>, with log.txt beside its outputs. Its process
 holds a lock on the folder until it ends. So a run that a killed call left
 behind goes on, and the next call waits for it; and two calls on one machine
-never do the same run twice. A run is recorded when its output exists and its
-process has ended well.
+never do the same run twice, because the process itself writes the output. A run
+is recorded when its output exists and its process has ended well.
 
 Contents: Work, missing, command, run.
 """
 
-import contextlib
 import fcntl
 import os
 import pathlib
@@ -34,7 +33,6 @@ from advmix_jax.runtime import (
   untrusted,
 )
 
-_PRINTED = 'printed.txt'
 _SECONDS = 'seconds.txt'
 _COMMIT = 'commit.txt'  # Of the code that its last process began with.
 _POLL = 0.2  # Seconds between looks at the processes.
@@ -110,7 +108,8 @@ def _paths(work: Work, run: Run, folder: pathlib.Path) -> list[str]:
   if run.kind == 'figure':
     return [f'--output_dir={folder}']
   if run.kind == 'measure':
-    return [f'--generator={generator}'] if source else []
+    words = [f'--generator={generator}'] if source else []
+    return [*words, f'--output={folder / run.output}']
   words = [f'--config.generator.path={generator}'] if source else []
   if run.kind == 'latents':
     split = run.config.get('split', 'train')
@@ -165,15 +164,12 @@ def _start(work: Work, run: Run, lock) -> _Process:
   files.write_text(folder / _COMMIT, run_folder.commit())
   path = [str(HERE.parent), os.environ.get('PYTHONPATH', '')]
   env = {'PYTHONPATH': os.pathsep.join(filter(None, path))}
-  with open(folder / 'log.txt', 'ab') as log, contextlib.ExitStack() as stack:
-    printed = log
-    if run.kind == 'measure':  # It prints its results.
-      printed = stack.enter_context(open(folder / _PRINTED, 'wb'))
+  with open(folder / 'log.txt', 'ab') as log:
     log_from = log.tell()
     process = subprocess.Popen(
       [sys.executable, *command(work, run)],
       stdin=subprocess.DEVNULL,
-      stdout=printed,
+      stdout=log,
       stderr=log,
       pass_fds=[lock.fileno()],
       env=os.environ | env,
@@ -245,7 +241,9 @@ def _results(work: Work, run: Run) -> dict[str, Any]:
   """What a record says about the output of a run."""
   path = work.folder(run.key) / run.output
   if path.suffix == '.json':
-    return untrusted.read_json(path, 'not the results of a run')
+    results = untrusted.read_json(path, 'not the results of a run')
+    results.pop('command', None)  # The record's own names no folder.
+    return results
   return {'sha256': files.file_hash(path)}
 
 
@@ -279,12 +277,6 @@ def _finish(work: Work, job: _Process) -> str:
   """Records a run whose process has ended; returns the error, or ''."""
   _note(job)
   code = job.process.returncode
-  if code == 0 and job.run.kind == 'measure':
-    text = (job.folder / _PRINTED).read_text()
-    printed = text[text.find('{') : text.rfind('}') + 1]
-    results = untrusted.parse_json(printed)
-    del results['command']  # The record's own names no folder.
-    files.write_json(job.folder / job.run.output, results)
   if code == 0 and work.done(job.run.key):
     _record(work, job.run)
     return ''

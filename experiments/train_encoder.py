@@ -20,6 +20,7 @@ from absl import flags
 
 try:
   from advmix_jax import datasets, generators
+  from advmix_jax.datasets import image_hash
   from advmix_jax.encoder import (
     algorithm1,
     latents_file,
@@ -66,7 +67,7 @@ def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = generators.load_stylegan(_named(config))
   features_fn = perceptual.load(config.encoder.features)
-  run_folder.claim_workdir(config, workdir)
+  run_folder.claim_workdir(config, workdir, image_hash.data_hash(dataset))
   run_folder.claim_file(workdir, 'generator', GENERATOR.value)
   start = learned_start.train(
     rng,

@@ -19,6 +19,7 @@ import numpy as np
 from absl import flags
 
 from advmix_jax import datasets
+from advmix_jax.datasets import image_hash
 from advmix_jax.evaluation import attributes
 from advmix_jax.runtime import cli, files, locks, run_folder
 
@@ -70,7 +71,8 @@ def main(argv: list[str]) -> None:
   # The test part first: decoding the other one takes long.
   test, train = (_load(config, split) for split in ('test', 'train'))
   with locks.hold(WORKDIR.value):
-    run_folder.claim_workdir(claim, WORKDIR.value)
+    data_hash = image_hash.data_hash(train)
+    run_folder.claim_workdir(claim, WORKDIR.value, data_hash)
     judge = attributes.train(
       train, WORKDIR.value, seed=SEED.value, epochs=EPOCHS.value
     )

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import tiny_runs
+from helpers import made_images, tiny_runs
 
 from advmix_jax import datasets, generators, methods, training, types
 from advmix_jax.report import tables
@@ -197,10 +197,14 @@ def test_a_loss_that_is_not_finite_stops_with_the_checkpoint_kept(tmp_path):
   config.optimizer.epochs = 1
   tiny_runs.train(config, tmp_path / 'good')  # Writes the checkpoint of step 3.
   config.optimizer.epochs = 2
-  (tmp_path / 'good' / 'config.json').unlink()
+  for name in ('config.json', 'data.sha256'):
+    (tmp_path / 'good' / name).unlink()
   data = tiny_runs.dataset()
   broken = data._replace(image=np.full(data.image.shape, np.nan))
-  with pytest.raises(ValueError, match='loss is nan in steps 4..4') as error:
+  with (
+    np.errstate(invalid='ignore'),
+    pytest.raises(ValueError, match='loss is nan in steps 4..4') as error,
+  ):
     training.train_classifier(config, tmp_path / 'good', broken)
   text = str(error.value)
   assert 'last good checkpoint, step 3, is kept' in text and '\n' not in text
@@ -219,6 +223,30 @@ def test_a_workdir_of_another_config_is_refused_and_untouched(tmp_path):
   assert '\n' not in str(error.value)
   assert (tmp_path / 'config.json').read_bytes() == before
   assert [f.name for f in tmp_path.iterdir()] == ['config.json']
+
+
+def test_a_run_does_not_go_on_with_other_data_of_the_same_config(tmp_path):
+  config = tiny_runs.config()
+  tiny_runs.train(config, tmp_path)
+  data = tiny_runs.dataset()
+  other = data._replace(label=(data.label + 1) % 10)
+  with pytest.raises(ValueError, match='a run on other data'):
+    training.train_classifier(config, tmp_path, other)
+  tiny_runs.train(config, tmp_path)
+
+
+def test_a_strangers_config_does_not_say_where_images_are_cached(
+  tmp_path, monkeypatch
+):
+  made_images.write_celeba(tmp_path)
+  config = training.default_config()
+  config.data = datasets.default_config('celeba')
+  config.data.update(data_dir=str(tmp_path), cache_dir=str(tmp_path / 'theirs'))
+  run_folder.claim_workdir(config, tmp_path / 'run')
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'ours'))
+  found = training.stored_config(tmp_path / 'run')
+  assert len(datasets.load(found.data, 'train').label) == 4
+  assert (tmp_path / 'ours').exists() and not (tmp_path / 'theirs').exists()
 
 
 def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):

@@ -11,10 +11,12 @@
 Nothing here knows of colours: `datasets.py` paints the digits. Readers check
 what they read, and a bad file ends in one line that names it.
 
-Contents: Digits, load_digits, read_idx, SOURCES, SPLITS, NUM_CLASSES.
+Contents: Digits, load_digits, find_idx, idx_hash, read_idx, SOURCES, SPLITS,
+NUM_CLASSES, MNIST_HASH.
 """
 
 import gzip
+import hashlib
 import io
 import math
 import os
@@ -30,6 +32,8 @@ from advmix_jax.runtime import untrusted
 
 NUM_CLASSES = 10
 SPLITS = ('train', 'test')
+# `idx_hash` of the official files.
+MNIST_HASH = 'b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a'
 EMBEDDED_PATH = pathlib.Path(__file__).parent.parent / 'data' / 'digits.npz'
 
 _IDX_PREFIX = {'train': 'train', 'test': 't10k'}
@@ -102,12 +106,7 @@ def _read_idx_folder(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:
   """Reads the images and labels of `split` from a folder of IDX files."""
   if data_dir is None:
     raise ValueError("data source 'idx' needs data_dir, the IDX files' folder")
-  data_dir = os.path.expanduser(data_dir)  # No shell expands --dir=~/mnist.
-  if not os.path.isdir(data_dir):
-    raise FileNotFoundError(f'data_dir {data_dir!r} is not a folder')
-  prefix = _IDX_PREFIX[split]
-  images = _find_idx(data_dir, f'{prefix}-images', 'idx3-ubyte')
-  labels = _find_idx(data_dir, f'{prefix}-labels', 'idx1-ubyte')
+  images, labels = find_idx(data_dir, split)
   image, label = read_idx(images, ndim=3), read_idx(labels, ndim=1)
   if len(image) != len(label):
     raise ValueError(
@@ -117,7 +116,38 @@ def _read_idx_folder(split: str, data_dir) -> tuple[np.ndarray, np.ndarray]:
   return image, label
 
 
-def _find_idx(data_dir: str | os.PathLike, stem: str, kind: str) -> str:
+def find_idx(data_dir: str | os.PathLike, split: str) -> tuple[str, str]:
+  """Paths of a split's images and labels in a folder of IDX files.
+
+  Raises:
+    FileNotFoundError: the folder or one of the two files is not there.
+  """
+  data_dir = os.path.expanduser(data_dir)  # No shell expands --dir=~/mnist.
+  if not os.path.isdir(data_dir):
+    raise FileNotFoundError(f'data_dir {data_dir!r} is not a folder')
+  prefix = _IDX_PREFIX[split]
+  images = _find(data_dir, f'{prefix}-images', 'idx3-ubyte')
+  return images, _find(data_dir, f'{prefix}-labels', 'idx1-ubyte')
+
+
+def idx_hash(data_dir: str | os.PathLike) -> str:
+  """SHA-256 of what the four IDX files of a folder hold, gzipped or not.
+
+  Returns:
+    64 hexadecimal digits; `MNIST_HASH` for MNIST.
+
+  Raises:
+    FileNotFoundError: as `find_idx`.
+    ValueError: gzip damage.
+  """
+  digest = hashlib.sha256()
+  for split in SPLITS:
+    for path in find_idx(data_dir, split):
+      digest.update(_gunzip(pathlib.Path(path).read_bytes(), path))
+  return digest.hexdigest()
+
+
+def _find(data_dir: str, stem: str, kind: str) -> str:
   """Path of an IDX file in `data_dir`; some unpackers turn '-idx' to '.idx'."""
   names = [f'{stem}{dot}{kind}{gz}' for gz in ('', '.gz') for dot in '-.']
   for name in names:

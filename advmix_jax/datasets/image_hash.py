@@ -2,8 +2,9 @@
 
   image_hashes(images)  # [N] uint64, one per image
   set_name(images)      # '3f9a...', for all of them in this order
+  data_hash(dataset)    # of a whole data set, with its labels
 
-Both see 8-bit pixels and the shape of an image: uint8 pixels k and float pixels
+All see 8-bit pixels and the shape of an image: uint8 pixels k and float pixels
 k / 255 have one hash, and so do floats that differ by the rounding errors of
 two machines. Halfway values, which a colour of 0.5 makes often, always go down.
 
@@ -14,6 +15,7 @@ import hashlib
 
 import numpy as np
 
+from advmix_jax import types
 from advmix_jax.datasets import pixels
 
 
@@ -46,3 +48,10 @@ def set_name(images: np.ndarray) -> str:
   """
   hashes = image_hashes(images).astype('<u8')
   return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
+
+
+def data_hash(dataset: types.Dataset) -> str:
+  """64 hexadecimal digits for the images, their order and their labels."""
+  digest = hashlib.sha256(set_name(dataset.image).encode())
+  digest.update(np.asarray(dataset.label, '<i8').tobytes())
+  return digest.hexdigest()

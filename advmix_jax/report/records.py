@@ -1,4 +1,4 @@
-"""Files of records: one JSON line per run, which nothing rewrites.
+"""Files of records: one JSON line per run, whose results nothing changes.
 
   records.add('results/quick.jsonl', record)  # unless its key is there
   found = records.read('results/quick.jsonl')  # {key: record}, oldest first
@@ -23,6 +23,9 @@ import filelock
 from advmix_jax.runtime import files, untrusted
 
 Record = Mapping[str, Any]
+
+# Kinds of which a page shows a cell's newest config alone.
+_NEWEST = ('classifier', 'figure')
 
 
 def read(path: str | os.PathLike) -> dict[str, Record]:
@@ -61,7 +64,10 @@ def relabel(
   cells: Mapping[str, Sequence[Sequence[str]]],
   items: Iterable[str],
 ) -> None:
-  """Says anew which cells records serve.
+  """Says anew which cells records serve, and makes them the newest.
+
+  Where the newest record of a cell has another config, these move to the end of
+  the file: they have been asked for since.
 
   Args:
     path: The file.
@@ -76,9 +82,29 @@ def relabel(
       new = kept + [list(cell) for cell in wanted]
       if sorted(new) != sorted(map(list, found[key]['cells'])):
         found[key] = dict(found[key], cells=new)
-    return found
+    last = {key: found.pop(key) for key in _hidden(found, cells)}
+    return found | last
 
   _rewrite(path, change)
+
+
+def _hidden(found, cells):
+  """Which keys have a cell whose newest record is of another config."""
+  shown = {
+    (record['kind'], *cell): record
+    for record in found.values()
+    if record['kind'] in _NEWEST
+    for cell in record['cells']
+  }
+  return [
+    key
+    for key, wanted in cells.items()
+    if (kind := found[key]['kind']) in _NEWEST
+    and any(
+      _without_seed(shown[kind, *cell]) != _without_seed(found[key])
+      for cell in wanted
+    )
+  ]
 
 
 def _rewrite(path, change):
@@ -88,7 +114,7 @@ def _rewrite(path, change):
   with filelock.FileLock(path.with_suffix('.lock')):
     old = read(path)
     new = change(dict(old))
-    if new != old:
+    if list(new.items()) != list(old.items()):  # Their order counts, too.
       text = ''.join(json.dumps(record) + '\n' for record in new.values())
       files.write_text(path, text)
 

@@ -19,6 +19,8 @@ import hashlib
 import json
 import os
 import pathlib
+import secrets
+import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -30,6 +32,7 @@ from advmix_jax.runtime import hosts, untrusted
 _METADATA = '__metadata__'  # npz entry: JSON string {'format', ...} below.
 _FORMAT = 'advmix_jax/1'
 _FAULT = 'corrupt, or not a file of this project'
+_PROCESS = secrets.token_hex(4)  # Tells it from earlier ones of its number.
 
 
 def write_atomically(
@@ -38,8 +41,9 @@ def write_atomically(
   """Calls `write(file)` on a temporary file, then renames it to `path`.
 
   What fails leaves nothing behind, no new folder either; what a killed process
-  left is removed. Permissions are those of any new file. With several
-  processes, only the first one writes; the others do nothing.
+  of this machine left is removed. Machines and containers may share the folder.
+  Permissions are those of any new file. With several processes, only the first
+  one writes; the others do nothing.
 
   Raises:
     ValueError: `path` is a folder, a device or anything else but a file.
@@ -49,7 +53,9 @@ def write_atomically(
   path = pathlib.Path(path)
   check_output(path)
   folders = [f for f in path.parents if not f.exists()]  # The deepest first.
-  temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+  temporary = path.with_name(
+    f'.{path.name}.{_host()}.{os.getpid()}.{_PROCESS}.tmp'
+  )
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
@@ -100,18 +106,33 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
 def _remove_leftovers(path: pathlib.Path) -> None:
   """Removes temporary files for `path` of processes that are no more.
 
-  Also one of this process, whose number an earlier one may have had.
+  Of this machine or container alone: it knows nothing of others' processes.
   """
-  for file in path.parent.glob(f'.{glob.escape(path.name)}.*.tmp'):
-    number = file.name.split('.')[-2]
-    if number.isdecimal() and not _is_another_process(int(number)):
+  pattern = f'.{glob.escape(path.name)}.{_host()}.*.tmp'
+  for file in path.parent.glob(pattern):
+    number, process = file.name.split('.')[-3:-1]
+    if number.isdecimal() and not _runs(int(number), process):
       file.unlink(missing_ok=True)
 
 
-def _is_another_process(number: int) -> bool:
-  """Whether another process with that number runs on this machine."""
+def _host() -> str:
+  """Eight hexadecimal digits of this machine or container.
+
+  Containers may have their machine's name, but number their own processes.
+  """
+  name = socket.gethostname()
+  with contextlib.suppress(OSError):  # Only Linux has it.
+    name += os.readlink('/proc/self/ns/pid')
+  return hashlib.sha256(name.encode()).hexdigest()[:8]
+
+
+def _runs(number: int, process: str) -> bool:
+  """Whether the process of a temporary file may still run on this machine.
+
+  One with the number of this process is an earlier one, unless it is this one.
+  """
   if number == os.getpid():
-    return False
+    return process == _PROCESS
   try:
     os.kill(number, 0)
   except (ProcessLookupError, OverflowError):

@@ -23,6 +23,7 @@ from advmix_jax.runtime import files, options, untrusted
 # All files of the repository but what reproduce.py writes.
 _NO_CODE = ('experiments/results', 'docs')
 _CODE = (':/', *[f':(top,exclude){name}' for name in _NO_CODE])
+_MODULES = ':(top)advmix_jax/*.py'
 
 
 def plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -92,7 +93,13 @@ def _config_path(workdir):
 def check_workdir(
   config: ml_collections.ConfigDict, workdir: str | os.PathLike
 ) -> None:
-  """Raises ValueError if WORKDIR holds a run of another config."""
+  """Raises ValueError if WORKDIR holds a run of another config.
+
+  `data.cache_dir` may differ. So may `data.data_dir` where both name a folder:
+  it may be spelled in another way. It may have moved, too, if the run is not
+  finished and has noted its data, to which `claim_workdir` holds it. Without a
+  name it is the data set's own default, which is other data.
+  """
   workdir = pathlib.Path(workdir)
   if not (workdir / 'config.json').exists():
     return
@@ -101,6 +108,7 @@ def check_workdir(
     f'{name}={theirs.get(name)!r} (now {ours.get(name)!r})'
     for name in sorted(set(ours) | set(theirs))
     if ours.get(name) != theirs.get(name)
+    and not _may_differ(name, ours, theirs, workdir)
   ]
   if differences:
     raise ValueError(
@@ -109,14 +117,53 @@ def check_workdir(
     )
 
 
+def _may_differ(name, ours, theirs, workdir):
+  """Whether a field is a folder that may have another name by now."""
+  if name == 'data.cache_dir':
+    return True
+  folders = [fields.get(name) for fields in (ours, theirs)]
+  if name != 'data.data_dir' or not all(folders):
+    return False
+  places = {os.path.realpath(os.path.expanduser(f)) for f in folders}
+  # Results are read without the data, which nothing is held to then.
+  unfinished = not (workdir / 'results.json').exists()
+  return len(places) == 1 or (unfinished and _noted(workdir, 'data').exists())
+
+
 def claim_workdir(
-  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  data_hash: str = '',
 ) -> None:
-  """Writes WORKDIR/config.json; raises as `check_workdir`."""
+  """Writes WORKDIR/config.json, with the folders of now.
+
+  Args:
+    config: The run's config.
+    workdir: The run's folder.
+    data_hash: Of the data that the run is trained on, which is noted in
+      WORKDIR/data.sha256: its folder may move, or hold other data by now. A run
+      of an earlier version, which noted none, is not held to it.
+
+  Raises:
+    ValueError: As `check_workdir`, or the run began with other data.
+  """
   check_workdir(config, workdir)
+  noted = _noted(workdir, 'data')
+  if data_hash and noted.exists() and noted.read_text() != data_hash:
+    raise ValueError(
+      f'{workdir} holds a run on other data, with the same config; give that '
+      'data, or another --workdir'
+    )
   path = pathlib.Path(workdir) / 'config.json'
-  if not path.exists():
+  if not path.exists() or _read(path.parent) != plain(config):
     files.write_json(path, plain(config))
+  if data_hash and not noted.exists():
+    files.write_text(noted, data_hash)
+
+
+def _noted(workdir, name):
+  """The file that says which file or data a run uses."""
+  return pathlib.Path(workdir) / f'{name}.sha256'
 
 
 def claim_file(
@@ -139,7 +186,7 @@ def claim_file(
   Raises:
     ValueError: The run began with another file.
   """
-  noted = pathlib.Path(workdir) / f'{name}.sha256'
+  noted = _noted(workdir, name)
   if not os.path.isfile(path) or not (note or noted.exists()):
     return
   ours = files.file_hash(path)
@@ -157,7 +204,9 @@ def load_workdir(
 ) -> ml_collections.ConfigDict:
   """Returns the config of the run in WORKDIR.
 
-  A run of an earlier version lacks fields, whose defaults are what it did.
+  A run of an earlier version lacks fields, whose defaults are what it did. The
+  folder of decoded images is the default one: a stranger's config must not say
+  where files are written.
 
   Args:
     workdir: The run's folder.
@@ -170,19 +219,26 @@ def load_workdir(
   path = _config_path(workdir)
   values = _read(path.parent)
   with untrusted.reading(path, 'not the config of a run'):
-    return options.fill(default, values, ignore=True)
+    config = options.fill(default, values, ignore=True)
+  if 'cache_dir' in config.get('data', {}):
+    config.data.cache_dir = ''
+  return config
 
 
 def commit() -> str:
   """The commit of the code, with '-dirty' after local changes, or 'unknown'.
 
-  Records and the page that is made from them are no code: a run that adds one
-  doesn't make the next one dirty.
+  A new module of the package is a change. Records and the page that is made
+  from them are no code: a run that adds one doesn't make the next one dirty.
+  Where the package is installed inside another project's repository, such as in
+  a virtual environment, that one's commit says nothing: 'unknown'.
   """
   try:
+    _git('ls-files', '--error-unmatch', pathlib.Path(__file__).name)
     head = _git('rev-parse', 'HEAD')
     changed = _git('diff', '--name-only', 'HEAD', '--', *_CODE)
-    return f'{head}-dirty' if changed else head
+    new = _git('ls-files', '--others', '--exclude-standard', '--', _MODULES)
+    return f'{head}-dirty' if changed or new else head
   except (OSError, subprocess.CalledProcessError):
     return 'unknown'
 

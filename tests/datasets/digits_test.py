@@ -1,6 +1,7 @@
 """Readers of MNIST: the same digits from every source, damage is refused."""
 
 import gzip
+import hashlib
 import re
 import sys
 import types
@@ -86,6 +87,23 @@ def test_idx_files_with_a_dot_in_the_name_or_unpacked_under_gz_are_read(
   labels.rename(tmp_path / f'{labels.name}.gz')
   data = digits.load_digits('idx', 'train', data_dir=tmp_path)
   np.testing.assert_array_equal(data.image, image)
+
+
+@pytest.mark.parametrize('zipped', [False, True])
+def test_the_hash_of_idx_files_is_of_what_they_hold(tmp_path, zipped):
+  held = b''
+  for split in digits.SPLITS:
+    arrays = idx_files.write_folder(tmp_path, split, zipped=zipped)
+    held += b''.join(map(idx_files.encode, arrays))
+  assert digits.idx_hash(tmp_path) == hashlib.sha256(held).hexdigest()
+  name = idx_files.NAMES['test'][1]
+  (tmp_path / f'{name}{".gz" * zipped}').unlink()
+  assert f'{name}: no such file' in error_of(digits.idx_hash, tmp_path)
+
+
+@needs_official
+def test_the_official_files_have_the_hash_of_mnist():
+  assert digits.idx_hash(OFFICIAL) == digits.MNIST_HASH
 
 
 def test_a_missing_folder_or_file_is_named(tmp_path):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from advmix_jax.datasets.image_hash import image_hashes, set_name
+from advmix_jax import types
+from advmix_jax.datasets.image_hash import (
+  data_hash,
+  image_hashes,
+  set_name,
+)
 
 
 def _pixels():
@@ -42,6 +47,13 @@ def test_a_name_tells_sets_apart_and_forgives_rounding():
   assert set_name(images[::-1]) != name
   assert set_name(images[:4]) != name
   assert set_name(images.reshape(5, 2, 8, 3)) != name
+
+
+def test_the_hash_of_data_tells_images_and_labels_apart():
+  data = types.Dataset(_pixels(), np.arange(5, dtype=np.int32), 5, {}, 'made')
+  assert data_hash(data._replace(label=np.arange(5))) == data_hash(data)
+  assert data_hash(data._replace(label=data.label[::-1])) != data_hash(data)
+  assert data_hash(data._replace(image=data.image[::-1])) != data_hash(data)
 
 
 @pytest.mark.parametrize('function', [image_hashes, set_name])

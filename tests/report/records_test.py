@@ -5,8 +5,14 @@ import pytest
 from advmix_jax.report import records
 
 
-def record(key, *cells):
-  return {'key': key, 'cells': [list(cell) for cell in cells]}
+def record(key, *cells, kind='classifier', seed=0, **config):
+  return {
+    'key': key,
+    'kind': kind,
+    'cells': [list(cell) for cell in cells],
+    'seed': seed,
+    'config': {'seed': seed} | config,
+  }
 
 
 def test_records_are_read_in_the_order_they_were_added(tmp_path):
@@ -45,6 +51,38 @@ def test_a_record_leaves_the_cells_that_another_run_has_taken(tmp_path):
   new = ('table_2', 'AdvMix, free gate', '0')
   records.relabel(path, {'a': [new]}, ['table_2'])
   assert records.read(path)['a']['cells'] == [list(other), list(new)]
+
+
+def test_the_config_that_was_asked_for_last_is_the_newest(tmp_path):
+  path = tmp_path / 'full.jsonl'
+  cell = ('table_3', 'AdvMix', 'Smiling')
+  asked = {'a0': [cell], 'a1': [cell]}
+  for seed, name in enumerate(asked):
+    records.add(path, record(name, cell, seed=seed, width=1))
+  records.add(path, record('b', cell, width=2))
+
+  def shown():
+    found = records.newest(records.read(path).values(), *cell)
+    return [r['key'] for r in found]
+
+  assert shown() == ['b']
+  records.relabel(path, asked, ['table_3'])  # Both were done: nothing ran.
+  assert shown() == ['a0', 'a1']
+  before = path.stat().st_mtime_ns
+  records.relabel(path, {'a0': [cell]}, ['table_3'])  # A part of the same.
+  assert path.stat().st_mtime_ns == before
+  records.relabel(path, {'b': [cell]}, ['table_3'])
+  assert shown() == ['b']
+
+
+def test_generators_of_one_cell_keep_their_order(tmp_path):
+  # A cell may need several encodings, and the page shows all that there are.
+  path = tmp_path / 'full.jsonl'
+  cell = ('table_2', 'StyleGAN', '0')
+  for name in 'ab':
+    records.add(path, record(name, cell, kind='latents', width=name))
+  records.relabel(path, {'a': [cell]}, ['table_2'])
+  assert list(records.read(path)) == ['a', 'b']
 
 
 @pytest.mark.parametrize('line', ['{"cells": []}', '{"key"', '[]'])

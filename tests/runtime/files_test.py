@@ -68,12 +68,35 @@ def test_a_failed_write_leaves_no_new_folder(tmp_path):
 
 def test_what_killed_processes_left_is_removed(tmp_path):
   gone = 2**30  # No process has such a number.
-  names = [f'.a.npz.{number}.tmp' for number in (gone, os.getpid())]
-  others = [f'.b.npz.{gone}.tmp', f'.a.npz.{os.getppid()}.tmp']
+  here = files._host()
+  names = [f'.a.npz.{here}.{n}.ab.tmp' for n in (gone, os.getpid())]
+  others = [f'.b.npz.{here}.{gone}.ab.tmp', f'.a.npz.{here}.1.ab.tmp']
   for name in (*names, *others):
     (tmp_path / name).write_text('half')
   files.write_bytes(tmp_path / 'a.npz', b'whole')
   assert sorted(os.listdir(tmp_path)) == sorted(['a.npz', *others])
+
+
+@pytest.mark.parametrize('differs', ['name', 'processes'])
+def test_machines_that_share_a_folder_keep_each_others_files(
+  tmp_path, monkeypatch, differs
+):
+  """All have the same number, as the first process of a container has."""
+
+  def elsewhere(file):
+    """Another machine writes the same file in the midst of this one's write."""
+    file.write(b'first')
+    with monkeypatch.context() as there:
+      if differs == 'name':
+        there.setattr(files.socket, 'gethostname', lambda: 'other')
+      else:  # A container with its machine's name.
+        there.setattr(files.os, 'readlink', lambda _: 'pid:[1]')
+      there.setattr(files, '_PROCESS', 'other')
+      files.write_bytes(tmp_path / 'a.npz', b'second')
+
+  files.write_atomically(tmp_path / 'a.npz', elsewhere)
+  assert (tmp_path / 'a.npz').read_bytes() == b'first'
+  assert os.listdir(tmp_path) == ['a.npz']
 
 
 def test_files_have_the_permissions_of_any_new_file(tmp_path):

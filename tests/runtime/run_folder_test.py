@@ -54,6 +54,55 @@ def test_every_field_that_differs_is_named_with_both_values(tmp_path):
     assert text in str(error.value) and 'a.b' not in str(error.value)
 
 
+def folders(data_dir, cache_dir=''):
+  data = {'name': 'celeba', 'data_dir': data_dir, 'cache_dir': cache_dir}
+  return ml_collections.ConfigDict({'data': data, 'seed': 1})
+
+
+def test_a_folder_may_be_spelled_in_another_way(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  run = tmp_path / 'run'
+  run_folder.claim_workdir(folders('faces'), run)
+  (run / 'results.json').write_text('{}')
+  for name in ('./faces', tmp_path / 'faces'):
+    run_folder.check_workdir(folders(str(name), '/cache'), run)
+    with pytest.raises(ValueError, match='another config'):
+      run_folder.check_workdir(folders(f'{name}_2'), run)
+
+
+def test_a_run_goes_on_with_the_folder_that_is_named_now(tmp_path):
+  run_folder.claim_workdir(folders('/old/faces'), tmp_path, 'these')
+  before = (tmp_path / 'config.json').read_bytes()
+  moved = folders('/new/faces')
+  run_folder.check_workdir(moved, tmp_path)
+  with pytest.raises(ValueError, match='a run on other data'):
+    run_folder.claim_workdir(moved, tmp_path, 'others')
+  assert (tmp_path / 'config.json').read_bytes() == before
+  run_folder.claim_workdir(moved, tmp_path, 'these')
+  found = run_folder.load_workdir(tmp_path, folders(''))
+  assert found.data.data_dir == '/new/faces'
+
+
+@pytest.mark.parametrize('state', ['finished', 'of an earlier version'])
+def test_a_run_that_nothing_holds_to_its_data_keeps_its_folder(state, tmp_path):
+  data = 'these' if state == 'finished' else ''
+  run_folder.claim_workdir(folders('/old/faces'), tmp_path, data)
+  if data:
+    (tmp_path / 'results.json').write_text('{}')
+  with pytest.raises(ValueError, match=r'/old/faces.*now .*/new/faces'):
+    run_folder.check_workdir(folders('/new/faces'), tmp_path)
+
+
+@pytest.mark.parametrize(('theirs', 'ours'), [('', 'faces'), ('faces', '')])
+def test_the_default_folder_is_other_data_than_a_named_one(
+  theirs, ours, tmp_path
+):
+  run_folder.claim_workdir(folders(theirs), tmp_path, 'these')
+  with pytest.raises(ValueError, match='data.data_dir=.*now') as error:
+    run_folder.claim_workdir(folders(ours, '/cache'), tmp_path, 'these')
+  assert 'cache_dir' not in str(error.value)
+
+
 def test_a_config_for_others_names_no_folder_and_is_the_same_else():
   data = {'name': 'celeba', 'data_dir': '/faces', 'cache_dir': '/cache'}
   config = {'data': data, 'seed': 1}

@@ -59,6 +59,20 @@ def test_the_file_says_what_its_images_are_compared_with(script, measured):
   assert 'size' not in record and 'split' not in record
 
 
+def test_the_output_is_what_is_printed_and_replaces_no_generator(
+  script, measured, tmp_path, capsys
+):
+  script.DATA.value, script.SIZE.value = 'celeba', 16
+  script.OUTPUT.value = str(tmp_path / 'new' / 'results.json')
+  measured()
+  assert (
+    tmp_path / 'new' / 'results.json'
+  ).read_text() == capsys.readouterr().out
+  script.OUTPUT.value = script.GENERATOR.value
+  with pytest.raises(ValueError, match='is the source itself'):
+    measured()
+
+
 def test_a_converted_generator_is_compared_with_data_in_any_size(
   script, measured
 ):

@@ -72,6 +72,30 @@ def test_commands_name_the_files_that_runs_need(work, schedule):
   assert not any('encoder.path' in w for w in schedule.command(work, nominal))
 
 
+def test_a_process_writes_its_output_itself(work, schedule):
+  # Its lock ends with it: what the parent wrote would come too late for others.
+  for kind in ('latents', 'measure'):
+    (run,) = of_kind(work, kind)
+    output = f'--output={work.folder(run.key) / run.output}'
+    assert output in schedule.command(work, run)
+
+
+def test_what_another_call_has_done_is_recorded_and_not_done_again(
+  work, schedule, monkeypatch
+):
+  (run,) = of_kind(work, 'measure')
+  finish(work, run, recorded=False)
+  path = work.folder(run.key) / run.output
+  path.write_text('{"train": [0.5], "command": "python a.py"}')
+  monkeypatch.setattr(schedule.subprocess, 'Popen', None)
+  monkeypatch.setattr(schedule, '_POLL', 0)
+  assert schedule.run(work, [run.key], say=str) == {}
+  record = records.read(work.records)[run.key]
+  assert record['results'] == {'train': [0.5]}
+  output = f'--output=runs/reproduce/{run.key}/results.json'
+  assert output in record['command']
+
+
 def test_the_time_of_a_run_that_went_on_alone_is_counted(work, schedule):
   run = of_kind(work, 'latents')[0]
   finish(work, run, recorded=False)

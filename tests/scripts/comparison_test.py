@@ -1,0 +1,42 @@
+"""What both demos compare is checked before anything is made."""
+
+import pytest
+from helpers import scripts
+
+from advmix_jax import training
+from advmix_jax.evaluation import drawn
+
+
+@pytest.mark.parametrize(
+  ('flags', 'message'),
+  [
+    ({'METHODS': []}, '--methods is empty, expected one or more'),
+    ({'SEEDS': []}, '--seeds is empty, expected one or more'),
+    ({'SEEDS': ['0', '1', '00']}, '--seeds has 0 twice, expected each'),
+    ({'METHODS': ['mixup', 'mixup']}, '--methods has mixup twice'),
+    ({'METHODS': ['mixup', '']}, "method is '', expected one of"),
+  ],
+)
+def test_a_bad_comparison_writes_nothing(flags, message, tmp_path, monkeypatch):
+  monkeypatch.setattr(training, 'train_and_evaluate', None)
+  workdir = tmp_path / 'demo'
+  script = scripts.load('demo', monkeypatch, WORKDIR=str(workdir), **flags)
+  script.CONFIG.value = training.default_config()
+  with pytest.raises(ValueError, match=message) as error:
+    script.main([])
+  assert '\n' not in str(error.value) and not workdir.exists()
+
+
+@pytest.mark.parametrize('methods', [[], ['foo']])
+def test_methods_are_checked_before_faces_are_drawn(
+  methods, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(drawn, 'draw', None)
+  workdir = tmp_path / 'faces'
+  script = scripts.load(
+    'demo_faces', monkeypatch, WORKDIR=str(workdir), METHODS=methods
+  )
+  script.CONFIG.value = training.default_config()
+  with pytest.raises(ValueError, match='expected one'):
+    script.main([])
+  assert not workdir.exists()
