@@ -8,7 +8,7 @@ All see 8-bit pixels and the shape of an image: uint8 pixels k and float pixels
 k / 255 have one hash, and so do floats that differ by the rounding errors of
 two machines. Halfway values, which a colour of 0.5 makes often, always go down.
 
-Contents: image_hashes, set_name.
+Contents: image_hashes, set_name, data_hash.
 """
 
 import hashlib
