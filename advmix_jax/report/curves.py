@@ -71,9 +71,11 @@ def draw(
     mean, low, high = (
       [100 * min(max(value, 0), 1) for value in part] for part in parts
     )
-    # The ten dark colours first; markers tell the light ones apart, too.
-    color = colors(2 * i % 20 + i // 10 % 2)
-    axis.plot(x, mean, color=color, marker='osD^v'[i % 5], ms=4, label=name)
+    # The ten dark colours first. The light ones are dashed, and lie below them.
+    light = i // 10 % 2
+    color = colors(2 * i % 20 + light)
+    look = {'ls': ('-', '--')[light], 'marker': 'osD^v'[i % 5], 'ms': 4}
+    axis.plot(x, mean, color=color, label=name, zorder=2 - light / 2, **look)
     axis.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
   axis.set_ylim(0, 101)
   axis.spines[['top', 'right']].set_visible(False)
