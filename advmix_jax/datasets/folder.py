@@ -199,14 +199,17 @@ def by_folder(images: image_files.Images) -> list[Row]:
 
 
 def _of_folder(path, name, outer, parted):
-  part, _, rest = name[outer:].partition('/') if parted else ('', '', '')
-  label, slash, _ = (rest if parted else name[outer:]).partition('/')
+  inner, split = name[outer:], ''
+  if parted:
+    part, _, inner = inner.partition('/')
+    split = _PARTS[part.lower()]
+  label, slash, _ = inner.partition('/')
   if not slash:
     raise ValueError(
       f'{path}: {name} lies in no folder, expected a folder for each class, or '
       'a labels.csv'
     )
-  return Row(name, label, _PARTS[part.lower()] if parted else '')
+  return Row(name, label, split)
 
 
 def _outer(names):

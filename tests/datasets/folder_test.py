@@ -1,14 +1,13 @@
-import io
 import shutil
 import zipfile
 
 import numpy as np
 import pytest
 from helpers import made_images
-from PIL import EpsImagePlugin, Image, ImageOps
+from PIL import Image
 
 from advmix_jax import datasets
-from advmix_jax.datasets import decoding, folder, image_files, pixels
+from advmix_jax.datasets import folder, image_files, pixels
 from advmix_jax.ops import area
 
 ROWS = (
@@ -139,60 +138,6 @@ def test_the_first_images_are_of_all_classes(config, tmp_path):
   assert sorted(label.tolist()) == [0, 0, 0, 0, 1, 1]
 
 
-def _decoded(image, **options):
-  file = io.BytesIO()
-  image.save(file, **options)
-  return decoding.decode(file.getvalue(), 'it', 4, decoding.whole_square)
-
-
-@pytest.mark.parametrize('orientation', range(1, 9))
-def test_an_image_is_turned_as_its_camera_says(orientation):
-  """As Pillow's own function turns it."""
-  image = Image.fromarray(made_images.picture(0, 4, 4))
-  exif = Image.Exif()
-  exif[0x0112] = orientation
-  image.info['exif'] = exif.tobytes()
-  found = _decoded(image, format='PNG', exif=exif)
-  file = io.BytesIO()
-  image.save(file, 'PNG', exif=exif)
-  want = ImageOps.exif_transpose(Image.open(file))
-  np.testing.assert_array_equal(found, np.asarray(want))
-
-
-def test_an_image_with_a_damaged_exif_block_is_decoded():
-  image = Image.fromarray(made_images.picture(0, 4, 4))
-  found = _decoded(image, format='PNG', exif=b'Exif\x00\x00II*\x00\xff\xff')
-  np.testing.assert_array_equal(found, np.asarray(image))
-
-
-@pytest.mark.parametrize('type_', [np.uint16, np.int32])
-def test_sixteen_bits_become_eight(type_):
-  levels = np.linspace(0, 65535, 16).reshape(4, 4).astype(type_)
-  found = _decoded(Image.fromarray(levels), format='TIFF')
-  want = np.repeat(np.round(levels / 257)[..., None], 3, axis=-1)
-  np.testing.assert_array_equal(found, want)
-
-
-def test_eight_bits_in_larger_numbers_stay():
-  levels = np.arange(0, 256, 17, np.int32).reshape(4, 4)
-  found = _decoded(Image.fromarray(levels), format='TIFF')
-  np.testing.assert_array_equal(found[..., 0], levels)
-
-
-@pytest.mark.parametrize(
-  'level, type_, message',
-  [
-    (70000, np.int32, "levels from 70000 to 70000 in mode 'I', expected"),
-    (-3, np.int32, "levels from -3 to -3 in mode 'I', expected"),
-    (1, np.float32, "levels from 1 to 1 in mode 'F', expected"),
-  ],
-)
-def test_other_levels_are_refused(level, type_, message):
-  image = Image.fromarray(np.full((4, 4), level, type_))
-  with pytest.raises(ValueError, match=message):
-    _decoded(image, format='TIFF')
-
-
 def test_mirror_doubles_images_and_labels(config):
   config.mirror = True
   data = datasets.load(config, 'train')
@@ -244,14 +189,6 @@ def test_a_member_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     pytest.raises(ValueError, match='a.png unpacks to 5000 bytes'),
   ):
     images.read('a.png')
-
-
-def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch):
-  buffer = io.BytesIO()
-  Image.new('RGB', (100, 90)).save(buffer, 'png')
-  monkeypatch.setattr(decoding, 'MAX_PIXELS', 8999)
-  with pytest.raises(ValueError, match='x.png: 100x90 pixels are too many'):
-    decoding.decode(buffer.getvalue(), 'x.png', 4, decoding.whole_square)
 
 
 def write_classes(path, counts):
@@ -367,28 +304,6 @@ def test_hidden_files_are_left_out_and_linked_folders_are_read(
   with image_files.open_images(path) as images:
     rows = folder.by_folder(images)
   assert [row.label for row in rows] == ['crow'] * 4 + ['owl'] * 4
-
-
-def test_no_format_that_starts_a_program_is_opened(monkeypatch):
-  """Pillow hands PostScript to Ghostscript, whatever the file's name is."""
-  ran = []
-  monkeypatch.setattr(
-    EpsImagePlugin, 'Ghostscript', lambda *_, **__: ran.append(1) or 1 / 0
-  )
-  file = io.BytesIO()
-  Image.fromarray(made_images.picture(0, 9, 9)).save(file, 'EPS')
-  with pytest.raises(ZeroDivisionError):  # Pillow would.
-    Image.open(io.BytesIO(file.getvalue())).load()
-  with pytest.raises(ValueError, match='0.jpg: cannot identify image file'):
-    decoding.decode(file.getvalue(), '0.jpg', 4, decoding.whole_square)
-  assert ran == [1]
-  assert not decoding.is_image_name('a/0.eps')
-
-
-@pytest.mark.parametrize('name', ['JPEG', 'PNG', 'WEBP', 'PPM', 'GIF', 'BMP'])
-def test_formats_that_are_named_are_opened(name):
-  image = Image.fromarray(np.full((4, 4, 3), 128, np.uint8))
-  assert abs(_decoded(image, format=name).astype(int) - 128).max() <= 2
 
 
 def test_an_image_outside_all_folders_is_named(config, tmp_path):
