@@ -7,9 +7,9 @@ Both are folders with a per_example.csv, of train.py, evaluate.py, demo.py or
 advmix-evaluate, on the same test images. Prints, for everything that both
 measured, how many images only one of them gets right, the difference of the
 accuracies in points, and p. A measure that ends with _audited counts an attack
-as a success only where the judge still names the label. A second table has how
-many images of each label are right: a classifier that gives the more frequent
-answer alone may look robust.
+as a success only where the judge still names the label. A second table has the
+same for the images of each label, and how many are right: a classifier that
+gives the more frequent answer alone may look robust.
 """
 
 import os
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> None:
   print(
     f'{len(first.image)} images; first: {FIRST.value}, second: {SECOND.value}'
   )
-  print(f'\n{paired.table(found)}\n{paired.label_table(parts)}')
+  print(f'\n{paired.table(found)}\n{paired.label_table(parts, found)}')
   if RECORD.value:
     _add(_record(found, parts))
 

@@ -94,9 +94,10 @@ def _table(record, names, accuracy):
   """Per attribute, the answer kept least often, by one mix and by all."""
   splits = ''.join(f'{s:>6}' for s in record['splits'])
   title = (
-    'samples, in %, that keep the answer kept least often, by split: in one '
-    f'mix; below it, in all of {record["worst_of"]}'
+    'samples, in %, that keep the answer kept least often, by split: in one mix'
   )
+  if record['worst_of'] > 1:
+    title += f'; below it, in all of {record["worst_of"]}'
   lines = [title, f'{"attribute":<21}{"judge":>6}{"chance":>8}{splits}  split']
   for a, name in enumerate(names):
     right = accuracy.get(name)
@@ -104,7 +105,7 @@ def _table(record, names, accuracy):
     split = _recommended(record, a) or 'none'
     cells = _cells(record, a, 'kept', 'by_chance')
     lines.append(f'{name:<21}{judge}{cells}  {split}')
-    if probing.least_kept(record['by_chance'][a]):
+    if record['worst_of'] > 1 and probing.least_kept(record['by_chance'][a]):
       lines.append(' ' * 27 + _cells(record, a, 'kept_by_all', 'by_chance_all'))
   change = ''.join(f'{255 * c:>6.1f}' for c in record['change'])
   lines.append(f'{"change, of 255":<35}{change}')
@@ -158,10 +159,11 @@ def _plot(record, names):
   curves = {}
   for name in _chosen(names):
     a = names.index(name)
-    for label, kept in (
-      (name, 'kept'),
-      (f'{name}, all of {record["worst_of"]} mixes', 'kept_by_all'),
-    ):
+    kinds = [(name, 'kept')]
+    if record['worst_of'] > 1:
+      label = f'{name}, all of {record["worst_of"]} mixes'
+      kinds.append((label, 'kept_by_all'))
+    for label, kept in kinds:
       rows = [probing.least_kept(row[a]) for row in record[kept]]
       curves[label] = (record['splits'], [r['share'] if r else 0 for r in rows])
   whole = record['change_whole']

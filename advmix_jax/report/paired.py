@@ -9,7 +9,7 @@ image that is hard for one is hard for the other, too. McNemar's exact test
 counts only the images on which they differ.
 
 An accuracy may also hide that a classifier gives the more frequent answer
-alone; `by_label` shows it.
+alone; `by_label` shows it, and `compare` tests each label's images, too.
 
 Contents: Rows, read, compare, table, by_label, label_table.
 """
@@ -79,7 +79,7 @@ def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
   Returns:
     {measure: {images, only_first, only_second: images that only this one gets
     right, difference: of the accuracies, first minus second, p_value: of
-    McNemar's exact two-sided test}}.
+    McNemar's exact two-sided test, by_label: {label: the same of its images}}}.
 
   Raises:
     ValueError: they are of other images, or measured nothing in common.
@@ -92,7 +92,22 @@ def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
   common = [name for name in first.right if name in second.right]
   if not common:
     raise ValueError(f'{first.path} and {second.path}: no measure in common')
-  return {name: _pair(first.right[name], second.right[name]) for name in common}
+  labels = _labels(first)
+  pairs = {name: (first.right[name], second.right[name]) for name in common}
+  return {
+    name: _pair(*pair)
+    | {
+      'by_label': {
+        label: _pair(*(right[labels == label] for right in pair))
+        for label in np.unique(labels).tolist()
+      }
+    }
+    for name, pair in pairs.items()
+  }
+
+
+def _labels(rows):
+  return np.array([label for _, label in rows.image])
 
 
 def _pair(first, second):
@@ -113,39 +128,45 @@ def by_label(rows: Rows) -> dict[str, dict[str, list[int]]]:
   Returns:
     {measure: {label: [right, images]}}.
   """
-  labels = np.array([label for _, label in rows.image])
+  labels = _labels(rows)
   return {
     name: {
       label: [int(right[labels == label].sum()), int((labels == label).sum())]
-      for label in sorted(set(labels.tolist()))
+      for label in np.unique(labels).tolist()
     }
     for name, right in rows.right.items()
   }
 
 
-def label_table(parts: Mapping[str, Mapping[str, Mapping]]) -> str:
-  """{classifier: what `by_label` gives} in Markdown: right of how many."""
-  lines = [['measure', 'label', *parts]]
-  first = next(iter(parts.values()))
-  for name in first:
-    for label in first[name]:
-      counts = [part.get(name, {}).get(label) for part in parts.values()]
-      cells = [f'{c[0]} of {c[1]}' if c else '' for c in counts]
-      lines.append([name, label, *cells])
+def label_table(
+  parts: Mapping[str, Mapping[str, Mapping]], found: Mapping[str, Mapping]
+) -> str:
+  """Right of how many, and McNemar's test, for each label, in Markdown.
+
+  Args:
+    parts: {classifier: what `by_label` gives}.
+    found: What `compare` gives.
+  """
+  lines = [['measure', 'label', *parts, 'only the first', 'the second', 'p']]
+  for name, pair in found.items():
+    for label, of_label in pair['by_label'].items():
+      counts = [part[name][label] for part in parts.values()]
+      cells = [f'{right} of {images}' for right, images in counts]
+      lines.append([name, label, *cells, *_cells(of_label)])
   return markdown.table(lines)
+
+
+def _cells(pair):
+  """How often only one is right, and p."""
+  only = [str(pair['only_first']), str(pair['only_second'])]
+  return [*only, f'{pair["p_value"]:.2g}']
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
   """What `compare` gives, in Markdown."""
-  head = ['measure', 'only the first', 'only the second', 'points', 'p']
+  head = ['measure', 'only the first', 'the second', 'p', 'points']
   rows = [
-    [
-      name,
-      str(pair['only_first']),
-      str(pair['only_second']),
-      f'{100 * pair["difference"]:+.1f}',
-      f'{pair["p_value"]:.2g}',
-    ]
+    [name, *_cells(pair), f'{100 * pair["difference"]:+.1f}']
     for name, pair in found.items()
   ]
   return markdown.table([head, *rows])

@@ -33,7 +33,7 @@ def test_only_images_on_which_both_differ_count(tmp_path):
   assert clean['p_value'] == pytest.approx(16 / 128)
   assert clean['p_value'] == scipy.stats.binomtest(1, 7).pvalue
   assert found['perturbed']['p_value'] == 1.0
-  assert '| clean | 6 | 1 | +55.6 | 0.12 |' in paired.table(found)
+  assert '| clean | 6 | 1 | 0.12 | +55.6 |' in paired.table(found)
 
 
 def test_the_other_order_changes_only_the_sign(tmp_path):
@@ -46,14 +46,20 @@ def test_the_other_order_changes_only_the_sign(tmp_path):
 
 
 def test_images_of_each_label_are_counted(tmp_path):
-  rows = write(
-    tmp_path / 'a.csv', [1, 1, 1, 0], [1, 0, 0, 0], labels=[0, 0, 1, 1]
-  )
-  found = paired.by_label(rows)
-  assert found['clean'] == {'0': [2, 2], '1': [1, 2]}
-  assert found['perturbed'] == {'0': [1, 2], '1': [0, 2]}
-  text = paired.label_table({'first': found, 'second': {}})
-  assert '| clean | 1 | 1 of 2 |  |' in text
+  labels = [0, 0, 1, 1]
+  first = write(tmp_path / 'a.csv', [1, 1, 1, 0], [1, 0, 0, 0], labels)
+  second = write(tmp_path / 'b.csv', [0, 0, 1, 1], [1, 0, 0, 0], labels)
+  parts = {'a': paired.by_label(first), 'b': paired.by_label(second)}
+  assert parts['a']['clean'] == {'0': [2, 2], '1': [1, 2]}
+  assert parts['a']['perturbed'] == {'0': [1, 2], '1': [0, 2]}
+  found = paired.compare(first, second)
+  clean = found['clean']['by_label']
+  # Both are ahead on one label, which the sum hides: 2 and 1 of 4 images.
+  assert (clean['0']['only_first'], clean['0']['only_second']) == (2, 0)
+  assert (clean['1']['only_first'], clean['1']['only_second']) == (0, 1)
+  assert clean['0']['p_value'] == scipy.stats.binomtest(0, 2).pvalue
+  text = paired.label_table(parts, found)
+  assert '| clean | 0 | 2 of 2 | 0 of 2 | 2 | 0 | 0.5 |' in text
 
 
 def test_other_images_are_refused(tmp_path):
