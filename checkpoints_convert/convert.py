@@ -16,6 +16,7 @@ Contents: LICENCE, convert_file, convert, entry.
 """
 
 import math
+import os
 import pathlib
 import re
 import sys
@@ -125,6 +126,7 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
   found = networks.pop(network)
   networks.clear()  # Frees the other networks.
   with untrusted.reading(source):
+    _check_size(found, os.path.getsize(source))
     kind, config, params = convert(found)
   metadata = {
     'kind': kind,
@@ -139,6 +141,14 @@ def convert_file(source: str, output: str, *, network: str = 'Gs') -> dict:
   }
   stylegan.save(output, config, params, **metadata)
   return metadata | {'config': config.to_dict()}
+
+
+def _check_size(network, most):
+  """Refuses a file which names one array many times and would fill the disk."""
+  parts = [network, *network.components.values()]
+  size = sum(v.nbytes for part in parts for v in part.variables.values())
+  if size > most:
+    raise ValueError(f'variables of {size:,} bytes in a file of {most:,}')
 
 
 def convert(
@@ -157,7 +167,7 @@ def convert(
   kind = _kind(network)
   variables = _collect(network)
   kwargs = nvlabs_kwargs.merge(network)
-  lod = _pop_lod(variables, kwargs)
+  lod = _pop_lod(variables)
   infer = _generator_config if kind == _KINDS['G_style'] else _critic_config
   facts = infer(variables, kwargs)
   config = stylegan.default_config()
@@ -202,7 +212,7 @@ def _collect(network):
   return found
 
 
-def _pop_lod(variables, kwargs):
+def _pop_lod(variables):
   """Pops lod from `variables`; the network's own overrides G_synthesis/lod."""
   values = [
     variables.pop(name)
@@ -211,8 +221,6 @@ def _pop_lod(variables, kwargs):
   ]
   if not values or any(value.shape for value in values):
     raise ValueError('variable lod is missing or no scalar')
-  if kwargs.get('structure') == 'fixed':
-    return 0.0  # The official code then ignores the variable.
   lod = float(values[0])
   if not 0 <= lod <= 8:
     raise ValueError(f'variable lod is {lod}, expected 0 to 8')

@@ -37,7 +37,8 @@ _ALLOWED = {
   'normalize_latents': (True,),
   'dtype': ('float32',),
   'mbstd_num_features': (1,),
-  'structure': ('auto', 'fixed', 'linear', 'recursive'),
+  # 'fixed' ones lack the image layers of lower resolutions.
+  'structure': ('auto', 'linear', 'recursive'),
   'is_training': (False,),
   'synthesis_func': ('G_synthesis',),
   'mapping_func': ('G_mapping',),

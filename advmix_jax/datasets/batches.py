@@ -80,7 +80,7 @@ def endless_batch(
   Args:
     seed: of the order.
     num_examples: N >= 1.
-    batch_size: B, in 1..N.
+    batch_size: B >= 1; more than N images come several times.
     step: number of the batch, from 0.
 
   Returns:
@@ -92,9 +92,9 @@ def endless_batch(
 
   epoch, offset = divmod(step * batch_size, num_examples)
   index = order(epoch)[offset : offset + batch_size]
-  missing = batch_size - len(index)
-  if missing:
-    index = np.concatenate([index, order(epoch + 1)[:missing]])
+  while missing := batch_size - len(index):
+    epoch += 1
+    index = np.concatenate([index, order(epoch)[:missing]])
   return index
 
 

@@ -55,7 +55,8 @@ def default_config() -> ml_collections.ConfigDict:
     mixes two latents (official 0.9), in a conditional network those of one
     class; without classes, mixes are unlike the data if each class has one
     style. mixing_cut: where the second latent begins, at a 'random' layer
-    (official) or at the 'split'. dlatent_beta: decay of the mean w.
+    (official) or at the 'split', if the network has grown to it. dlatent_beta:
+    decay of the mean w.
     start_resolution: where growing starts (0 = full size at once). phase_kimg:
     length of each fade and of each stable phase. noise: fresh noise while
     training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
@@ -93,6 +94,12 @@ def level_at(
   `phase_kimg`.
   """
   start = config.start_resolution or resolution
+  sizes = tuple(2**n for n in range(2, resolution.bit_length()))
+  if start not in sizes:
+    raise ValueError(
+      f'gan.start_resolution is {start}, expected 0 (no growing) or one of '
+      f'{sizes}'
+    )
   lod = float(resolution.bit_length() - start.bit_length())
   phase, rest = divmod(kimg, 2 * config.phase_kimg)
   lod -= phase + max(0.0, rest / config.phase_kimg - 1)
@@ -150,6 +157,7 @@ def mix_styles(
   probability: float,
   *,
   cut: int = 0,
+  used: int = 0,
 ) -> jax.Array:
   """Style-mixing regularisation: mixes some of the latents with others.
 
@@ -157,7 +165,8 @@ def mix_styles(
     rng: key.
     w, other: [B, L, D].
     probability: of mixing, per image.
-    cut: first layer of `other`; 0: a random one in 1..L-1, as in the paper.
+    cut: first layer of `other`; 0: a random one in 1..U-1, as in the paper.
+    used: U, the layers that a growing network uses; 0: all L.
 
   Returns:
     [B, L, D]. In a mixed image, the layers from the cut on come from `other`;
@@ -166,7 +175,7 @@ def mix_styles(
   b, layers, _ = w.shape
   cut_rng, use_rng = jax.random.split(rng)
   cut = cut or parallel.rows(
-    lambda n: jax.random.randint(cut_rng, (n, 1), 1, layers), b
+    lambda n: jax.random.randint(cut_rng, (n, 1), 1, used or layers), b
   )
   use = parallel.rows(lambda n: jax.random.uniform(use_rng, (n, 1)), b)
   use = use < probability
@@ -221,7 +230,9 @@ def _fakes_fn(network_config, config):
     if config.style_mixing:
       other = generator.map(params, draw(other_rng)[0], labels)
       cut = generator.split if config.mixing_cut == 'split' else 0
-      w = mix_styles(mix_rng, w, other, config.style_mixing, cut=cut)
+      probability, used = config.style_mixing, w.shape[1] - 2 * level
+      cut = cut if cut < used else 0
+      w = mix_styles(mix_rng, w, other, probability, cut=cut, used=used)
     noise_rng = noise_rng if config.noise else None
     image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
     return image, auxiliary
@@ -287,6 +298,7 @@ def make_step(
     kind: one of parallel.KINDS. If the devices don't divide the batch, padding
       rows complete it, and no loss counts them.
   """
+  _check_groups(network_config, config.batch_size)
   step = _step_fn(network_config, config)
 
   @functools.cache
@@ -306,13 +318,25 @@ def make_step(
   return run
 
 
+def _check_groups(network_config, batch):
+  """Raises ValueError if the discriminator's groups don't divide the batch."""
+  group = min(network_config.mbstd_group_size, batch)
+  by_class = network_config.mbstd_by_class and network_config.label_size
+  if batch % group and not by_class:
+    raise ValueError(
+      f'gan.batch_size is {batch}, expected a multiple of '
+      f'network.mbstd_group_size, {group}'
+    )
+
+
 def _step_fn(network_config, config):
   """The update itself, not compiled."""
   discriminator = stylegan.make_discriminator(network_config)
   fakes = _fakes_fn(network_config, config)
   discriminator_loss = _discriminator_loss_fn(discriminator, config)
   adam, size = optimizer(config), config.batch_size
-  ema = 0.5 ** (size / (1000 * config.ema_kimg))
+  # Without a half life nothing is averaged, as in the official code.
+  ema = config.ema_kimg and 0.5 ** (size / (1000 * config.ema_kimg))
   start = config.start_resolution or network_config.resolution
   growing = start < network_config.resolution
 

@@ -1,9 +1,9 @@
 """Trains a StyleGAN: runtime/loop.py runs the training steps of gan.py.
 
-A run folder holds config.json (of the latest call: options may change between
-calls, as in docs/generator.md), checkpoints/, metrics.jsonl, tensorboard/,
-samples/ (style-mixing grids) and, at the end, generator.npz: the averaged
-generator with its config, ready for `stylegan.load`.
+A run folder holds config.json, data.sha256, checkpoints/, metrics.jsonl,
+tensorboard/, samples/ (style-mixing grids) and, at the end, generator.npz: the
+averaged generator with its config, ready for `stylegan.load`. A run may be
+made longer, with a larger gan.kimg.
 
 Contents: train, mixing_grid.
 """
@@ -21,8 +21,20 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import datasets, ops, types
+from advmix_jax.datasets import image_hash
 from advmix_jax.generators import gan, presets, stylegan
-from advmix_jax.runtime import files, locks, loop, options, parallel, pictures
+from advmix_jax.runtime import (
+  locks,
+  loop,
+  options,
+  parallel,
+  pictures,
+  run_folder,
+  untrusted,
+)
+
+_FREE = ('log_kimg', 'sample_kimg', 'checkpoint_kimg', 'parallel')
+_LONGER = ('gan.kimg', 'gan.decay_kimg', 'gan.learning_rate')
 
 
 def train(
@@ -44,7 +56,8 @@ def train(
 
   Raises:
     ValueError: a loss is not finite (the last checkpoint is kept), the options
-      are bad, or another process is using WORKDIR.
+      are bad, WORKDIR holds a run of another config or other data, or another
+      process is using it.
   """
   options.check(config)
   parallel.check(config.parallel)
@@ -55,15 +68,21 @@ def train(
 def _train(config, workdir):
   data = datasets.load(config.data, 'train')
   config = _with_frequencies(_with_preset(config, data.image), data.label)
-  files.write_json(workdir / 'config.json', config.to_dict())
+  step_fn, plan = _step_fn(config, data), _plan(config)
+  run_folder.claim_workdir(
+    config,
+    workdir,
+    image_hash.data_hash(data),
+    may_change=_may_change(config, workdir),
+  )
   # Per shape, Threefry compiles in a second, rbg in a tenth of a second.
   rng = jax.random.key(config.seed, impl='rbg')
   started = time.monotonic()
   state = loop.run(
     workdir,
     gan.init(rng, config.network, config.gan),
-    _step_fn(config, data),
-    _plan(config),
+    step_fn,
+    plan,
     after_fn=_picture_fn(config, workdir),
   )
   path = workdir / 'generator.npz'
@@ -73,6 +92,17 @@ def _train(config, workdir):
     'wall_seconds': time.monotonic() - started,
     'generator': str(path),
   }
+
+
+def _may_change(config, workdir):
+  """The fields that may differ from those with which the run began."""
+  path = workdir / 'config.json'
+  if not path.exists():
+    return ()
+  values = untrusted.read_json(path, 'not the config of a run')
+  with untrusted.reading(path, 'not the config of a run'):
+    longer = config.gan.kimg > float(values['gan']['kimg'])
+  return (*_FREE, *(_LONGER if longer else ()))
 
 
 def _with_preset(config, images):
@@ -161,11 +191,16 @@ def _steps(config, kimg):
 
 
 def _plan(config):
-  batch = config.gan.batch_size
+  batch, kimg = config.gan.batch_size, config.gan.kimg
+  steps = int(kimg * 1000) // batch
+  if not steps:
+    raise ValueError(
+      f'gan.kimg is {kimg:g}, expected at least {batch / 1000:g}, one batch'
+    )
   return loop.Plan(
     name='gan',
     description='StyleGAN',
-    steps=int(config.gan.kimg * 1000) // batch,
+    steps=steps,
     log_every=_steps(config, config.log_kimg),
     save_every=_steps(config, config.checkpoint_kimg),
     unit='img',
@@ -178,6 +213,7 @@ def _step_fn(config, data):
   """Returns (step, state) -> (state, record)."""
   update = gan.make_step(config.network, config.gan, config.parallel)
   rng = jax.random.key(config.seed + 1)
+  _level(config, 0)  # Raises for a bad start of growing.
 
   def step_fn(step, state):
     level, blend = _level(config, step)

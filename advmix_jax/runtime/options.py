@@ -20,9 +20,12 @@ _MOST_FLAG = 2**62
 # Numbers by which something is divided or repeated; all others may be 0.
 _LEAST = dict.fromkeys(
   ('batch_size', 'log_every', 'width', 'r1_interval', 'draws')
-  + ('mixing_draws', 'average_draws'),
+  + ('mixing_draws', 'average_draws', 'num_channels', 'fmaps', 'latent_size')
+  + ('dlatent_size', 'mapping_fmaps', 'mapping_layers', 'mbstd_group_size'),
   1,
 )
+_POSITIVE = ('mapping_lrmul', 'phase_kimg')
+_BELOW_ONE = ('beta1', 'beta2', 'dlatent_beta')  # Of moving averages.
 _NUMBERS = (int, float)
 
 
@@ -68,6 +71,10 @@ def _check_number(path, value):
     most = _MOST_SEED
   if not least <= value <= most:  # NaN is not, either.
     raise ValueError(f'{path} is {value}, expected >= {least} and <= {most}')
+  if key in _POSITIVE and not value:
+    raise ValueError(f'{path} is {value}, expected > 0 and <= {most}')
+  if key in _BELOW_ONE and value >= 1:
+    raise ValueError(f'{path} is {value}, expected >= 0 and < 1')
 
 
 def fill(

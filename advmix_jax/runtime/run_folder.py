@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import subprocess
+from collections.abc import Collection
 from typing import Any
 
 import ml_collections
@@ -91,10 +92,13 @@ def _config_path(workdir):
 
 
 def check_workdir(
-  config: ml_collections.ConfigDict, workdir: str | os.PathLike
+  config: ml_collections.ConfigDict,
+  workdir: str | os.PathLike,
+  may_change: Collection[str] = (),
 ) -> None:
   """Raises ValueError if WORKDIR holds a run of another config.
 
+  Fields of `may_change`, such as 'gan.kimg', may differ.
   `data.cache_dir` may differ. So may `data.data_dir` where both name a folder:
   it may be spelled in another way. It may have moved, too, if the run is not
   finished and has noted its data, to which `claim_workdir` holds it. Without a
@@ -108,6 +112,7 @@ def check_workdir(
     f'{name}={theirs.get(name)!r} (now {ours.get(name)!r})'
     for name in sorted(set(ours) | set(theirs))
     if ours.get(name) != theirs.get(name)
+    and name not in may_change
     and not _may_differ(name, ours, theirs, workdir)
   ]
   if differences:
@@ -134,6 +139,8 @@ def claim_workdir(
   config: ml_collections.ConfigDict,
   workdir: str | os.PathLike,
   data_hash: str = '',
+  *,
+  may_change: Collection[str] = (),
 ) -> None:
   """Writes WORKDIR/config.json, with the folders of now.
 
@@ -143,11 +150,12 @@ def claim_workdir(
     data_hash: Of the data that the run is trained on, which is noted in
       WORKDIR/data.sha256: its folder may move, or hold other data by now. A run
       of an earlier version, which noted none, is not held to it.
+    may_change: As in `check_workdir`.
 
   Raises:
     ValueError: As `check_workdir`, or the run began with other data.
   """
-  check_workdir(config, workdir)
+  check_workdir(config, workdir, may_change)
   noted = _noted(workdir, 'data')
   if data_hash and noted.exists() and noted.read_text() != data_hash:
     raise ValueError(

@@ -194,10 +194,17 @@ def check_type(name: str, dtype: np.dtype) -> None:
 
 
 def check_numbers(name: str, array: np.ndarray) -> None:
-  """Raises ValueError unless an array holds real, finite numbers, or text."""
+  """Raises ValueError unless an array holds real, finite numbers, or text.
+
+  Finite as 32-bit floats, in which all numbers are used.
+  """
   check_type(name, array.dtype)
-  if array.dtype.kind == 'f' and not np.isfinite(array).all():
-    raise ValueError(f'{name} has numbers that are not finite')
+  if array.dtype.kind != 'f':
+    return
+  with np.errstate(over='ignore'):
+    used = array.astype(np.float32, copy=False)
+  if not np.isfinite(used).all():
+    raise ValueError(f'{name} has numbers that are not finite in 32 bits')
 
 
 def read_json(

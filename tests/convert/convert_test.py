@@ -151,6 +151,7 @@ def test_an_explicit_fused_scale_is_honoured(fused):
     {'normalize_latents': False},
     {'dtype': 'float16'},
     {'structure': 'other'},
+    {'structure': 'fixed'},
     {'brightness': 2},
     {'resolution': 32},
     {'num_channels': 1},
@@ -173,12 +174,12 @@ def test_kwargs_that_do_not_fit_are_refused_by_name(kwargs):
 
 def test_kwargs_that_fit_are_taken():
   config = _generator(
-    **{'mapping_lrmul': 0.5, 'blur_filter': [1, 2, 1], 'structure': 'fixed'},
+    **{'mapping_lrmul': 0.5, 'blur_filter': [1, 2, 1], 'structure': 'linear'},
     **{'fmap_base': 12, 'fmap_max': 6, 'fmaps': (6, 3, 1), 'lod': 2.0},
     **{'truncation_psi': 0.7, 'use_noise': True, 'nonlinearity': 'lrelu'},
   )[2]
   assert config.mapping_lrmul == 0.5
-  assert config.lod == 0  # A fixed structure does not look at it.
+  assert config.lod == 2
 
 
 def _changed(part, name, change):
@@ -271,3 +272,15 @@ def test_conversion_and_export_load_as_the_same_network(tmp_path):
     convert.convert_file(source, target, network='D')
   with pytest.raises(ValueError, match='is the source itself'):
     convert.convert_file(source, source)
+
+
+def test_a_file_that_names_one_array_many_times_is_refused(tmp_path):
+  # What is written would be far larger than what was read.
+  made, one = nvlabs_fixture.generator(), np.ones(10_000, 'f4')
+  again = [(f'extra{i}', one) for i in range(50)]
+  made.state['components']['synthesis'].state['variables'] += again
+  source, target = tmp_path / 'a.pkl', tmp_path / 'a.npz'
+  source.write_bytes(nvlabs_fixture.dumps(made))
+  with pytest.raises(ValueError, match=r'of 2,\d+,\d+ bytes in a file'):
+    convert.convert_file(source, target)
+  assert not target.exists()

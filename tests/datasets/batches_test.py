@@ -33,6 +33,13 @@ def test_steps_run_through_the_shuffled_epochs():
     np.testing.assert_array_equal(index(step), expected)
 
 
+def test_a_batch_larger_than_the_data_has_each_image_equally_often():
+  for step in range(4):
+    index = datasets.endless_batch(0, 5, 20, step)
+    np.testing.assert_array_equal(np.bincount(index), [4] * 5)
+  assert len(datasets.endless_batch(0, 10, 32, 1)) == 32
+
+
 def test_endless_batches_run_through_epochs_without_a_gap():
   size, batch = 10, 4
   steps = [datasets.endless_batch(3, size, batch, step) for step in range(5)]

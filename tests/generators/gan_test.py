@@ -98,6 +98,35 @@ def test_a_cut_at_the_split_swaps_all_fine_latents_and_nothing_else():
   np.testing.assert_array_equal(mixed[:, 6:], 1)
 
 
+def test_a_growing_network_mixes_among_the_layers_that_it_uses():
+  # As the official code, which draws the cut below num_layers - 2 * lod.
+  w, other = jnp.zeros((200, 8, 1)), jnp.ones((200, 8, 1))
+  mixed = gan.mix_styles(jax.random.key(0), w, other, 1.0, used=4)[..., 0]
+  assert set(np.asarray(mixed.sum(1)).astype(int)) == {5, 6, 7}  # Cuts 1..3.
+
+
+@pytest.mark.parametrize('start', [2, 7, 12, 64])
+def test_a_start_that_is_no_size_of_the_network_is_refused(start):
+  config = _gan_config(start_resolution=start)
+  with pytest.raises(ValueError, match=rf'{start}, .*one of \(4, 8, 16, 32\)'):
+    gan.level_at(config, 32, 0.0)
+
+
+def test_without_a_half_life_the_average_is_the_generator():
+  config = tiny_gan.config(1.0, ema_kimg=0.0)
+  config.network.update(resolution=8, fmaps=(8, 4), split=2)
+  batch = types.Batch(jnp.zeros((8, 8, 8, 3)), jnp.zeros(8, int))
+  state, _ = gan.make_step(config.network, config.gan)(
+    tiny_gan.state(config),
+    batch,
+    jax.random.key(0),
+    jnp.float32(0),
+    level=0,
+    with_r1=False,
+  )
+  jax.tree.map(np.testing.assert_array_equal, state.average, state.generator)
+
+
 def test_an_unknown_cut_is_refused():
   config = tiny_gan.config(1.0, mixing_cut='middle')
   with pytest.raises(ValueError, match="mixing_cut is 'middle', expected one"):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from advmix_jax import datasets
 from advmix_jax.generators import gan, gan_training, presets, stylegan
-from advmix_jax.runtime import checkpoints, metrics, preemption
+from advmix_jax.runtime import checkpoints, loop, metrics, preemption
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
 
@@ -238,3 +238,64 @@ def test_a_grid_has_shapes_by_row_and_colours_by_column():
     for j in range(3):
       np.testing.assert_array_equal(grid[0, j + 1], colors[j])
       np.testing.assert_array_equal(grid[i + 1, j + 1], [shapes[i], colors[j]])
+
+
+def test_a_finished_folder_is_of_its_own_data_seed_and_options(
+  of_8_pixels, tmp_path, monkeypatch
+):
+  # Without steps: what is claimed before them decides.
+  monkeypatch.setattr(loop, 'run', lambda workdir, state, *_, **__: state)
+  gan_training.train(of_8_pixels(0.032), tmp_path)
+  before = (tmp_path / 'config.json').read_bytes()
+  other = of_8_pixels(0.032)
+  other.seed += 1
+  faster = of_8_pixels(0.032)
+  faster.gan.learning_rate *= 2
+  wider = of_8_pixels(0.064)
+  wider.network.fmaps = (16, 4)
+  for config, name in (
+    (other, 'seed=0 .now 1'),
+    (faster, 'gan.learning_rate'),
+    (wider, 'network.fmaps'),
+    (of_8_pixels(0.016), r'gan.kimg=0.032 .now 0.016'),
+  ):
+    with pytest.raises(ValueError, match=f'holds a run of another.*{name}'):
+      gan_training.train(config, tmp_path)
+  (tmp_path / 'data.sha256').write_text('0')
+  with pytest.raises(ValueError, match='a run on other data'):
+    gan_training.train(of_8_pixels(0.032), tmp_path)
+  assert (tmp_path / 'config.json').read_bytes() == before
+
+
+def test_a_run_may_be_made_longer(of_8_pixels, tmp_path, monkeypatch):
+  monkeypatch.setattr(loop, 'run', lambda workdir, state, *_, **__: state)
+  gan_training.train(of_8_pixels(0.016), tmp_path)
+  longer = of_8_pixels(0.032)
+  longer.gan.update(learning_rate=1e-4, decay_kimg=0.016)
+  longer.log_kimg *= 2
+  gan_training.train(longer, tmp_path)
+  config = json.loads((tmp_path / 'config.json').read_text())
+  assert (config['gan']['kimg'], config['gan']['learning_rate']) == (
+    0.032,
+    1e-4,
+  )
+
+
+@pytest.mark.parametrize(
+  ('section', 'values', 'message'),
+  [
+    ('gan', {'kimg': 0.007}, 'gan.kimg is 0.007, expected at least 0.008'),
+    ('gan', {'start_resolution': 16}, 'start_resolution is 16, expected 0'),
+    ('gan', {'mixing_cut': 'no'}, "mixing_cut is 'no', expected one of"),
+    ('network', {'mbstd_group_size': 3}, 'batch_size is 8, .* multiple .* 3'),
+  ],
+  ids=str,
+)
+def test_bad_options_leave_an_empty_folder(
+  of_8_pixels, tmp_path, section, values, message
+):
+  config = of_8_pixels(0.016)
+  config[section].update(values)
+  with pytest.raises(ValueError, match=message):
+    gan_training.train(config, tmp_path / 'run')
+  assert not (tmp_path / 'run' / 'config.json').exists()

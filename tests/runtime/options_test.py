@@ -20,6 +20,9 @@ from advmix_jax.runtime import options
     ('log_every', 0, 'a.log_every is 0, expected >= 1'),
     ('batch_size', 0, 'a.batch_size is 0, expected >= 1'),
     ('shares', (0.5, float('nan')), 'a.shares is nan'),
+    ('fmaps', (8, 0), 'a.fmaps is 0, expected >= 1'),
+    ('phase_kimg', 0.0, 'a.phase_kimg is 0.0, expected > 0'),
+    ('beta2', 1.0, 'a.beta2 is 1.0, expected >= 0 and < 1'),
   ],
 )
 def test_numbers_out_of_range_are_named(field, value, message):
