@@ -66,6 +66,15 @@ ENCODE = flags.DEFINE_list(
 def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = generators.load_stylegan(_named(config))
+  shape = dataset.image.shape[1:]
+  generators.check_shape(
+    generator,
+    params,
+    shape,
+    why='as the data set has',
+    option='--config.generator.size',
+  )
+  learned_start.check(config.inversion, shape[0])
   features_fn = perceptual.load(config.encoder.features)
   run_folder.claim_workdir(config, workdir, image_hash.data_hash(dataset))
   run_folder.claim_file(workdir, 'generator', GENERATOR.value)

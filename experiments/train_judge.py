@@ -17,6 +17,7 @@ import pathlib
 import ml_collections
 import numpy as np
 from absl import flags
+from ml_collections import config_flags
 
 from advmix_jax import datasets
 from advmix_jax.datasets import image_hash
@@ -29,10 +30,22 @@ OUTPUT = flags.DEFINE_string('output', 'face_judge.npz', 'The file to write.')
 WORKDIR = flags.DEFINE_string(
   'workdir', str(ROOT / 'runs' / 'face_judge'), "The run's folder."
 )
-SEED = flags.DEFINE_integer('seed', 0, 'Of weights, order and shifts.')
-EPOCHS = flags.DEFINE_integer(
-  'epochs', 5, 'Passes over the images and their mirror images.'
+SEED = flags.DEFINE_integer(
+  'seed', 0, 'Of weights, order and shifts.', lower_bound=0
 )
+EPOCHS = flags.DEFINE_integer(
+  'epochs', 5, 'Passes over the images and their mirror images.', lower_bound=1
+)
+
+
+def _check_overrides():
+  """Raises ValueError for a field of the config that nothing here reads."""
+  for name in config_flags.get_override_values(flags.FLAGS['config']):
+    if not name.startswith('data.'):
+      raise ValueError(
+        f'--config.{name} does nothing here, expected fields of config.data; '
+        '--seed and --epochs are flags of their own'
+      )
 
 
 def _load(config, split):
@@ -61,6 +74,7 @@ def main(argv: list[str]) -> None:
   """Trains the judge, writes it, and prints how good it is."""
   del argv  # cli.run has refused any.
   files.check_output(OUTPUT.value)
+  _check_overrides()
   config = CONFIG.value.data.copy_and_resolve_references()
   if 'mirror' in config:
     config.mirror = True
@@ -70,6 +84,7 @@ def main(argv: list[str]) -> None:
   run_folder.check_workdir(claim, WORKDIR.value)  # Before anything long.
   # The test part first: decoding the other one takes long.
   test, train = (_load(config, split) for split in ('test', 'train'))
+  attributes.check_groups(train)
   with locks.hold(WORKDIR.value):
     data_hash = image_hash.data_hash(train)
     run_folder.claim_workdir(claim, WORKDIR.value, data_hash)

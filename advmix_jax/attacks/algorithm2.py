@@ -34,9 +34,9 @@ in two ways. Each is an option; its first value is the default:
     x~ <- x). True, as printed: a misclassified x is returned as it is, and a
     correct one competes with the mixes by its loss. False: x~ is always a mix.
 
-So Algorithm 2 as printed is keep='misclassified', test_start=False and
-gradient_at='start'. The defaults are the maximisation of Equation 4 instead,
-which asks for the worst mix, misclassified or not.
+So Algorithm 2 as printed is keep='misclassified', test_start=False,
+gradient_at='start' and direction='raw'. The defaults are the maximisation of
+Equation 4 instead, which asks for the worst mix, misclassified or not.
 
   attacked, kept_clean = attacks.algorithm2(
     rng, logits_fn, batch, generator, generator_params, attack=config.attack)

@@ -16,7 +16,7 @@ Algorithm 1 needs only a few steps from the latents that the network returns:
   w = start_fn(images)  # [B, L, D]
 
 Contents: KIND, default_config, large_config, Inverter, apply, make_start_fn,
-train, save, load, made_for.
+check, train, save, load, made_for.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def default_config() -> ml_collections.ConfigDict:
     samples with the fine latents of another sample. draws: number of latents
     that give the mean and standard deviation. perceptual_weight, mixing_weight:
     α of the activations and β of Algorithm 1, for this training; with both at 0
-    the perceptual network is not run. log_every, checkpoint_every: in steps.
+    the perceptual network is not run. log_every, checkpoint_every: in steps;
+    without checkpoint_every (0), the end alone is saved.
   """
   return ml_collections.ConfigDict(
     {
@@ -236,6 +237,20 @@ def _init(rng, generator, decoder, images, config) -> _State:
   )
 
 
+def check(config: ml_collections.ConfigDict, size: int) -> None:
+  """Raises ValueError if the network does not fit images of this size.
+
+  Args:
+    config: as `default_config` returns.
+    size: H of the images, which each width halves.
+  """
+  if not 0 < len(config.widths) < size.bit_length():
+    raise ValueError(
+      f'inversion.widths is {tuple(config.widths)}, expected 1 to '
+      f'{size.bit_length() - 1} widths for images of {size} pixels'
+    )
+
+
 def train(
   rng: jax.Array,
   images: np.ndarray,
@@ -283,12 +298,13 @@ def train(
 
   first = datasets.to_float(images[:1])
   state = _init(init_rng, generator, generator_params, first, config)
+  steps = config.sample_steps + config.steps
   plan = loop.Plan(
     name='start',
     description='learned start',
-    steps=config.sample_steps + config.steps,
+    steps=steps,
     log_every=config.log_every,
-    save_every=config.checkpoint_every,
+    save_every=config.checkpoint_every or steps,
   )
   return loop.run(workdir, state, step_fn, plan).params
 

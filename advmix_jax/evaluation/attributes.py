@@ -10,7 +10,7 @@ of one label.
 
 Contents: KIND, AttributeJudge, whole, index, image_size, check_generator,
 answer, accuracy, judge_fn, class_fn, class_names, has_classes, name_class,
-train, save, load.
+check_groups, train, save, load.
 """
 
 from __future__ import annotations
@@ -215,6 +215,18 @@ def _load_for(path, size):
   return found
 
 
+def check_groups(dataset: types.Dataset) -> None:
+  """Raises ValueError without groupings, or with other values than 0 and 1."""
+  if not dataset.groups:
+    raise ValueError('the data set has no groupings, expected at least one')
+  for name, group in dataset.groups.items():
+    if not np.isin(group, (0, 1)).all():
+      raise ValueError(
+        f'the data set has the grouping {name!r} with the values '
+        f'{np.unique(group)[:5].tolist()}, expected 0 and 1'
+      )
+
+
 def train(
   dataset: types.Dataset,
   workdir: str | os.PathLike,
@@ -235,12 +247,9 @@ def train(
   Raises:
     ValueError: No grouping, or one with other values than 0 and 1.
   """
+  check_groups(dataset)
   names = tuple(dataset.groups)
-  if not names:
-    raise ValueError('the data set has no groupings, expected at least one')
   targets = np.stack([dataset.groups[n] for n in names], axis=1)
-  if not np.isin(targets, (0, 1)).all():
-    raise ValueError(f'groupings {names} have other values than 0 and 1')
   params = judges.fit(
     dataset.image,
     targets.astype(np.float32),

@@ -3,17 +3,18 @@
   hosts.initialize(address, count, index)   # before the first use of a device
   if hosts.is_first(): ...                  # writes files, prints
   hosts.barrier('latents')                  # after the first one has written
-  stop = hosts.any_of(stop)                 # the same answer everywhere
+  most = hosts.largest([1.5, 2.0])          # the same answer everywhere
 
 All processes run the same program on the same run folder, which must be on a
 shared file system. Only the first process writes files, see
 files.write_atomically.
 
-Contents: initialize, is_first, barrier, any_of.
+Contents: initialize, is_first, barrier, largest.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -68,10 +69,11 @@ def barrier(name: str) -> None:
     multihost_utils.sync_global_devices(name)
 
 
-def any_of(flag: bool) -> bool:
-  """Whether the flag is set in any process; all processes must call it."""
+def largest(values: Sequence[float]) -> list[float]:
+  """The largest of each value in any process; all processes must call it."""
   if jax.process_count() == 1:
-    return flag
+    return list(values)
   from jax.experimental import multihost_utils
 
-  return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
+  ours = np.asarray(values, np.float32)
+  return multihost_utils.process_allgather(ours).max(0).tolist()

@@ -17,7 +17,7 @@ whose threads go on, would crash the process. A loop that can save does so, then
 stops. What takes longer than SECONDS, for example a compilation, is ended by a
 thread; a second Ctrl-C does this at once. What is on disk stays valid. Several
 processes stop at the same step, even if only one of them received the signal:
-every few steps they exchange whether they did.
+every second or two they exchange whether they did.
 
 Contents: SECONDS, install, saving, check, asked, stop, leave.
 """
@@ -39,10 +39,13 @@ from advmix_jax.runtime import hosts
 SECONDS = 8.0
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_EXCHANGE = 1.5  # Between two exchanges of several processes.
 _CLEAN_UP = 30.0  # After the safe point: to end other processes, for example.
 _received: list[int] = []  # Numbers of signals, in their order.
 _can_save = threading.Event()
 _safe = threading.Event()  # A safe point was reached.
+# The last exchange, -1: none yet in this loop, and the step of the next one.
+_exchanged = {'step': -1, 'time': 0.0, 'next': 0}
 
 
 def install() -> None:
@@ -130,6 +133,7 @@ def leave(code: int) -> None:
 def saving() -> Iterator[None]:
   """While this is open, `check` does nothing: the loop will look at `asked`."""
   _can_save.set()
+  _exchanged.update(step=-1, time=time.monotonic(), next=0)
   try:
     yield
   finally:
@@ -151,12 +155,23 @@ def asked(step: int, *, every: int = 1) -> bool:
 
   Args:
     step: Number of the step; the same in all processes.
-    every: Several processes exchange this only at multiples of `every`,
-      because that waits for the device. A single process ignores it.
+    every: Several processes exchange this every second or two, because that
+      waits for the device, and after `every` steps at the latest. A single
+      process ignores it.
   """
-  if jax.process_count() > 1 and step % every:
+  if jax.process_count() == 1:
+    return bool(_received)
+  if step < _exchanged['next']:
     return False
-  return hosts.any_of(bool(_received))
+  now = time.monotonic()
+  passed = now - _exchanged['time']
+  received, passed = hosts.largest([bool(_received), passed])
+  since = step - _exchanged['step'] if _exchanged['step'] >= 0 else 1
+  steps = since * _EXCHANGE / max(passed, 1e-3)
+  # The same in all processes, so that all exchange at the same step.
+  following = step + max(1, min(every, int(steps)))
+  _exchanged.update(step=step, time=now, next=following)
+  return bool(received)
 
 
 def stop() -> NoReturn:

@@ -8,20 +8,25 @@ accuracy on the test digits. The same command resumes what was stopped.
 
 import pathlib
 
+import ml_collections
 from absl import flags
 
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.evaluation import judge
-from advmix_jax.runtime import cli, files, locks
+from advmix_jax.runtime import cli, files, locks, run_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUTPUT = flags.DEFINE_string('output', 'judge.npz', 'The file to write.')
 WORKDIR = flags.DEFINE_string(
   'workdir', str(ROOT / 'runs' / 'judge'), "The run's folder."
 )
-SEED = flags.DEFINE_integer('seed', 0, 'Of weights, order and shifts.')
-EPOCHS = flags.DEFINE_integer('epochs', 12, 'Passes over the digits.')
+SEED = flags.DEFINE_integer(
+  'seed', 0, 'Of weights, order and shifts.', lower_bound=0
+)
+EPOCHS = flags.DEFINE_integer(
+  'epochs', 12, 'Passes over the digits.', lower_bound=1
+)
 
 
 def main(argv: list[str]) -> None:
@@ -29,7 +34,11 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   files.check_output(OUTPUT.value)
   config = datasets.default_config()
+  claim = ml_collections.ConfigDict(
+    {'data': config, 'seed': SEED.value, 'epochs': EPOCHS.value}
+  )
   with locks.hold(WORKDIR.value):
+    run_folder.claim_workdir(claim, WORKDIR.value)
     trained = judge.train(
       datasets.load(config, 'train'),
       WORKDIR.value,

@@ -52,6 +52,28 @@ def test_a_folder_of_another_generator_is_refused(tmp_path, monkeypatch):
     script.main([])
 
 
+@pytest.mark.parametrize(
+  ('name', 'widths', 'message'),
+  [
+    ('face_generator', (4,), r'\(64, 64, 3\), .*--config.generator.size=32'),
+    ('generator', (4,) * 6, r'inversion.widths is .*, expected 1 to 5'),
+  ],
+)
+def test_a_start_that_cannot_fit_claims_no_folder(
+  name, widths, message, tmp_path, monkeypatch
+):
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  config = importlib.import_module('configs.encoder').get_config()
+  config.inversion.widths = widths
+  config.data.num_train = 4
+  path = str(shipped.DATA / f'{name}.npz')
+  script = scripts.load('train_encoder', monkeypatch, GENERATOR=path)
+  data = datasets.load(config.data, 'train')
+  with pytest.raises(ValueError, match=message):
+    script._start(None, tmp_path, tmp_path / 'encoder.npz', config, data)
+  assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize('output', ['', 'same', 'relative', 'other'])
 def test_the_start_goes_to_the_folder_of_its_generator(
   output, tmp_path, monkeypatch
