@@ -88,7 +88,7 @@ def default_config() -> ml_collections.ConfigDict:
     }
   )
   config.update(methods.default_config())
-  return config
+  return config.lock()  # A field that does not exist is refused.
 
 
 def _optimizer(
@@ -300,6 +300,7 @@ def _check(config: ml_collections.ConfigDict) -> None:
   parallel.check(config.parallel)
   evaluation.check(config.eval)
   algorithm1.check(config.encoder)
+  generators.check_named(config.generator, config.data.name)
 
 
 def _train_and_evaluate(config, workdir):

@@ -82,6 +82,7 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   config, output = CONFIG.value, pathlib.Path(OUTPUT.value)
   _check_output(config, output)
+  generators.check_named(config.generator, config.data.name)
   parts = [datasets.load(config.data, split).image for split in SPLIT.value]
   images = np.concatenate(parts) if len(parts) > 1 else parts[0]
   setting = pipeline.load_setting(config)

@@ -15,6 +15,7 @@ share. The same command resumes what was stopped.
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import ml_collections
 from absl import flags
 
@@ -63,6 +64,9 @@ ENCODE = flags.DEFINE_list(
 )
 
 
+_SPLITS = ('train', 'valid', 'test')
+
+
 def _start(rng, workdir, output, config, dataset):
   """Trains the learned start of the generator."""
   generator, params = generators.load_stylegan(_named(config))
@@ -75,6 +79,7 @@ def _start(rng, workdir, output, config, dataset):
     option='--config.generator.size',
   )
   learned_start.check(config.inversion, shape[0])
+  _check_grown(generator, params)
   features_fn = perceptual.load(config.encoder.features)
   run_folder.claim_workdir(config, workdir, image_hash.data_hash(dataset))
   run_folder.claim_file(workdir, 'generator', GENERATOR.value)
@@ -93,6 +98,14 @@ def _start(rng, workdir, output, config, dataset):
     'generator': files.file_hash(GENERATOR.value),
   }
   learned_start.save(output, start, metadata)
+
+
+def _check_grown(generator, params):
+  """Raises ValueError for a network that still grows; computes nothing."""
+  shape = (1, generator.num_layers, generator.dlatent_size)
+  w = jax.ShapeDtypeStruct(shape, jnp.float32)
+  x = jax.eval_shape(generator.coarse, params, w)
+  jax.eval_shape(generator.fine, params, x, w)
 
 
 def _named(config):
@@ -137,6 +150,23 @@ def _encode(setting, config, output, split):
   print(fit.histogram(errors))
 
 
+def _check_flags(config):
+  """Raises ValueError for a generator that is not named, or a bad part."""
+  if config.generator.path:
+    raise ValueError(
+      '--config.generator.path does nothing here, expected --generator='
+      f'{config.generator.path}'
+    )
+  home = pathlib.Path(GENERATOR.value).resolve().parent
+  if home == shipped.DATA.resolve() and not OUTPUT_DIR.value:
+    raise ValueError(
+      f'--output_dir is missing: {GENERATOR.value} ships, and its learned '
+      'start would be overwritten; expected --generator of your own'
+    )
+  if unknown := [s for s in ENCODE.value if s not in _SPLITS]:
+    raise ValueError(f'--encode has {unknown[0]!r}, expected some of {_SPLITS}')
+
+
 def main(argv: list[str]) -> None:
   """Trains the learned start of one generator."""
   del argv  # cli.run has refused any.
@@ -144,6 +174,7 @@ def main(argv: list[str]) -> None:
   output = pathlib.Path(OUTPUT_DIR.value or home)
   options.check(config)
   algorithm1.check(config.encoder)
+  _check_flags(config)
   path = output / pipeline.start_name(GENERATOR.value)
   files.check_output(path, GENERATOR.value)
   if ENCODE.value and output.resolve() != home.resolve():

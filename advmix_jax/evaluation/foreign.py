@@ -25,7 +25,7 @@ import numpy as np
 
 from advmix_jax import types
 from advmix_jax.evaluation import gates, inputs
-from advmix_jax.runtime import untrusted
+from advmix_jax.runtime import cpu, untrusted
 
 _PROBABILITIES = (
   'logits_fn returns probabilities: its rows sum to 1. Return what comes '
@@ -121,7 +121,16 @@ def _check_state(first, again):
 
 
 def _on_host(logits_fn, num_classes) -> types.LogitsFn:
-  """A function of NumPy as one of JAX, without gradients."""
+  """A function of NumPy as one of JAX, without gradients.
+
+  Raises:
+    ValueError: XLA has a single thread, and would wait for ever.
+  """
+  if cpu.threads() < 2:
+    raise ValueError(
+      'there is one core, on which JAX cannot call a classifier of another '
+      'library; call advmix_jax.configure_cpu() before the first use of JAX'
+    )
 
   def host(images):
     return np.asarray(logits_fn(np.array(images)), np.float32)

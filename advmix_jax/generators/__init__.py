@@ -7,12 +7,13 @@ exact generator whose worst case is known. mixing: z_∥ and z_⊥. memory: the 
 generator in less memory. gan: the losses and one training step; gan_training:
 the training loop.
 
-Public here: NAMES, check_shape, claim, default_config, image_shape, load,
-load_stylegan, path, resized, stylegan_config.
+Public here: NAMES, check_named, check_shape, claim, default_config,
+image_shape, load, load_stylegan, path, resized, stylegan_config.
 """
 
 from advmix_jax.generators.load import (
   NAMES,
+  check_named,
   check_shape,
   claim,
   default_config,
@@ -26,6 +27,7 @@ from advmix_jax.generators.load import (
 
 __all__ = [
   'NAMES',
+  'check_named',
   'check_shape',
   'claim',
   'default_config',

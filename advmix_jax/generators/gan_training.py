@@ -153,7 +153,7 @@ def _grown(config):
     enough = 2 * levels * options.phase_kimg
     print(
       f'still growing, lod {network.lod:g}: attacks need the full size, from '
-      f'gan.kimg={enough:g} on, or with a smaller gan.phase_kimg'
+      f'gan.kimg={enough:g} on; the same command with it goes on'
     )
   return network
 

@@ -2,8 +2,8 @@
 
   generator, params = generators.load(config.generator)
 
-Contents: NAMES, default_config, stylegan_config, path, claim, load,
-load_stylegan, resized, image_shape, check_shape.
+Contents: NAMES, default_config, stylegan_config, path, check_named, claim,
+load, load_stylegan, resized, image_shape, check_shape.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from advmix_jax import types
+from advmix_jax import datasets, types
 from advmix_jax.generators import ideal, memory, stylegan
 from advmix_jax.ops import area
 from advmix_jax.runtime import run_folder, shipped
@@ -65,6 +65,26 @@ def stylegan_config() -> ml_collections.ConfigDict:
 def path(config: ml_collections.ConfigDict) -> pathlib.Path:
   """File of the StyleGAN that `config.path` names; '' is the shipped one."""
   return pathlib.Path(config.path or shipped.DATA / 'generator.npz')
+
+
+def check_named(
+  config: ml_collections.ConfigDict,
+  data_name: str,
+  option: str = '--config.generator.path',
+) -> None:
+  """Raises ValueError where other images would get the generator of digits.
+
+  Args:
+    config: the fields of `default_config`.
+    data_name: of the data set.
+    option: what names a generator, for the error.
+  """
+  shipped_one = config.name == 'stylegan' and not config.path
+  if shipped_one and data_name not in datasets.REPAINTABLE:
+    raise ValueError(
+      f'{option} is missing: images of {data_name!r} need a generator of such '
+      'images, from train_stylegan.py; the one that ships draws digits'
+    )
 
 
 def claim(

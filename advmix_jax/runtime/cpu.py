@@ -1,4 +1,4 @@
-"""Two settings that make XLA on the CPU faster: memory and convolutions.
+"""Settings of XLA on the CPU: memory, convolutions, and two threads at least.
 
 **Memory.** At every call of a program, XLA allocates one block for all its
 temporaries and frees it at the end. glibc maps blocks above 32 MiB afresh each
@@ -12,7 +12,11 @@ Eigen for convolutions, which then run on all cores.
 
 docs/performance.md has the measurements.
 
-Contents: configure, keep_memory, spread_convolutions.
+**Threads.** A callback into Python, which classifiers that aren't JAX's are,
+runs on a thread of XLA and waits for another one, which copies its argument.
+With one core there is none, and it waits for ever: `two_threads` asks for two.
+
+Contents: configure, keep_memory, spread_convolutions, threads, two_threads.
 """
 
 import ctypes
@@ -35,9 +39,10 @@ _VERSIONS = (0, 10, 2), (0, 12, 1)
 
 
 def configure() -> None:
-  """Applies both settings; call it before the first use of JAX."""
+  """Applies all settings; call it before the first use of JAX."""
   keep_memory()
   spread_convolutions()
+  two_threads()
 
 
 def keep_memory(size: int = 4 << 30) -> bool:
@@ -85,4 +90,22 @@ def spread_convolutions() -> bool:
     return False
   option = f'--{_FLAG}=LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT'
   os.environ['XLA_FLAGS'] = f'{flags} {option}'.lstrip()
+  return True
+
+
+def threads() -> int:
+  """How many threads XLA's CPU client has: as told, or one per core."""
+  for name in ('PJRT_NPROC', 'NPROC'):  # As XLA reads them.
+    if (told := os.environ.get(name, '')).isdecimal() and int(told):
+      return int(told)
+  if hasattr(os, 'sched_getaffinity'):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
+
+
+def two_threads() -> bool:
+  """Sets PJRT_NPROC to 2 where there is one core; whether it was set."""
+  if threads() > 1:
+    return False
+  os.environ['PJRT_NPROC'] = '2'
   return True

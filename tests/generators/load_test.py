@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import random_params
 
-from advmix_jax import generators, ops
+from advmix_jax import datasets, generators, ops
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.generators import ideal, stylegan
 
@@ -126,3 +126,15 @@ def test_an_unknown_name_lists_the_known_ones():
     generators.load(_config(name='vae'))
   with pytest.raises(FileNotFoundError, match='none.npz'):
     generators.load(_config(path='none.npz'))
+
+
+def test_images_that_are_no_digits_need_a_generator_of_their_own():
+  config = generators.default_config()
+  for name in datasets.REPAINTABLE:
+    generators.check_named(config, name)
+  with pytest.raises(ValueError, match="path is missing: images of 'folder'"):
+    generators.check_named(config, 'folder')
+  config.path = 'birds.npz'
+  generators.check_named(config, 'folder')
+  config.update(path='', name='ideal')
+  generators.check_named(config, 'folder')

@@ -1,5 +1,6 @@
 """Claims about runtime/cpu.py: no fresh pages, convolutions on all cores."""
 
+import os
 import platform
 
 import pytest
@@ -56,3 +57,30 @@ def test_convolutions_are_left_to_all_cores_and_own_flags_are_respected():
   option = '--xla_cpu_experimental_ynn_fusion_type='
   if changed == 'True':
     assert _run(_CONVOLUTION, option)[0] == 'False'
+
+
+@pytest.mark.skipif(
+  not hasattr(os, 'sched_setaffinity'), reason='only Linux chooses cores'
+)
+def test_a_classifier_of_another_library_runs_on_one_core():
+  # Without a second thread, the copy of its images waits for ever.
+  program = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import advmix_jax as am
+am.configure_cpu()
+import numpy as np
+from types import SimpleNamespace
+from advmix_jax.evaluation import foreign, measures
+
+def logits(images):
+  return np.asarray(images).reshape(len(images), -1)[:, :10]
+
+images = np.ones((100, 32, 32, 3), np.uint8)
+adapted = foreign.adapt(logits, images[:1] / np.float32(255))
+run = adapted.logits_fn
+subject = SimpleNamespace(parallel='pmap', logits_fn=run, params={})
+for _ in range(3):
+  print(measures.predict(subject, images, batch_size=100).shape[0])
+"""
+  assert _run(program) == ['100'] * 3

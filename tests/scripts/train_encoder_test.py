@@ -74,6 +74,26 @@ def test_a_start_that_cannot_fit_claims_no_folder(
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+  ('flags', 'path', 'message'),
+  [
+    ({}, '', '--output_dir is missing: .* ships'),
+    ({}, 'gan.npz', 'does nothing here, expected --generator=gan.npz'),
+    ({'OUTPUT_DIR': 'x', 'ENCODE': ['training']}, '', "has 'training', expect"),
+  ],
+  ids=str,
+)
+def test_what_ships_is_not_overwritten_by_a_forgotten_flag(
+  flags, path, message, monkeypatch
+):
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  config = importlib.import_module('configs.encoder').get_config()
+  config.generator.path = path
+  script = scripts.load('train_encoder', monkeypatch, **flags)
+  with pytest.raises(ValueError, match=message):
+    script._check_flags(config)
+
+
 @pytest.mark.parametrize('output', ['', 'same', 'relative', 'other'])
 def test_the_start_goes_to_the_folder_of_its_generator(
   output, tmp_path, monkeypatch
