@@ -118,7 +118,8 @@ def _main(argv):
   _check_output(output)
   attack = _attack(values)
   model, config = _model(values.model), _config(values)
-  generators.check_named(config.generator, values.data, '--generator')
+  if values.data:  # Else `_test_set` asks for it.
+    generators.check_named(config.generator, values.data, '--generator')
   generator = generators.load(config.generator)
   made = generators.image_shape(*generator)
   test = _test_set(values.data, made[0], values.num_examples)

@@ -4,10 +4,12 @@ import importlib
 import pathlib
 import shutil
 
+import jax
 import pytest
 from helpers import paths, scripts
 
 from advmix_jax import datasets
+from advmix_jax.generators import stylegan
 from advmix_jax.runtime import run_folder, shipped
 
 
@@ -126,3 +128,17 @@ def test_the_start_goes_to_the_folder_of_its_generator(
   with pytest.raises(RuntimeError, match='trains'):
     script.main([])
   assert seen == [(tmp_path / 'encoder.npz').resolve()]
+
+
+@pytest.mark.parametrize('lod', [0.0, 1.0])
+def test_a_generator_that_still_grows_is_refused(lod, monkeypatch):
+  script = scripts.load('train_encoder', monkeypatch)
+  config = stylegan.default_config()
+  config.lod = lod
+  generator = stylegan.make_generator(config)
+  params = jax.eval_shape(generator.init, jax.random.key(0))
+  if not lod:
+    script._check_grown(generator, params)
+    return
+  with pytest.raises(ValueError, match='needs a network of lod 0, got 1'):
+    script._check_grown(generator, params)
