@@ -110,6 +110,11 @@ def _name(config):
 
 def _evaluate(config, workdir, output):
   """Runs what the flags ask for, and returns the record."""
+  if not (workdir / 'classifier.npz').exists():
+    raise FileNotFoundError(
+      f'{workdir}: the training has not ended (no classifier.npz); the command '
+      'that began it goes on'
+    )
   classifier, params = classifiers.load(workdir / 'classifier.npz')
   judge_fn = _judge_fn(config, workdir) if LADDER.value else None
   arguments = {

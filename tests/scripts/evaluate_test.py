@@ -25,3 +25,9 @@ def test_a_judge_that_nothing_asks_is_refused(monkeypatch):
   )
   with pytest.raises(ValueError, match='--judge audits the ladder'):
     script._config()
+
+
+def test_a_training_that_has_not_ended_is_named(monkeypatch, tmp_path):
+  script = scripts.load('evaluate', monkeypatch)
+  with pytest.raises(FileNotFoundError, match='the training has not ended'):
+    script._evaluate(training.default_config(), tmp_path, tmp_path / 'out')
