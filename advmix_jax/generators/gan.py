@@ -229,10 +229,10 @@ def _fakes_fn(network_config, config):
     auxiliary = parallel.mean(w[:, 0], size), labels
     if config.style_mixing:
       other = generator.map(params, draw(other_rng)[0], labels)
-      cut = generator.split if config.mixing_cut == 'split' else 0
-      probability, used = config.style_mixing, w.shape[1] - 2 * level
-      cut = cut if cut < used else 0
-      w = mix_styles(mix_rng, w, other, probability, cut=cut, used=used)
+      used = w.shape[1] - 2 * level
+      grown = config.mixing_cut == 'split' and generator.split < used
+      cut = generator.split if grown else 0
+      w = mix_styles(mix_rng, w, other, config.style_mixing, cut=cut, used=used)
     noise_rng = noise_rng if config.noise else None
     image = generator.synthesize(params, w, noise_rng, level=level, blend=blend)
     return image, auxiliary
