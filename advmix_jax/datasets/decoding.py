@@ -1,6 +1,7 @@
 """One image file: its format, its pixels and the part of it that is kept.
 
-Contents: FORMATS, MAX_PIXELS, is_html, is_image_name, whole_square, decode.
+Contents: FORMATS, MAX_PIXELS, is_html, is_hidden, is_image_name, whole_square,
+decode.
 """
 
 import io
@@ -45,12 +46,16 @@ def is_html(data: bytes) -> bool:
   return data[:64].lstrip().lower().startswith((b'<!doctype', b'<html'))
 
 
+def is_hidden(name: str) -> bool:
+  """Whether a part of a file's path is hidden, or a system's own folder."""
+  parts = pathlib.PurePosixPath(name).parts
+  return any(part.startswith(('.', '@')) for part in parts)
+
+
 def is_image_name(name: str) -> bool:
-  """Whether a file's name ends as FORMATS do, and nothing of it is hidden."""
-  path = pathlib.PurePosixPath(name)
-  hidden = any(part.startswith(('.', '@')) for part in path.parts)
+  """Whether a file's name ends as FORMATS do."""
   known = Image.registered_extensions()
-  return known.get(path.suffix.lower()) in FORMATS and not hidden
+  return known.get(pathlib.PurePosixPath(name).suffix.lower()) in FORMATS
 
 
 def whole_square(height: int, width: int) -> area.Box:

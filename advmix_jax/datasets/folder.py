@@ -16,12 +16,14 @@ that leave few gaps are the classes themselves. Which class is which is printed.
 Without splits a stratified one is made (splits.make). Rows that come class by
 class take turns (splits.order), so that the first images are of all classes.
 Images of any size are cut to their middle square and resized by area; grey ones
-get three equal channels. decoding.FORMATS has the formats. Hidden files and
-folders are left out.
+get three equal channels. decoding.FORMATS has the formats. Without a CSV, files
+that don't end so are left out, which is printed, and so are hidden files and
+folders.
 
 Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
 """
 
+import collections
 import csv
 import functools
 import io
@@ -100,7 +102,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   folder = pathlib.Path(os.path.expanduser(config.data_dir))
   with image_files.open_images(folder) as images:
     rows, names, made = _rows(config, folder, images)
-    _print_classes(str(folder), tuple(names))
+    _print_once(_about_classes(folder, names))
     kept = [row for row in rows if row.split == split]
     if not kept:
       known = ', '.join(sorted({row.split for row in rows}))
@@ -152,12 +154,16 @@ def _numbered(labels):
   return [place.get(i, '') for i in range(count)]
 
 
+def _about_classes(folder, names):
+  shown = [f'{i} {name}' for i, name in enumerate(names) if name][:_SHOWN]
+  more = ', ...' if len(names) > _SHOWN else ''
+  return f'{folder}: classes {", ".join(shown)}{more}'
+
+
 @functools.cache  # Once in a process.
-def _print_classes(folder, names):
+def _print_once(line):
   if hosts.is_first():
-    shown = [f'{i} {name}' for i, name in enumerate(names) if name][:_SHOWN]
-    more = ', ...' if len(names) > _SHOWN else ''
-    print(f'{folder}: classes {", ".join(shown)}{more}')
+    print(line)
 
 
 def _table(config, folder, images):
@@ -189,13 +195,29 @@ def by_folder(images: image_files.Images) -> list[Row]:
   Raises:
     ValueError: an image lies in no folder, or there are fewer than two classes.
   """
-  names = list(filter(decoding.is_image_name, images.names()))
+  found = [n for n in images.names() if not decoding.is_hidden(n)]
+  names = list(filter(decoding.is_image_name, found))
+  if others := sorted({*found} - {*names}):
+    _print_once(_about_others(images.path, others))
   outer = _outer(names)
   tops = {name[outer:].partition('/')[0] for name in names}
   parted = all(top.lower() in _PARTS for top in tops)
   rows = [_of_folder(images.path, name, outer, parted) for name in names]
   _check(images.path, rows)
   return rows
+
+
+def _about_others(path, names):
+  """What is printed of files that don't end like an image."""
+  ends = collections.Counter(
+    pathlib.PurePosixPath(name).suffix.lower() or 'without an ending'
+    for name in names
+  )
+  kinds = ', '.join(f'{count} {end}' for end, count in ends.most_common())
+  return (
+    f'{path}: {len(names)} files are left out ({kinds}), the first is '
+    f'{names[0]}; images end as {", ".join(decoding.FORMATS)} files do'
+  )
 
 
 def _of_folder(path, name, outer, parted):

@@ -3,10 +3,63 @@
 A data set in 8 bits takes a quarter of the memory. `to_float(to_uint8(x))` is x
 to the bit where x is a multiple of 1/255, and within half a step elsewhere.
 
-Contents: to_uint8, to_float.
+`check` recognises the faults that others' images have most: floats up to 255,
+channels first.
+
+Contents: check, to_uint8, to_float.
 """
 
 import numpy as np
+
+_CHANNELS = (1, 3)
+_MOST_CHANNELS = 4
+_ROUNDING = 1e-5  # How far outside [0, 1] floats may be.
+
+
+def check(images: np.ndarray) -> np.ndarray:
+  """Returns images [N, H, W, C], uint8 or floats in [0, 1], as NumPy.
+
+  Raises:
+    ValueError: They have another shape, type or range, or there are none.
+  """
+  images = np.asarray(images)
+  expected = 'expected [N, H, W, C]'
+  if images.ndim == 3:
+    raise ValueError(
+      f'images have shape {images.shape}, {expected}; grey ones are '
+      'images[..., None]'
+    )
+  if images.ndim != 4 or not images.size:
+    raise ValueError(f'images have shape {images.shape}, {expected}, N > 0')
+  if images.shape[1] in _CHANNELS and images.shape[3] > _MOST_CHANNELS:
+    raise ValueError(
+      f'images have shape {images.shape}, channels first, {expected}: '
+      'images.transpose(0, 2, 3, 1)'
+    )
+  if images.dtype != np.uint8:
+    _check_range(images)
+  return images
+
+
+def _check_range(images):
+  """Raises ValueError unless these are floats in [0, 1]."""
+  if images.dtype.kind != 'f':
+    raise ValueError(
+      f'images are {images.dtype}, expected uint8, or floats in [0, 1]'
+    )
+  if not np.isfinite(images).all():
+    raise ValueError('images have numbers that are not finite')
+  low, high = float(images.min()), float(images.max())
+  if low >= -_ROUNDING and high <= 1 + _ROUNDING:
+    return
+  hint = 'undo their normalisation'
+  if low >= 0 and high <= 255:
+    hint = 'floats up to 255: divide them by 255'
+  elif low >= -1 and high <= 1:
+    hint = 'from -1 to 1: (images + 1) / 2'
+  raise ValueError(
+    f'images are in [{low:.4g}, {high:.4g}], expected [0, 1]; {hint}'
+  )
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

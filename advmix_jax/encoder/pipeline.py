@@ -28,6 +28,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import generators, types
+from advmix_jax.datasets import pixels
 from advmix_jax.encoder import (
   algorithm1,
   latents_file,
@@ -236,9 +237,18 @@ def encode(
     Latents [N, L, D], and the mean squared error [N] of each reconstruction.
 
   Raises:
-    FileNotFoundError, ValueError: as `load_setting`.
+    FileNotFoundError, ValueError: as `load_setting`; or the images have another
+      layout or range, or another size than the generator's.
   """
+  images = pixels.check(images)
   setting = load_setting(config)
+  generators.check_shape(
+    setting.generator,
+    setting.params,
+    images.shape[1:],
+    why='as yours',
+    option='config.generator.size',
+  )
   return algorithm1.encode(
     images,
     config=setting.config,

@@ -1,11 +1,12 @@
 """Checks what a user hands to `standard.evaluate`; each fault is one line.
 
-The faults that others' images have most are recognised by name: floats up to
-255, channels first, one-hot labels. Each is a ValueError that says how to mend
-it.
+The faults that others' data have most are recognised by name, such as one-hot
+labels. Each is a ValueError that says how to mend it.
 
-Contents: check_images, check_labels, check_sources, check_size, check_latents,
-check_classes, check_shown, check_logits, check_finite.
+The images themselves are checked by `pixels.check`.
+
+Contents: check_labels, check_sources, check_size, check_latents, check_classes,
+check_shown, check_logits, check_finite.
 """
 
 from collections.abc import Sequence
@@ -14,56 +15,6 @@ import jax.numpy as jnp  # Its issubdtype knows bfloat16.
 import numpy as np
 
 from advmix_jax import types
-
-_CHANNELS = (1, 3)
-_MOST_CHANNELS = 4
-_ROUNDING = 1e-5  # How far outside [0, 1] floats may be.
-
-
-def check_images(images: np.ndarray) -> np.ndarray:
-  """Returns images [N, H, W, C], uint8 or floats in [0, 1], as NumPy.
-
-  Raises:
-    ValueError: They have another shape, type or range, or there are none.
-  """
-  images = np.asarray(images)
-  expected = 'expected [N, H, W, C]'
-  if images.ndim == 3:
-    raise ValueError(
-      f'images have shape {images.shape}, {expected}; grey ones are '
-      'images[..., None]'
-    )
-  if images.ndim != 4 or not images.size:
-    raise ValueError(f'images have shape {images.shape}, {expected}, N > 0')
-  if images.shape[1] in _CHANNELS and images.shape[3] > _MOST_CHANNELS:
-    raise ValueError(
-      f'images have shape {images.shape}, channels first, {expected}: '
-      'images.transpose(0, 2, 3, 1)'
-    )
-  if images.dtype != np.uint8:
-    _check_range(images)
-  return images
-
-
-def _check_range(images):
-  """Raises ValueError unless these are floats in [0, 1]."""
-  if images.dtype.kind != 'f':
-    raise ValueError(
-      f'images are {images.dtype}, expected uint8, or floats in [0, 1]'
-    )
-  if not np.isfinite(images).all():
-    raise ValueError('images have numbers that are not finite')
-  low, high = float(images.min()), float(images.max())
-  if low >= -_ROUNDING and high <= 1 + _ROUNDING:
-    return
-  hint = 'undo their normalisation'
-  if low >= 0 and high <= 255:
-    hint = 'floats up to 255: divide them by 255'
-  elif low >= -1 and high <= 1:
-    hint = 'from -1 to 1: (images + 1) / 2'
-  raise ValueError(
-    f'images are in [{low:.4g}, {high:.4g}], expected [0, 1]; {hint}'
-  )
 
 
 def check_labels(labels: np.ndarray, count: int) -> np.ndarray:

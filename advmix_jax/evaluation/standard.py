@@ -27,6 +27,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import attacks, datasets, generators, types
+from advmix_jax.datasets import pixels
 from advmix_jax.encoder import algorithm1, perceptual, pipeline
 from advmix_jax.evaluation import foreign, inputs, ladder, measures, run
 from advmix_jax.evaluation.measures import Subject
@@ -159,7 +160,7 @@ def evaluate(
     FileNotFoundError: There is no file of the generator.
   """
   attack = _attack(attack)
-  images = inputs.check_images(images)
+  images = pixels.check(images)
   inputs.check_sources(sources, len(images))
   prepared = _prepare(
     logits_fn, images, labels, generator, latents, batch_size, judge_fn

@@ -7,7 +7,7 @@ from helpers import made_images
 from PIL import Image
 
 from advmix_jax import datasets
-from advmix_jax.datasets import folder, image_files, pixels
+from advmix_jax.datasets import decoding, folder, image_files, pixels
 from advmix_jax.ops import area
 
 ROWS = (
@@ -304,6 +304,22 @@ def test_hidden_files_are_left_out_and_linked_folders_are_read(
   with image_files.open_images(path) as images:
     rows = folder.by_folder(images)
   assert [row.label for row in rows] == ['crow'] * 4 + ['owl'] * 4
+
+
+def test_files_of_other_kinds_are_said_once(config, tmp_path, capsys):
+  """Half of a class, as a telephone saves it, must not vanish unseen."""
+  path = tmp_path / 'classes'
+  write_classes(path, {'owl': 4, 'crow': 4, '.thumbnails': 4})
+  for name in ('owl/a.HEIC', 'owl/b.heic', 'notes', '.thumbnails/c.heic'):
+    (path / name).write_bytes(b'')
+  config.data_dir = str(path)
+  datasets.load(config, 'train')
+  datasets.load(config, 'test')
+  lines = capsys.readouterr().out.splitlines()
+  assert [line for line in lines if 'left out' in line] == [
+    f'{path}: 4 files are left out (2 .heic, 1 without an ending, 1 .txt), '
+    f'the first is notes; images end as {", ".join(decoding.FORMATS)} files do'
+  ]
 
 
 def test_an_image_outside_all_folders_is_named(config, tmp_path):

@@ -106,6 +106,20 @@ def test_file_holds_what_was_found_and_how(folder):
   np.testing.assert_allclose(metadata['mean_squared_error'], errors.mean())
 
 
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    (lambda x: 255 * x.astype(np.float32), 'up to 255: divide them by 255'),
+    (lambda x: x.transpose(0, 3, 1, 2), 'channels first'),
+    (lambda x: x[:, :8, :8], r'makes images \(16, 16, 3\), expected \(8, 8, 3'),
+  ],
+)
+def test_images_of_another_range_or_size_are_named(folder, change, message):
+  config = _config()
+  with pytest.raises(ValueError, match=message):
+    pipeline.encode(change(_images()), config)
+
+
 def test_an_encoding_that_was_killed_goes_on_to_the_same_bytes(folder):
   setting = pipeline.load_setting(_config(start='average', batch_size=2))
   pipeline.encode_to_file(setting, _images(), folder / 'whole.npz')
