@@ -94,7 +94,11 @@ def _read(path, split):
   """{split: (images [N, H, W, 3], labels [N])} of all that the file has."""
   known = set(untrusted.array_names(path))
   there = [s for s in SPLITS if {f'{s}_image', f'{s}_label'} & known]
-  there = there or ['train']  # Read, so that what is missing is named.
+  if not there:
+    raise ValueError(
+      f'{path}: has {_listed(sorted(known))}, expected train_image and '
+      'train_label, or those of test'
+    )
   if split not in there and there != ['train']:
     raise ValueError(f'{path}: has no {split}_image, only {", ".join(there)}')
   names = [f'{s}_{kind}' for s in there for kind in ('image', 'label')]
@@ -105,6 +109,11 @@ def _read(path, split):
   if len({image.shape[1:] for image, _ in found.values()}) > 1:
     raise ValueError(f'{path}: images of the splits differ in shape')
   return {s: (_colour(image), label) for s, (image, label) in found.items()}
+
+
+def _listed(names):
+  """The first names of a file's arrays, which may be any number."""
+  return ', '.join(names[:8]) + ', ...' * (len(names) > 8) or 'no arrays'
 
 
 def _colour(image):

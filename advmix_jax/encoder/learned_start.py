@@ -356,26 +356,30 @@ def load(
   return make_start_fn(params)
 
 
-def made_for(path: str | os.PathLike) -> str:
-  """The SHA-256 of the generator that a learned start inverts.
+def made_for(path: str | os.PathLike) -> tuple[str, int]:
+  """What a learned start inverts: a generator's SHA-256, and its `size`.
 
   Raises:
     FileNotFoundError, ValueError: missing, corrupt or foreign file.
   """
-  return str(files.load_npz(path, kind=KIND)[1].get('generator'))
+  return _made_for(files.load_npz(path, kind=KIND)[1])
+
+
+def _made_for(metadata):
+  # Starts of earlier versions know no size.
+  size = metadata.get('config', {}).get('generator', {}).get('size', 0)
+  return str(metadata.get('generator')), size
 
 
 def _check_made_for(metadata, generator_hash, size):
   """Raises ValueError if a start inverts another generator or size."""
   hint = 'encoder.start=average needs none, train_encoder.py trains another'
-  trained_for = metadata.get('generator')
+  trained_for, found = _made_for(metadata)
   if trained_for != generator_hash:
     raise ValueError(
-      f'it inverts generator {str(trained_for)[:12]}, expected '
+      f'it inverts generator {trained_for[:12]}, expected '
       f'{generator_hash[:12]}; {hint}'
     )
-  # Starts of earlier versions know no size.
-  found = metadata.get('config', {}).get('generator', {}).get('size', 0)
   if found != size:
     raise ValueError(
       f'its generator.size is {found}, expected {size}; {hint} with '

@@ -110,11 +110,17 @@ def average_config() -> ml_collections.ConfigDict:
   return config
 
 
-def config_for(path: str | os.PathLike) -> ml_collections.ConfigDict:
+def config_for(
+  path: str | os.PathLike, **fields: int
+) -> ml_collections.ConfigDict:
   """A config that encodes with the generator of a file, '' = the shipped one.
 
   Algorithm 1 begins at the learned start beside the generator if there is one
   for it, else at the average latents, with more steps.
+
+  Args:
+    path: of the StyleGAN.
+    **fields: further ones of `generators.default_config`, such as size=64.
 
   Returns:
     The sections `generator` and `encoder`, and `parallel`.
@@ -126,17 +132,18 @@ def config_for(path: str | os.PathLike) -> ml_collections.ConfigDict:
       'parallel': 'pmap',
     }
   )
-  config.generator.path = os.fspath(path)
+  config.generator.update(path=os.fspath(path), **fields)
   if not _has_start(config):
     config.encoder = average_config()
   return config
 
 
 def _has_start(config):
-  """Whether there is a learned start for this very generator."""
+  """Whether there is a learned start for this very generator and size."""
   start = _start_path(config)
   return start.exists() and learned_start.made_for(start) == (
-    files.file_hash(generators.path(config.generator))
+    files.file_hash(generators.path(config.generator)),
+    config.generator.size,
   )
 
 

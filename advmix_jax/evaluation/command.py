@@ -17,10 +17,13 @@ DATA is one of
 
 GENERATOR is the file of a StyleGAN that makes such images (train_stylegan.py);
 without it, the one of coloured digits that ships; 'ideal': their exact one.
+--size makes the images of a larger one smaller, --microbatch limits its memory,
+--split says how many of its layers are coarse, as probe.py recommends.
 
 The latents of your images are found by Algorithm 1 and kept in OUTPUT/latents,
 so a second call is fast. Prints the ladder of attacks with intervals and gates,
-and writes report.html, report.json and per_example.csv to OUTPUT. The last
+and writes report.html, report.json and per_example.csv to OUTPUT, which is for
+one classifier, one data set and one generator. The last
 columns of per_example.csv say which image a row is of: image, the hash of its
 pixels, and source, its file or its row in the .npz file.
 
@@ -36,15 +39,17 @@ import pathlib
 import sys
 import tempfile
 
+import ml_collections
 from absl import flags
 
 from advmix_jax import attacks, datasets, generators
 from advmix_jax.encoder import lookup, pipeline
 from advmix_jax.evaluation import foreign, gates, inputs, run, standard
-from advmix_jax.runtime import cli, files
+from advmix_jax.runtime import cli, files, run_folder
 
 _FILES = ('report.html', 'report.json', 'per_example.csv')
 _IDEAL = 'ideal'
+_GENERATOR = ('size', 'split', 'microbatch')
 _ATTACK = ('restarts', 'steps', 'alpha', 'eps', 'unit')
 
 
@@ -94,7 +99,8 @@ def _config(values):
     config = pipeline.config_for('')
     config.generator.name = _IDEAL
     return config
-  config = pipeline.config_for(values.generator)
+  fields = {name: values[name].value for name in _GENERATOR}
+  config = pipeline.config_for(values.generator, **fields)
   config.encoder.path = values.latents
   return config
 
@@ -112,10 +118,17 @@ def _check_output(folder):
     files.check_output(folder / name)
 
 
+def _subject(values):
+  """What the reports of one folder have in common."""
+  names = ('model', 'data', 'generator', *_GENERATOR)
+  return ml_collections.ConfigDict({n: values[n].value for n in names})
+
+
 def _main(argv):
   del argv  # Empty: cli.run refuses arguments.
   values, output = flags.FLAGS, pathlib.Path(flags.FLAGS.output)
   _check_output(output)
+  run_folder.check_workdir(_subject(values), output, option='--output')
   attack = _attack(values)
   model, config = _model(values.model), _config(values)
   if values.data:  # Else `_test_set` asks for it.
@@ -143,6 +156,7 @@ def _main(argv):
   try:  # A full disk does not lose what is printed, nor a pipe what is saved.
     print(report, flush=True)
   finally:
+    run_folder.claim_workdir(_subject(values), output)
     report.save(output)
   print(output / _FILES[0])
   return 0 if report.valid else gates.EXIT_CODE
@@ -154,6 +168,9 @@ def entry() -> None:
     flags.DEFINE_string('model', '', 'module:function.'),
     flags.DEFINE_string('data', '', 'Images and labels.'),
     flags.DEFINE_string('generator', '', "The file of a StyleGAN, or 'ideal'."),
+    flags.DEFINE_integer('size', 0, 'Of its images; 0: its own.', 0),
+    flags.DEFINE_integer('split', 0, "Its coarse layers; 0: the file's.", 0),
+    flags.DEFINE_integer('microbatch', 0, 'Images at a time; 0: all.', 0),
     flags.DEFINE_string('latents', '', 'File of finished latents.'),
     flags.DEFINE_string('output', 'runs/evaluation', 'The folder to write to.'),
     flags.DEFINE_integer(

@@ -56,7 +56,7 @@ def check_size(images: np.ndarray, made: tuple[int, ...]) -> None:
   if images.shape[1:] != made:
     raise ValueError(
       f'images are {images.shape[1:]}, but the generator makes {made}; '
-      'resize the images, or give its config another `size`'
+      'resize the images, or let --size, `size` in its config, resize its own'
     )
 
 

@@ -95,10 +95,13 @@ def check_workdir(
   config: ml_collections.ConfigDict,
   workdir: str | os.PathLike,
   may_change: Collection[str] = (),
+  *,
+  option: str = '--workdir',
 ) -> None:
   """Raises ValueError if WORKDIR holds a run of another config.
 
-  Fields of `may_change`, such as 'gan.kimg', may differ.
+  Fields of `may_change`, such as 'gan.kimg', may differ. The error says that
+  `option` names another folder.
   `data.cache_dir` may differ. So may `data.data_dir` where both name a folder:
   it may be spelled in another way. It may have moved, too, if the run is not
   finished and has noted its data, to which `claim_workdir` holds it. Without a
@@ -118,7 +121,7 @@ def check_workdir(
   if differences:
     raise ValueError(
       f'{workdir} holds a run of another config: {", ".join(differences)}; '
-      'give that config, or another --workdir'
+      f'give that config, or another {option}'
     )
 
 

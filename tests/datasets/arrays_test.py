@@ -63,6 +63,19 @@ def test_a_file_may_hold_one_split_alone(config, tmp_path):
 
 
 @pytest.mark.parametrize(
+  'names, listed',
+  [
+    (['x_test', 'y_test'], 'has x_test, y_test, expected train_image and'),
+    ([], 'has no arrays, expected'),
+    ([f'a{i}' for i in range(9)], 'a7, ..., expected'),
+  ],
+)
+def test_arrays_of_other_names_are_listed(names, listed, config, tmp_path):
+  np.savez(tmp_path / 'cells.npz', **dict.fromkeys(names, np.ones(2)))
+  assert listed in error_of(config)
+
+
+@pytest.mark.parametrize(
   'change, message',
   [
     ({'train_image': np.zeros((5, 8, 6, 3), np.float32)}, 'is float32'),

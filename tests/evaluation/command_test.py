@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from advmix_jax import generators
 from advmix_jax.evaluation import command
 
 
@@ -22,6 +23,7 @@ def fixture_call(monkeypatch, tmp_path):
 
   def run(**changes):
     values = dict.fromkeys(command._ATTACK) | {
+      **dict.fromkeys(command._GENERATOR, 0),
       **{'model': 'm:f', 'data': 'colored_mnist', 'generator': 'ideal'},
       **{'latents': '', 'output': str(tmp_path / 'out'), 'num_examples': 2},
       **{'batch_size': 2, 'seed': 0, 'ladder': False},
@@ -37,6 +39,7 @@ def fixture_call(monkeypatch, tmp_path):
   return run
 
 
+_SMALLER = {'size': 16, 'split': 6, 'microbatch': 2}
 _ROWS = 'file,label,split\na.png,owl,test\nb.png,jay,train\n'
 
 
@@ -140,6 +143,26 @@ def test_what_cannot_be_saved_is_printed_all_the_same(
   with pytest.raises(OSError, match='No space'):
     call()
   assert "table='90.0'" in capsys.readouterr().out
+
+
+def test_a_folder_is_for_one_classifier(call, monkeypatch, tmp_path):
+  saved = []
+  found = types.SimpleNamespace(save=saved.append, valid=True)
+  monkeypatch.setattr(command.standard, 'evaluate', lambda *_, **__: found)
+  assert call() == call() == 0  # Made anew, with other options if you like.
+  for changes in ({'model': 'm:g'}, {'data': 'rgb_mnist'}):
+    with pytest.raises(ValueError, match='another config: .*another --output'):
+      call(**changes)
+  assert call(model='m:g', output=str(tmp_path / 'other')) == 0
+  assert len(saved) == 3
+
+
+def test_larger_generators_are_resized():
+  config = command._config(_Values(generator='', latents='', **_SMALLER))
+  assert config.generator.to_dict() | _SMALLER == config.generator.to_dict()
+  assert config.encoder.start == 'average'  # What ships is of 32x32.
+  made = generators.image_shape(*generators.load(config.generator))
+  assert made == (16, 16, 3)
 
 
 def test_what_cannot_be_printed_is_saved_all_the_same(call, monkeypatch):
