@@ -91,8 +91,7 @@ def read(path: str | os.PathLike) -> types.Params:
     raise ValueError(
       f'{path}: suffix {path.suffix!r}, expected one of {", ".join(_SUFFIXES)}'
     )
-  if not path.is_file():
-    raise FileNotFoundError(f'{path}: no such file')
+  untrusted.check_file(path)
   readers = {'.h5': _read_keras, '.npz': _read_npz}
   return readers.get(path.suffix, _read_torch)(path)
 

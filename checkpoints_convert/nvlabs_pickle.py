@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from advmix_jax.runtime.untrusted import need, show
+from advmix_jax.runtime.untrusted import check_file, need, show
 from checkpoints_convert import pickle_machine
 
 _MAX_PARTS = 10  # Components of a network; official ones have two.
@@ -48,8 +48,7 @@ def load(path: str | os.PathLike) -> dict[str, Network]:
       If the pickle itself is refused, the one-line message names the byte.
   """
   path = pathlib.Path(path)
-  if not path.is_file():
-    raise FileNotFoundError(f'{path}: no such file')
+  check_file(path)
   size = path.stat().st_size
   if size > pickle_machine.MAX_BYTES:
     raise ValueError(

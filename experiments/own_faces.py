@@ -18,7 +18,7 @@ from typing import Any
 
 from advmix_jax import generators
 from advmix_jax.datasets import celeba
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, untrusted
 
 _WORDS = ('true', 'false')
 Items = Mapping[str, Mapping]
@@ -68,8 +68,8 @@ def replaced(items: Items, *, generator: str, options: Iterable[str]) -> Items:
   """
   fields = dict(_option(text) for text in options)
   path = pathlib.Path(generator).expanduser().resolve()
-  if generator and not path.is_file():
-    raise FileNotFoundError(f'--celeba_generator: {path}: no such file')
+  if generator:
+    untrusted.check_file(path, '--celeba_generator=')
 
   def change(item):
     if has_own_size(item):

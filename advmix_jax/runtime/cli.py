@@ -63,6 +63,8 @@ _CACHE = flags.DEFINE_string(
 
 # Errors that bad input raises.
 _ERRORS = (ValueError, OSError)
+# A file where a folder is to be read or made.
+_NO_FOLDER = (FileExistsError, NotADirectoryError)
 _CONFIG = ('--config', '-config')
 _READ_ENOUGH = 141  # What a shell reports of a program that SIGPIPE ends.
 _MAX_LINE = 700  # Characters of an error; CelebA's 40 attributes fit.
@@ -184,6 +186,8 @@ def _fail(error: BaseException) -> NoReturn:
   """
   if isinstance(error, BrokenPipeError):
     _leave_quietly()
+  if isinstance(error, _NO_FOLDER) and error.filename:
+    error = ValueError(f'{error.filename}: a file is where a folder should be')
   lines = str(error).strip().splitlines() or [type(error).__name__]
   if any('Traceback (most recent call last)' in line for line in lines):
     # An error in a config file: keep its message, drop the traceback.

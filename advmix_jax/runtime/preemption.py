@@ -91,7 +91,7 @@ def _watch(read: int) -> None:
     _next(read, [signal.SIGINT], _CLEAN_UP)
   name = signal.Signals(number).name
   _flush()
-  os.write(2, f'\n{name}: out of time; what is on disk is kept\n'.encode())
+  os.write(2, f'\n{name}: ended at once; what is on disk is kept\n'.encode())
   os._exit(_code(number))
 
 

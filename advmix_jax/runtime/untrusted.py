@@ -7,7 +7,7 @@ in a file is run. Each fault is a ValueError of one line that names the file.
 
   arrays = untrusted.read_arrays('features.npz', {'conv1_1_b': (64,)})
 
-Contents: MARGIN, budget, need, show, first_line, reading, open_zip,
+Contents: MARGIN, budget, need, show, first_line, check_file, reading, open_zip,
 array_names, read_arrays, check_type, check_numbers, read_json, parse_json.
 """
 
@@ -55,15 +55,28 @@ def first_line(error: BaseException, limit: int = 300) -> str:
   return line if len(line) <= limit else line[: limit - 4] + ' ...'
 
 
+def check_file(path: str | os.PathLike, option: str = '') -> None:
+  """Checks that there is a file; `option`, such as '--peer=', names it.
+
+  Raises:
+    FileNotFoundError: There is nothing.
+    ValueError: There is a folder, or anything else but a file.
+  """
+  if not os.path.exists(path):
+    raise FileNotFoundError(f'{option}{path}: no such file')
+  if not os.path.isfile(path):
+    kind = 'a folder' if os.path.isdir(path) else 'no regular file'
+    raise ValueError(f'{option}{path}: is {kind}, expected a file')
+
+
 @contextlib.contextmanager
 def reading(path: str | os.PathLike, fault: str = 'refused') -> Iterator[None]:
   """Turns every error of its block into a ValueError, '{path}: {fault} (...)'.
 
-  Parsers of hostile bytes raise errors of any type. A missing file stays a
-  FileNotFoundError.
+  Parsers of hostile bytes raise errors of any type. What `check_file` raises
+  stays as it is.
   """
-  if not os.path.isfile(path):
-    raise FileNotFoundError(f'{path}: no such file')
+  check_file(path)
   try:
     yield
   except Exception as e:

@@ -37,7 +37,7 @@ try:
   import operations
   import parts as parts_
 
-  from advmix_jax.runtime import cli, run_folder
+  from advmix_jax.runtime import cli, run_folder, untrusted
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'benchmark.py: error: {error}; run `make install` or `pip install -e .` '
@@ -131,8 +131,7 @@ def _profile_table(rows) -> str:
 def _run_peer() -> dict:
   """One turn of the peer; its numbers by our names."""
   path = pathlib.Path(PEER.value)
-  if not path.is_file():
-    raise FileNotFoundError(f'--peer={path}: no such file')
+  untrusted.check_file(path, '--peer=')
   command = [sys.executable, str(path), f'--batch={BATCH.value}']
   command += [f'--repeats={REPEATS.value}']
   done = subprocess.run(command, capture_output=True, text=True, check=False)

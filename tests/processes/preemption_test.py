@@ -117,7 +117,7 @@ with preemption.saving():
   assert (rc, out) == (code, 'printed\n')
   # SECONDS is 2 here; a loaded machine may add some.
   assert 1.5 < seconds < 8
-  assert 'out of time; what is on disk is kept' in error
+  assert 'ended at once; what is on disk is kept' in error
 
 
 def test_a_second_interrupt_ends_it_at_once():

@@ -15,6 +15,8 @@ from processes import programs
     ('measure_generator.py --generator=no.npz', 'no.npz: no such file'),
     ('demo.py --methods=nominal,foo', "method is 'foo'"),
     ('demo.py --seeds=0,x', "--seeds has 'x'"),
+    (f'demo.py --workdir={__file__}', 'a file is where a folder should be'),
+    ('measure_generator.py --generator=..', '..: is a folder, expected a file'),
     ('train_judge.py --epochs=0', '--epochs=0: 0 is not a positive'),
     ('train_judge.py --config.seed=7', '--config.seed does nothing here'),
   ],

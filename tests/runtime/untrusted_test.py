@@ -219,3 +219,5 @@ def test_missing_files_are_missing(tmp_path):
   ):
     with pytest.raises(FileNotFoundError, match='none: no such file'):
       read(pathlib.Path(tmp_path / 'none'))
+    with pytest.raises(ValueError, match='is a folder, expected a file'):
+      read(tmp_path)
