@@ -109,6 +109,9 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
       raise ValueError(
         f'{folder}: no image of split {split!r}, only of {known}'
       )
+    lacking = sorted({r.label for r in rows} - {r.label for r in kept})
+    if lacking:
+      _print_once(f'{folder}: no image of {_some(lacking)} in {split}')
     kept = [kept[i] for i in splits.order([row.label for row in kept])]
     kept = kept[splits.first(config, split, len(kept))]
     files = [row.file for row in kept]
@@ -155,9 +158,12 @@ def _numbered(labels):
 
 
 def _about_classes(folder, names):
-  shown = [f'{i} {name}' for i, name in enumerate(names) if name][:_SHOWN]
-  more = ', ...' if len(names) > _SHOWN else ''
-  return f'{folder}: classes {", ".join(shown)}{more}'
+  numbered = [f'{i} {name}' for i, name in enumerate(names) if name]
+  return f'{folder}: classes {_some(numbered)}'
+
+
+def _some(words):
+  return ', '.join(words[:_SHOWN]) + ', ...' * (len(words) > _SHOWN)
 
 
 @functools.cache  # Once in a process.

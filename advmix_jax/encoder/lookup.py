@@ -7,8 +7,9 @@ config.encoder.path names has to fit. Without a path, latents_train.npz and
 latents_test.npz in the generator's folder are tried first, then the file in
 WORKDIR/latents; a file is used if it fits the images, the generator and the
 options of Algorithm 1. If none fits, Algorithm 1 makes the latents and they are
-written to WORKDIR/latents. The encoder of the ideal generator is exact and
-needs no file.
+written to WORKDIR/latents; what is printed says which file beside the generator
+has other options. The encoder of the ideal generator is exact and needs no
+file.
 
 Contents: load_latents, check_file.
 """
@@ -26,9 +27,13 @@ from advmix_jax import datasets, generators, types
 from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import latents_file, pipeline
 from advmix_jax.generators import ideal
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, run_folder
 
 _BESIDE = ('latents_train.npz', 'latents_test.npz')
+# Mean squared errors above this share of the images' variance are said; those
+# of the digits and faces that we encoded are 0.03 to 0.12.
+_BADLY = 0.2
+_SOME = 1000  # Images of which the variance is taken.
 
 
 def load_latents(
@@ -61,12 +66,37 @@ def load_latents(
     return found
   name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
-  found = _at_hand(config, dataset.image, cache)
-  if found is not None:
-    return found
-  setting = pipeline.load_setting(config)
-  print(f'encoding {len(dataset.image)} images, whose latents are not here yet')
-  return pipeline.encode_to_file(setting, dataset.image, cache)[0]
+  path = _at_hand(config, dataset.image, cache)
+  if path is not None:
+    found, error = latents_file.load(path, dataset.image), _error(path)
+  else:
+    setting = pipeline.load_setting(config)
+    print(
+      f'encoding {len(dataset.image)} images, whose latents are not here yet'
+    )
+    for line in _other_options(config):
+      print(line)
+    found, errors = pipeline.encode_to_file(setting, dataset.image, cache)
+    path, error = cache, float(errors.mean())
+  _print_bad_fit(path, dataset.image, error)
+  return found
+
+
+def _error(path):
+  """The mean squared error that a file of latents notes; 0: it notes none."""
+  error = latents_file.load_metadata(path).get('mean_squared_error')
+  return error if isinstance(error, float) else 0.0
+
+
+def _print_bad_fit(path, images, error):
+  """Says that what the latents decode to is far from the images."""
+  variance = datasets.to_float(images[:_SOME]).var(axis=0).mean()
+  if error > _BADLY * variance:
+    print(
+      f'warning: {path}: mean squared error {error:.4f}, the variance of the '
+      f'images is {variance:.4f}; mixes will not look like your images. More '
+      'encoder.steps or a better generator may help'
+    )
 
 
 def check_file(
@@ -129,28 +159,59 @@ def _check_generator(config, shape, generator):
     )
 
 
+def _beside(config):
+  """Where the latents of a generator usually are."""
+  path = generators.path(config.generator)
+  return [path.with_name(name) for name in _BESIDE]
+
+
 def _at_hand(config, images, *further):
-  """Latents beside the generator, or in further files; None if none fit."""
+  """The file of latents beside the generator, or a further one; or None."""
   wanted = pipeline.provenance(config)
-  generator_path = generators.path(config.generator)
-  beside = [generator_path.with_name(name) for name in _BESIDE]
-  for path in (*beside, *further):
-    found = _lookup(path, images, wanted)
-    if found is not None:
-      return found
+  for path in (*_beside(config), *further):
+    if _fits(path, images, wanted):
+      return path
   return None
 
 
-def _lookup(
+def _fits(
   path: pathlib.Path, images: np.ndarray, wanted: dict[str, Any]
-) -> np.ndarray | None:
-  """Latents from a file; None if it is missing or doesn't fit."""
+) -> bool:
+  """Whether there is a file with latents of these images, made like this."""
   try:
-    metadata = latents_file.load_metadata(path)
-    # The last three may be on one side only.
-    names = {*wanted, 'split', 'size', 'dtype'}
-    if any(metadata.get(name) != wanted.get(name) for name in names):
-      return None
-    return latents_file.load(path, images)
+    if _differences(path, wanted):
+      return False
+    latents_file.load(path, images)
+    return True
   except (FileNotFoundError, ValueError):
-    return None
+    return False
+
+
+def _differences(path, wanted):
+  """{field: what the file has} of all that it has not as wanted."""
+  found = latents_file.load_metadata(path)
+  # The last three may be on one side only.
+  names = ('generator', 'encoder', 'features', 'start', 'split', 'size')
+  ours, theirs = (
+    run_folder.flat({name: side.get(name) for name in (*names, 'dtype')})
+    for side in (wanted, found)
+  )
+  return {
+    name: theirs.get(name)
+    for name in sorted({*ours, *theirs})
+    if theirs.get(name) != ours.get(name)
+  }
+
+
+def _other_options(config):
+  """Says of each file beside the generator how its latents were made."""
+  for path in _beside(config):
+    try:
+      others = _differences(path, pipeline.provenance(config))
+    except (FileNotFoundError, ValueError):
+      continue
+    if others and 'generator' not in others:
+      options = ', '.join(
+        f'{name}={str(value)[:12]}' for name, value in others.items()
+      )
+      yield f'{path} was made with {options}'

@@ -59,14 +59,17 @@ def test_mixed_and_small_sizes_are_said_once(config, capsys):
   datasets.load(config, 'train')
   assert capsys.readouterr().out.splitlines() == [
     f'{birds}: classes 0 crow, 1 owl, 2 tit',
+    f'{birds}: no image of tit in train',
     f'{birds}: images of 2 sizes, from 30x20 to 21x33 pixels; each becomes '
     '32x32',
     f'{birds}: 2 images are smaller than 32x32 and are enlarged; a smaller '
     'data.resolution keeps them sharp',
   ]
   datasets.load(config, 'train')  # From the cache.
-  datasets.load(config, 'test')  # One image of 40x40: nothing to say.
-  assert not capsys.readouterr().out
+  datasets.load(config, 'test')  # One image of 40x40, a tit.
+  assert capsys.readouterr().out.splitlines() == [
+    f'{birds}: no image of crow, owl in test'
+  ]
 
 
 def test_classes_are_all_labels_in_alphabetical_order(config):

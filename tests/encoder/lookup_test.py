@@ -133,6 +133,41 @@ def test_cached_latents_of_another_setting_are_not_taken(
     _load(_config(release), tmp_path)
 
 
+def test_what_is_encoded_anew_says_which_options_differ(
+  release, tmp_path, capsys
+):
+  path = shutil.copy(release, tmp_path / 'generator.npz')
+  data, config = _dataset(), _config(path, steps=2)
+  latents_file.save(
+    tmp_path / 'latents_test.npz',
+    _latents(),
+    images=data.image,
+    metadata=pipeline.provenance(_config(path, steps=3)),
+  )
+  _load(config, tmp_path / 'run')
+  lines = capsys.readouterr().out.splitlines()
+  assert f'{tmp_path / "latents_test.npz"} was made with encoder.steps=3' in (
+    lines
+  )
+
+
+@pytest.mark.parametrize('share, warned', [(0.1, False), (0.3, True)])
+def test_latents_that_fit_badly_are_said(
+  share, warned, release, tmp_path, capsys
+):
+  """Images at random: their variance is that of the uniform law, 1/12."""
+  path = shutil.copy(release, tmp_path / 'generator.npz')
+  data, config = _dataset(500), _config(path)
+  latents_file.save(
+    tmp_path / 'latents_train.npz',
+    _latents(500),
+    images=data.image,
+    metadata=pipeline.provenance(config) | {'mean_squared_error': share / 12},
+  )
+  _load(config, tmp_path / 'run')
+  assert ('warning: ' in capsys.readouterr().out) == warned
+
+
 def test_a_named_file_must_fit_images_and_generator(release, tmp_path):
   data, path = _dataset(), tmp_path / 'own.npz'
   latents_file.save(path, _latents(), images=data.image, metadata={})
