@@ -214,6 +214,7 @@ def main(argv: list[str]) -> None:
     files.check_output(f'{path}{ending}', GENERATOR.value, JUDGE.value)
   generator, params = _generator()
   judge = attributes.load(JUDGE.value)
+  print(f'the judge is {JUDGE.value}; --judge names another')
   attributes.check_generator(judge, generator, params, option='--size')
   names, answer_fn = _questions(judge)
   for name in ATTRIBUTE.value:
