@@ -21,7 +21,9 @@ the images x, the random starts, and the compiled programs of batches.
 
 Is Algorithm 2 *converged*? It runs again on the images that it did not break,
 with twice the restarts and with twice the steps. An accuracy that moves by more
-than half the width of its Wilson interval is marked 'not converged'.
+than half the width of its Wilson interval is marked 'not converged'. Have the
+random mixes of equal compute? The same question, of half as many. Where they
+have not, `worst` is an upper bound: more mixes would break more.
 
 What does the gradient add? `gradient` compares algorithm_2 with equal_compute,
 image by image, with McNemar's exact test.
@@ -83,6 +85,7 @@ class Rung(NamedTuple):
   images: int  # Tested per example, at most.
   passes: int  # Forward passes per example, at most; a backward counts as two.
   audited: np.ndarray | None = None  # [N] bool: right, or the label is lost.
+  halved: np.ndarray | None = None  # [N] bool: right under half of its mixes.
 
 
 class _Setting(NamedTuple):
@@ -217,7 +220,7 @@ def _random_rungs(setting):
       mixed(every),
       attacks.Cost(many, many),
       ~clean,
-    ),
+    )._replace(halved=clean & ~((every >= 0) & (every < many // 2))),
   ]
 
 
@@ -318,7 +321,9 @@ def summarise(
     accuracy}. converged: neither moved Algorithm 2's accuracy by more than half
     the width of its interval. gradient: {only_gradient, only_random: how many
     of the images that are right when clean only algorithm_2 or only
-    equal_compute breaks; p_value: of McNemar's exact two-sided test}.
+    equal_compute breaks; p_value: of McNemar's exact two-sided test}. random:
+    {halved: the accuracy under half of the mixes of equal_compute; converged:
+    the other half moved it by no more than that}.
   """
   right = {rung.name: rung.right for rung in rungs}
   searched = right[next(name for name in _ATTACKS if name in right)]
@@ -336,7 +341,18 @@ def summarise(
       'only_random': only_random,
       'p_value': statistics.mcnemar(only_gradient, only_random),
     },
-  }
+  } | _halved(rungs)
+
+
+def _halved(rungs):
+  """{'random': what half of the mixes of equal compute leave right}."""
+  random = next(rung for rung in rungs if rung.name == 'equal_compute')
+  if random.halved is None:
+    return {}
+  _, (low, high) = statistics.share(random.right)
+  half = float(random.halved.mean())
+  converged = half - random.right.mean() <= (high - low) / 2
+  return {'random': {'halved': half, 'converged': bool(converged)}}
 
 
 def _row(rung):

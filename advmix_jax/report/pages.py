@@ -212,7 +212,17 @@ def _ladder_notes(record: tables.Record) -> list[str]:
     f'At equal compute, {gradient["only_gradient"]} images are broken by '
     f'{search} only and {gradient["only_random"]} by random mixes only '
     f"(McNemar's exact test, p = {gradient['p_value']:.2g}).",
+    *_random_notes(record.get('random')),
   ]
+
+
+def _random_notes(random):
+  """Would more random mixes break more? Earlier records do not say."""
+  if random and not random['converged']:
+    yield (
+      f'Random mixes: NOT CONVERGED; {100 * random["halved"]:.1f}% with half '
+      'of them, so more would break more, and the worst case is an upper bound.'
+    )
 
 
 def _ladder_sections(records: Sequence[tables.Record]) -> list[Section]:

@@ -75,6 +75,21 @@ def test_every_rung_is_what_brute_force_says():
   np.testing.assert_array_equal(right['algorithm_2'], good['perturbed'])
 
 
+def test_half_of_the_random_mixes_are_the_first_ones():
+  _, rungs, doubled = climbed()
+  first = toy.draws(keys()[0], range(10)).min(axis=0)  # Of 21.
+  halved = z_par() + first > 0
+  random = rungs['equal_compute']
+  np.testing.assert_array_equal(random.halved, halved)
+  assert (halved > random.right).any()
+  results = ladder.summarise(list(rungs.values()), doubled)
+  low, high = statistics.wilson_interval(random.right.sum(), toy.NUM)
+  assert results['random'] == {
+    'halved': halved.mean(),
+    'converged': halved.mean() - random.right.mean() <= (high - low) / 2,
+  }
+
+
 def test_costs_are_those_of_the_attacks():
   """N_r = 3, K = 2: 9 images; 9 forward and 6 backward passes."""
   rungs = climbed()[1]

@@ -97,6 +97,14 @@ def test_listing_byte_for_byte():
   assert pages.listing(RECORD) == LISTING
 
 
+def test_random_mixes_that_have_not_converged_are_said():
+  words = 'Random mixes: NOT CONVERGED; 75.0% with half of them'
+  for converged in (True, False):
+    random = {'halved': 0.75, 'converged': converged}
+    text = pages.listing(RECORD | LADDER | {'random': random})
+    assert (words in ' '.join(text.split())) != converged
+
+
 def test_a_listing_says_on_all_only_where_all_were_tested():
   head, *rest = pages.listing(RECORD, clean_on_all=False).splitlines()
   assert head.endswith('[Wilson 95% interval] on 500 images')
