@@ -2,11 +2,12 @@
 
   results = train_and_evaluate(config, 'runs/advmix')
 
-A run is a pure function of its config: the draws of step n come from
-fold_in(key(seed), n), and the order of epoch e from (seed, e). So a run that
-was killed and resumed ends with the same bits as one that was not.
+A run is a pure function of its config, data, generator and latents: the draws
+of step n come from fold_in(fold_in(key(seed), 1), n), and the order of epoch e
+from (seed, e). So a run that was killed and resumed ends with the same bits as
+one that was not.
 
-WORKDIR holds config.json, data.sha256, checkpoints/, metrics.jsonl,
+WORKDIR holds config.json, hashes of what it uses, checkpoints/, metrics.jsonl,
 tensorboard/, classifier.npz, and results.json once the run is done.
 
 Contents: default_config, stored_config, create_train_state, make_train_step,
@@ -378,6 +379,7 @@ def train_classifier(
     latents = lookup.load_latents(
       config, dataset, generator, generator_params, workdir
     )
+    run_folder.claim_array(workdir, 'latents', latents)
   state = _train(
     config,
     workdir,

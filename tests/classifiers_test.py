@@ -139,6 +139,12 @@ def test_a_release_of_another_kind_is_refused(tmp_path):
     classifiers.load(path)
 
 
+def test_images_that_cannot_be_halved_three_times_are_named():
+  classifier = classifiers.make_classifier(VGG, 10)
+  with pytest.raises(ValueError, match='are 32x28, expected multiples of 8'):
+    classifier.init(jax.random.key(0), np.zeros((1, 32, 28, 3)))
+
+
 def test_an_unknown_name_lists_the_valid_ones():
   with pytest.raises(ValueError, match=r"'resnet', expected .*'vgg', 'linear'"):
     classifiers.make_classifier(

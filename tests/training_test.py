@@ -10,6 +10,7 @@ import pytest
 from helpers import made_images, tiny_runs
 
 from advmix_jax import datasets, generators, methods, training, types
+from advmix_jax.encoder import lookup
 from advmix_jax.report import tables
 from advmix_jax.runtime import (
   checkpoints,
@@ -232,6 +233,17 @@ def test_a_run_does_not_go_on_with_other_data_of_the_same_config(tmp_path):
   other = data._replace(label=(data.label + 1) % 10)
   with pytest.raises(ValueError, match='a run on other data'):
     training.train_classifier(config, tmp_path, other)
+  tiny_runs.train(config, tmp_path)
+
+
+def test_a_run_does_not_go_on_with_other_latents(tmp_path, monkeypatch):
+  config = tiny_runs.config(method='randmix')
+  tiny_runs.train(config, tmp_path)
+  load = lookup.load_latents
+  with monkeypatch.context() as patch:
+    patch.setattr(lookup, 'load_latents', lambda *a: load(*a)[::-1])
+    with pytest.raises(ValueError, match='holds a run of other latents: '):
+      tiny_runs.train(config, tmp_path)
   tiny_runs.train(config, tmp_path)
 
 

@@ -33,7 +33,7 @@ def accuracy_by_budget(
     steps: K, the last column.
 
   Returns:
-    [restarts + 1, steps + 1] float32 in [0, 1]. Row n is for n restarts, row 0
+    [restarts + 1, steps + 1] in [0, 1]. Row n is for n restarts, row 0
     for the clean example (1 without `initial`). The last column is
     exact for an attack of K = `steps`. Column k counts an example as broken if
     its first success has step <= k. This gives an upper bound: a later restart
@@ -43,4 +43,4 @@ def accuracy_by_budget(
   rows = np.arange(restarts + 1)[:, None, None]
   columns = np.arange(steps + 1)[None, :, None]
   broken = (restart >= 0) & (restart <= rows) & (step <= columns)
-  return 1 - broken.mean(axis=-1, dtype=np.float32)
+  return 1 - broken.mean(axis=-1)

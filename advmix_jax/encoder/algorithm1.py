@@ -63,7 +63,8 @@ def default_config() -> ml_collections.ConfigDict:
   """Options of Algorithm 1.
 
   Returns:
-    path: file of finished latents; '' = look them up or make them. features:
+    path: file of finished latents, of a run's training and test images
+    (encode.py --split=train,test); '' = look them up or make them. features:
     file of the perceptual network; '' = the VGG-16 that ships. start: 'network'
     (a learned start) or 'average' (the paper's). start_steps: steps on the
     squared error of the pixels alone that improve the start (paper: 0); one

@@ -244,10 +244,11 @@ def check(config: ml_collections.ConfigDict, size: int) -> None:
     config: as `default_config` returns.
     size: H of the images, which each width halves.
   """
-  if not 0 < len(config.widths) < size.bit_length():
+  most = (size & -size).bit_length() - 1  # How often 2 divides it.
+  if not 0 < len(config.widths) <= most:
     raise ValueError(
-      f'inversion.widths is {tuple(config.widths)}, expected 1 to '
-      f'{size.bit_length() - 1} widths for images of {size} pixels'
+      f'inversion.widths is {tuple(config.widths)}, expected 1 to {most} '
+      f'widths for images of {size} pixels, each of which halves them'
     )
 
 

@@ -91,7 +91,7 @@ def _error(path):
 def _print_bad_fit(path, images, error):
   """Says that what the latents decode to is far from the images."""
   variance = datasets.to_float(images[:_SOME]).var(axis=0).mean()
-  if error > _BADLY * variance:
+  if error > _BADLY * variance > 0:  # 0: there is one image.
     print(
       f'warning: {path}: mean squared error {error:.4f}, the variance of the '
       f'images is {variance:.4f}; mixes will not look like your images. More '

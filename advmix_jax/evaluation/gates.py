@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from advmix_jax.datasets import to_float
 from advmix_jax.evaluation import ladder
 from advmix_jax.evaluation.measures import Subject, predict
 from advmix_jax.evaluation.outcomes import Outcomes, correct, discordant
@@ -36,6 +37,7 @@ LOGIT_TOLERANCE = 1e-3
 LEVEL = 0.01
 # Share of examples with a gradient; where the classifier is very sure, that of
 # its cross-entropy is 0 in float32.
+_COPIED = 3  # Images that are also tested in a batch of copies.
 ALIVE = 0.95
 _OF_GRADIENTS = ('random_below_gradient', 'gradients_alive')
 
@@ -64,8 +66,8 @@ def check(
     with as many images; otherwise its gradients don't help. A paired test.
   kept_images_verified: re-decoding the images that the attack kept, at another
     batch size, reproduces the recorded outcomes.
-  logits_ignore_batch: the logits of the first images don't depend on the
-    other images in the batch.
+  logits_ignore_batch: the logits of the first images are the same in a batch of
+    copies and in a batch of other images.
   gradients_alive: at a random start, at least 95% of the examples have a
     finite gradient that isn't zero.
 
@@ -73,10 +75,7 @@ def check(
   classifier has none (`gradients=False`).
   """
   good = correct(outcomes)
-  few = images[:batch_size]
-  alone = predict(subject, few[:7], batch_size=7)
-  together = predict(subject, few, batch_size=batch_size)[:7]
-  change = float(np.abs(alone - together).max())
+  change = _change_by_batch(subject, images, max(batch_size, 2))
   unverified = float((~outcomes.verified).sum())
   steepest = outcomes.attacked.steepest
   alive = float((np.isfinite(steepest) & (steepest > 0)).mean())
@@ -116,6 +115,18 @@ def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
       right['corners'], right['algorithm_2'], right['clean']
     )
   }
+
+
+def _change_by_batch(subject, images, size):
+  """Largest difference of a logit between a batch of copies and a mixed one."""
+  images = to_float(images[:size])
+  mixed = np.concatenate([images, 1 - images / 2])[:size]  # At least two.
+  together = predict(subject, mixed, batch_size=size)[:_COPIED]
+  alone = [
+    predict(subject, image[None].repeat(size, axis=0), batch_size=size)[0]
+    for image in images[:_COPIED]
+  ]
+  return float(np.abs(together[: len(alone)] - alone).max())
 
 
 def _paired(other, gradient, clean):

@@ -27,7 +27,10 @@ from advmix_jax.report import statistics
 
 
 def num_random_draws(attack: ml_collections.ConfigDict) -> int:
-  """How many images Algorithm 2 tests per example: N_r * (K + 1)."""
+  """How many images Algorithm 2 tests per example: N_r * (K + 1).
+
+  N_r * K with `attack.test_start=False`.
+  """
   return attacks.cost(attack).images
 
 

@@ -13,6 +13,9 @@ Accuracy is the fraction of test images that stay correct:
                   images as Algorithm 2 evaluates, but without gradients
   perturbed       x and every iterate of Algorithm 2
 
+With attack.test_start=False the first iterates are not tested: N = N_r * K.
+With attack.clean_fallback=False `perturbed` does not test x.
+
 `clean` is measured on the whole test set, the others on its first
 `num_examples` images. Every accuracy has a Wilson 95% interval, every attacked
 image a row in WORKDIR/per_example.csv, and gates.py checks the evaluation.
@@ -108,7 +111,7 @@ def measure(
     subject, rng_attack, batch, attack=attack, batch_size=batch_size
   )
   # Another batch size than in the attack; outcomes must not depend on it.
-  other = max(1, batch_size // 2)
+  other = batch_size // 2 or 2
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
   margin = margins(subject, kept, batch.label, batch_size=other)
   tie = np.abs(margin) < gates.LOGIT_TOLERANCE
@@ -168,7 +171,9 @@ def assess(
 
   Returns:
     Evaluation; its results are the values of `outcomes.summarise`, of
-    `gates.summarise` and, with the ladder, of `ladder.summarise`.
+    `gates.summarise` and, with the ladder, of `ladder.summarise`, whose
+    `converged` (twice the restarts or steps) replaces that of the outcomes
+    (the second half of the restarts).
   """
   shared = {'attack': attack, 'seed': seed, 'batch_size': batch_size}
   outcomes = measure(subject, batch, **shared)

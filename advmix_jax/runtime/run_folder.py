@@ -4,7 +4,7 @@
   config = run_folder.load_workdir(workdir, default)    # reads it
 
 Contents: plain, flat, without_folders, digest, run_name, data_name,
-check_workdir, claim_workdir, claim_file, load_workdir, commit.
+check_workdir, claim_workdir, claim_file, claim_array, load_workdir, commit.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Collection
 from typing import Any
 
 import ml_collections
+import numpy as np
 
 from advmix_jax.runtime import files, options, untrusted
 
@@ -198,15 +199,36 @@ def claim_file(
     ValueError: The run began with another file.
   """
   noted = _noted(workdir, name)
-  if not os.path.isfile(path) or not (note or noted.exists()):
-    return
-  ours = files.file_hash(path)
+  if os.path.isfile(path) and (note or noted.exists()):
+    why = f'another {name}: {path} has been made anew since'
+    _claim(noted, files.file_hash(path), why)
+
+
+def claim_array(
+  workdir: str | os.PathLike, name: str, array: np.ndarray
+) -> None:
+  """Notes in WORKDIR/<name>.sha256 which numbers a run uses.
+
+  Args:
+    workdir: The run's folder.
+    name: What they are to the run, such as 'latents'.
+    array: The numbers.
+
+  Raises:
+    ValueError: The run began with others.
+  """
+  ours = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+  why = f'other {name}: these have been made anew since'
+  _claim(_noted(workdir, name), ours, why)
+
+
+def _claim(noted, ours, why):
+  """Writes a hash to a file; ValueError if that has another one."""
   if not noted.exists():
     files.write_text(noted, ours)
   elif noted.read_text() != ours:
     raise ValueError(
-      f'{workdir} holds a run of another {name}: {path} has been made anew '
-      'since; give another --workdir'
+      f'{noted.parent} holds a run of {why}; give another --workdir'
     )
 
 

@@ -48,7 +48,8 @@ def test_gates_see_masked_gradients():
   assert results['failed_gates'] == ['random_below_gradient', 'gradients_alive']
 
 
-def test_gates_see_logits_that_depend_on_the_batch():
+@pytest.mark.parametrize('batch_size', [1, 7, 8])
+def test_gates_see_logits_that_depend_on_the_batch(batch_size):
   def normalised(params, image):
     logits = toy.logits(params, image)
     return logits - logits.mean(axis=0)
@@ -58,8 +59,11 @@ def test_gates_see_logits_that_depend_on_the_batch():
   measured = evaluation.measure(
     subject, batch, attack=toy.attack_config(), **toy.SIZE
   )
-  passed = gates.check(subject, batch.image, measured, **toy.SIZE)
-  assert not passed['logits_ignore_batch'].passed
+  for images in (batch.image, batch.image[:7], batch.image[:1]):
+    passed = gates.check(subject, images, measured, batch_size=batch_size)
+    assert not passed['logits_ignore_batch'].passed
+    passed = gates.check(toy.SUBJECT, images, measured, batch_size=batch_size)
+    assert passed['logits_ignore_batch'].passed
 
 
 @pytest.mark.parametrize('more, passed', [(6, True), (7, False)])
