@@ -40,7 +40,9 @@ OUTPUT = flags.DEFINE_string('output', 'latents.npz', 'The file to write.')
 MAX_ERROR = flags.DEFINE_float(
   'max_error', 0, 'Flag images whose mean squared error is above; 0: none.'
 )
-COMPARE = flags.DEFINE_integer('compare', 0, 'Images to compare starts on.')
+COMPARE = flags.DEFINE_integer(
+  'compare', 0, 'Images to compare starts on; 0: encode.', lower_bound=0
+)
 
 
 def _encode(setting, images, output) -> bytes:

@@ -71,6 +71,11 @@ def main(argv: list[str]) -> None:
   """Writes the grid; `argv` holds the script's name alone."""
   files.check_output(OUTPUT.value, CHECKPOINT.value)
   generator, params = stylegan.load(CHECKPOINT.value)
+  if CUT.value >= generator.num_layers:
+    raise ValueError(
+      f'--cut={CUT.value}, expected less than {generator.num_layers}, the '
+      f'layers of {CHECKPOINT.value}'
+    )
   cells = list(latents(generator, params, SEEDS.value))
   columns = int(np.ceil(len(cells) ** 0.5))
   if MIX_SEEDS.value:

@@ -130,14 +130,23 @@ def _latents_path(output, split):
   return output / f'latents_{split}.npz'
 
 
-def _check_latents(path):
-  """Raises ValueError for a file of latents of another generator."""
-  if path.exists():
-    found = latents_file.load_metadata(path).get('generator')
-    if found != files.file_hash(GENERATOR.value):
+def _check_latents(path, config):
+  """Raises ValueError for latents of another generator, split or size."""
+  if not path.exists():
+    return
+  found = latents_file.load_metadata(path)
+  if found.get('generator') != files.file_hash(GENERATOR.value):
+    raise ValueError(
+      f'{path}: latents of another generator, which --encode would '
+      'overwrite; expected a folder for each generator'
+    )
+  for name in ('split', 'size'):
+    theirs, ours = found.get(name, 0), config.generator[name]
+    if theirs != ours:
       raise ValueError(
-        f'{path}: latents of another generator, which --encode would '
-        'overwrite; expected a folder for each generator'
+        f'{path}: latents of generator.{name}={theirs} (now {ours}), which '
+        '--encode would overwrite; copy the generator to another folder, and '
+        'give another --workdir'
       )
 
 
@@ -186,7 +195,7 @@ def main(argv: list[str]) -> None:
       f'where --encode and all other scripts look for {path.name}'
     )
   for split in ENCODE.value:
-    _check_latents(_latents_path(output, split))
+    _check_latents(_latents_path(output, split), config)
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)

@@ -94,7 +94,13 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     ValueError: unknown name or split, or a bad option.
     FileNotFoundError: the files of the source are not there.
   """
-  return _module(config.name).load(config, split)
+  module = _module(config.name)
+  if missing := sorted({*module.default_config()} - {*config}):
+    raise ValueError(
+      f'data.name is {config.name!r}, whose fields {", ".join(missing)} are '
+      'missing: begin with its default_config, or with a config file of it'
+    )
+  return module.load(config, split)
 
 
 def describe(config: ml_collections.ConfigDict) -> dict[str, object]:

@@ -241,9 +241,14 @@ def _of_folder(path, name, outer, parted):
 
 
 def _outer(names):
-  """Length of the part of the names that is a folder around all classes."""
+  """Length of the part of the names that is a folder around all classes.
+
+  A folder that is called like a part of the data is none.
+  """
   length = 0
-  while len({name[length:].partition('/')[0] for name in names}) == 1:
+  while len(tops := {n[length:].partition('/')[0] for n in names}) == 1:
+    if tops.pop().lower() in _PARTS:
+      break
     inner = names[0].find('/', length) + 1
     if not all('/' in name[inner:] for name in names):
       break

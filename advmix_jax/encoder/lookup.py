@@ -11,7 +11,7 @@ written to WORKDIR/latents; what is printed says which file beside the generator
 has other options. The encoder of the ideal generator is exact and needs no
 file.
 
-Contents: load_latents, check_file.
+Contents: load_latents, misfit, check_file.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def load_latents(
       print(line)
     found, errors = pipeline.encode_to_file(setting, dataset.image, cache)
     path, error = cache, float(errors.mean())
-  _print_bad_fit(path, dataset.image, error)
+  if words := misfit(dataset.image, error):
+    print(f'warning: {path}: {words}')
   return found
 
 
@@ -88,15 +89,21 @@ def _error(path):
   return error if isinstance(error, float) else 0.0
 
 
-def _print_bad_fit(path, images, error):
-  """Says that what the latents decode to is far from the images."""
+def misfit(images: np.ndarray, error: float) -> str:
+  """Says that what latents decode to is far from their images, '' if it isn't.
+
+  Args:
+    images: [N, H, W, C], uint8 or floats in [0, 1].
+    error: the mean squared error of the reconstructions.
+  """
   variance = datasets.to_float(images[:_SOME]).var(axis=0).mean()
-  if error > _BADLY * variance > 0:  # 0: there is one image.
-    print(
-      f'warning: {path}: mean squared error {error:.4f}, the variance of the '
-      f'images is {variance:.4f}; mixes will not look like your images. More '
-      'encoder.steps or a better generator may help'
-    )
+  if not error > _BADLY * variance > 0:  # 0: there is one image.
+    return ''
+  return (
+    f'the reconstructions have a mean squared error of {error:.4f}, the images '
+    f'a variance of {variance:.4f}; mixes will not look like your images. More '
+    'encoder.steps or a better generator may help'
+  )
 
 
 def check_file(

@@ -73,7 +73,7 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
     del options[name]
   start = None
   if config.encoder.start == 'network':
-    start = files.file_hash(_start_path(config))
+    start = files.file_hash(_checked_start(config))
   usual = generators.default_config()
   fields = {n: config.generator[n] for n in ('split', 'size', 'dtype')}
   return {
@@ -101,6 +101,18 @@ def _start_path(config):
   named = generator.with_name(start_name(generator))
   usual = generator.with_name(_USUAL)
   return usual if usual.exists() and not named.exists() else named
+
+
+def _checked_start(config):
+  """The path of the learned start; FileNotFoundError if there is none."""
+  path = _start_path(config)
+  if not path.exists():
+    raise FileNotFoundError(
+      f'{path}: no learned start for {generators.path(config.generator)}; '
+      'train_encoder.py makes it, and encoder.start=average, '
+      'encoder.start_steps=0, encoder.steps=100 need none'
+    )
+  return path
 
 
 def average_config() -> ml_collections.ConfigDict:

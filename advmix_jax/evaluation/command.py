@@ -23,9 +23,9 @@ without it, the one of coloured digits that ships; 'ideal': their exact one.
 The latents of your images are found by Algorithm 1 and kept in OUTPUT/latents,
 so a second call is fast. Prints the ladder of attacks with intervals and gates,
 and writes report.html, report.json and per_example.csv to OUTPUT, which is for
-one classifier, one data set and one generator. The last
-columns of per_example.csv say which image a row is of: image, the hash of its
-pixels, and source, its file or its row in the .npz file.
+one classifier, data set, generator and attack. The last columns of
+per_example.csv say which image a row is of: image, the hash of its pixels, and
+source, its file or its row in the .npz file.
 
 Exit code: 0; 1 after bad input; 3 if a gate failed: report.json then has
 "valid": false, and "failed_gates" names them.
@@ -61,8 +61,9 @@ def _model(value):
   sys.path.insert(0, os.getcwd())
   try:
     found = getattr(importlib.import_module(module), name, None)
-  except ImportError as error:
-    raise ValueError(f'--model={value}: {error}') from error
+  except Exception as error:  # A user's module may raise any.
+    kind = type(error).__name__
+    raise ValueError(f'--model={value}: {kind}: {error}') from error
   if found is None:
     raise ValueError(f'--model={value}: no {name} in {module}')
   return found
@@ -81,6 +82,8 @@ def _test_set(value, resolution, count):
     config = datasets.default_config('folder')
     config.update(data_dir=value, resolution=resolution)
   found = datasets.load(config, 'test')
+  if 'split: ' in found.source:
+    print(f'{value}: {found.source}; its test part is evaluated')
   return datasets.first(found, count or len(found.label))
 
 
@@ -96,6 +99,9 @@ def _attack(values):
 def _config(values):
   """What `lookup.load_latents` reads."""
   if values.generator == _IDEAL:
+    for name in (*_GENERATOR, 'latents'):
+      if values[name].value:
+        raise ValueError(f'--{name} does nothing with --generator={_IDEAL}')
     config = pipeline.config_for('')
     config.generator.name = _IDEAL
     return config
@@ -119,8 +125,9 @@ def _check_output(folder):
 
 
 def _subject(values):
-  """What the reports of one folder have in common."""
-  names = ('model', 'data', 'generator', *_GENERATOR)
+  """What a report depends on: another one belongs in another folder."""
+  names = ('model', 'data', 'generator', 'size', 'split', 'latents')
+  names += (*_ATTACK, 'num_examples', 'seed', 'ladder')
   return ml_collections.ConfigDict({n: values[n].value for n in names})
 
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from advmix_jax import attacks, datasets, generators, types
 from advmix_jax.datasets import pixels
-from advmix_jax.encoder import algorithm1, perceptual, pipeline
+from advmix_jax.encoder import algorithm1, lookup, perceptual, pipeline
 from advmix_jax.evaluation import foreign, inputs, ladder, measures, run
 from advmix_jax.evaluation.measures import Subject
 from advmix_jax.evaluation.outcomes import Outcomes, csv_text, identity
@@ -160,8 +160,7 @@ def evaluate(
     FileNotFoundError: There is no file of the generator.
   """
   attack = _attack(attack)
-  images = pixels.check(images)
-  inputs.check_sources(sources, len(images))
+  images = _checked(images, sources, judge_fn, with_ladder)
   prepared = _prepare(
     logits_fn, images, labels, generator, latents, batch_size, judge_fn
   )
@@ -178,6 +177,15 @@ def evaluate(
     gradients=prepared.adapted.gradients,
   )
   return _report(prepared, found, sources, name, seed)
+
+
+def _checked(images, sources, judge_fn, with_ladder):
+  """The images as NumPy; checks what needs no classifier and no generator."""
+  if judge_fn is not None and not with_ladder:
+    raise ValueError('judge_fn audits the ladder, expected with_ladder=True')
+  images = pixels.check(images)
+  inputs.check_sources(sources, len(images))
+  return images
 
 
 class _Prepared(NamedTuple):
@@ -274,6 +282,7 @@ def _report(prepared, found, sources, name, seed) -> Report:
   subject, batch, adapted, size = prepared
   decoded = measures.decode(subject, batch.latents, batch_size=size)
   error = np.square(decoded - datasets.to_float(batch.image)).mean()
+  unlike = lookup.misfit(batch.image, float(error))
   index = _hardest(subject, batch, found.outcomes, size)
   worst = run.show(subject, batch, found.outcomes, index=index, seed=seed)
   results = {
@@ -281,7 +290,7 @@ def _report(prepared, found, sources, name, seed) -> Report:
     'seed': seed,
     'num_classes': adapted.num_classes,
     'gradients': adapted.gradients,
-    'warnings': adapted.warnings,
+    'warnings': [*adapted.warnings, *([unlike] if unlike else [])],
     'reconstruction_error': float(error),
   }
   which = identity(batch.image, sources)

@@ -325,6 +325,13 @@ def test_files_of_other_kinds_are_said_once(config, tmp_path, capsys):
   ]
 
 
+def test_a_test_part_alone_is_no_folder_around_the_classes(config, tmp_path):
+  write_classes(tmp_path / 'classes' / 'test', {'owl': 4, 'crow': 4})
+  config.data_dir = str(tmp_path / 'classes')
+  assert len(datasets.load(config, 'test').label) == 8
+  assert "no image of split 'train', only of test" in error_of(config)
+
+
 def test_an_image_outside_all_folders_is_named(config, tmp_path):
   path = tmp_path / 'classes'
   write_classes(path, {'owl': 4, 'crow': 4})

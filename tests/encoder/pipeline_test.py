@@ -204,6 +204,14 @@ def test_the_start_is_named_like_its_generator(generator, start):
   assert pipeline.start_name(generator) == start
 
 
+def test_a_missing_start_says_how_to_make_it(folder):
+  config = pipeline.config_for(copy_as_another(folder / 'own.npz'))
+  config.encoder.start = 'network'
+  (folder / 'encoder.npz').unlink()
+  with pytest.raises(FileNotFoundError, match='no learned start for .*own.npz'):
+    pipeline.load_setting(config)
+
+
 def test_two_generators_in_a_folder_have_a_start_each(folder):
   own = copy_as_another(folder / 'own_generator.npz')
   config = pipeline.config_for(own)

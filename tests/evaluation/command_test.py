@@ -49,10 +49,13 @@ _ROWS = 'file,label,split\na.png,owl,test\nb.png,jay,train\n'
     ('', "--model is '', expected module:function"),
     ('numpy', "--model is 'numpy'"),
     ('no_such_module:f', "No module named 'no_such_module'"),
+    ('this_fails:f', '--model=this_fails:f: ZeroDivisionError: division'),
     ('numpy:no_such_name', 'no no_such_name in numpy'),
   ],
 )
-def test_a_bad_model_is_named(value, message, monkeypatch):
+def test_a_bad_model_is_named(value, message, monkeypatch, tmp_path):
+  (tmp_path / 'this_fails.py').write_text('1 / 0\n')
+  monkeypatch.chdir(tmp_path)
   monkeypatch.setattr(command.sys, 'path', list(command.sys.path))
   with pytest.raises(ValueError, match=message):
     command._model(value)
@@ -149,12 +152,19 @@ def test_a_folder_is_for_one_classifier(call, monkeypatch, tmp_path):
   saved = []
   found = types.SimpleNamespace(save=saved.append, valid=True)
   monkeypatch.setattr(command.standard, 'evaluate', lambda *_, **__: found)
-  assert call() == call() == 0  # Made anew, with other options if you like.
-  for changes in ({'model': 'm:g'}, {'data': 'rgb_mnist'}):
+  assert call() == call() == 0  # The same one is made anew.
+  for changes in ({'model': 'm:g'}, {'data': 'rgb_mnist'}, {'eps': 0.5}):
     with pytest.raises(ValueError, match='another config: .*another --output'):
       call(**changes)
   assert call(model='m:g', output=str(tmp_path / 'other')) == 0
   assert len(saved) == 3
+
+
+@pytest.mark.parametrize('name', ['size', 'split', 'microbatch', 'latents'])
+def test_options_that_the_ideal_generator_has_not_are_refused(name, call):
+  value = 'lat.npz' if name == 'latents' else 2
+  with pytest.raises(ValueError, match=f'--{name} does nothing'):
+    call(**{name: value})
 
 
 def test_larger_generators_are_resized():

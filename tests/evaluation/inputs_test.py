@@ -62,6 +62,10 @@ WITH_NAN[3] = np.nan
     ),
     ({'judge_fn': lambda x: np.ones(len(x))}, 'judge_fn returns float64'),
     ({'judge_fn': lambda x: 1}, 'of shape () for 6 images'),
+    (
+      {'judge_fn': lambda x: np.ones(len(x), int), 'with_ladder': False},
+      'judge_fn audits the ladder',
+    ),
     # Labels.
     ({'labels': np.ones(N - 1, int)}, '6 images but 5 labels'),
     ({'labels': np.ones(N)}, 'labels are float64, expected integers'),

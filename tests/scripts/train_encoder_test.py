@@ -9,6 +9,7 @@ import pytest
 from helpers import paths, scripts
 
 from advmix_jax import datasets
+from advmix_jax.encoder import pipeline
 from advmix_jax.generators import stylegan
 from advmix_jax.runtime import run_folder, shipped
 
@@ -22,13 +23,17 @@ def test_latents_of_another_generator_are_not_overwritten(
     'train_encoder', monkeypatch, GENERATOR=str(shipped.DATA / name)
   )
   path = script._latents_path(tmp_path, 'test')
-  script._check_latents(path)  # There is none yet.
+  config = pipeline.config_for('')
+  script._check_latents(path, config)  # There is none yet.
   shutil.copy(shipped.DATA / 'latents_test.npz', path)
   if name == 'generator.npz':
-    script._check_latents(path)
+    script._check_latents(path, config)
+    config.generator.split = 4
+    with pytest.raises(ValueError, match=r'generator.split=0 \(now 4\)'):
+      script._check_latents(path, config)
     return
   with pytest.raises(ValueError, match='latents of another generator'):
-    script._check_latents(path)
+    script._check_latents(path, config)
 
 
 def test_a_folder_of_another_generator_is_refused(tmp_path, monkeypatch):
