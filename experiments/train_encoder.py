@@ -21,7 +21,7 @@ from absl import flags
 
 try:
   from advmix_jax import datasets, generators
-  from advmix_jax.datasets import image_hash
+  from advmix_jax.datasets import image_hash, splits
   from advmix_jax.encoder import (
     algorithm1,
     latents_file,
@@ -62,9 +62,6 @@ WORKDIR = flags.DEFINE_string(
 ENCODE = flags.DEFINE_list(
   'encode', [], 'Parts of the data set to encode, e.g. train,test.'
 )
-
-
-_SPLITS = ('train', 'valid', 'test')
 
 
 def _start(rng, workdir, output, config, dataset):
@@ -175,8 +172,10 @@ def _check_flags(config):
       f'--output_dir is missing: {GENERATOR.value} ships, and its learned '
       'start would be overwritten; expected --generator of your own'
     )
-  if unknown := [s for s in ENCODE.value if s not in _SPLITS]:
-    raise ValueError(f'--encode has {unknown[0]!r}, expected some of {_SPLITS}')
+  if unknown := [s for s in ENCODE.value if s not in splits.SPLITS]:
+    raise ValueError(
+      f'--encode has {unknown[0]!r}, expected some of {splits.SPLITS}'
+    )
 
 
 def main(argv: list[str]) -> None:

@@ -95,8 +95,9 @@ def _read(path, split):
   known = set(untrusted.array_names(path))
   there = [s for s in SPLITS if {f'{s}_image', f'{s}_label'} & known]
   if not there:
+    others = untrusted.first_names(sorted(known), 8) or 'no arrays'
     raise ValueError(
-      f'{path}: has {_listed(sorted(known))}, expected train_image and '
+      f'{path}: has {others}, expected train_image and '
       'train_label, or those of test'
     )
   if split not in there and there != ['train']:
@@ -109,11 +110,6 @@ def _read(path, split):
   if len({image.shape[1:] for image, _ in found.values()}) > 1:
     raise ValueError(f'{path}: images of the splits differ in shape')
   return {s: (_colour(image), label) for s, (image, label) in found.items()}
-
-
-def _listed(names):
-  """The first names of a file's arrays, which may be any number."""
-  return ', '.join(names[:8]) + ', ...' * (len(names) > 8) or 'no arrays'
 
 
 def _colour(image):

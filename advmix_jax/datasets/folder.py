@@ -35,7 +35,7 @@ import ml_collections
 import numpy as np
 
 from advmix_jax.datasets import decoding, image_files, splits
-from advmix_jax.runtime import hosts
+from advmix_jax.runtime import hosts, untrusted
 from advmix_jax.types import Dataset
 
 SPLITS = splits.SPLITS
@@ -111,7 +111,8 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
       )
     lacking = sorted({r.label for r in rows} - {r.label for r in kept})
     if lacking:
-      _print_once(f'{folder}: no image of {_some(lacking)} in {split}')
+      some = untrusted.first_names(lacking, _SHOWN)
+      _print_once(f'{folder}: no image of {some} in {split}')
     kept = [kept[i] for i in splits.order([row.label for row in kept])]
     kept = kept[splits.first(config, split, len(kept))]
     files = [row.file for row in kept]
@@ -159,11 +160,7 @@ def _numbered(labels):
 
 def _about_classes(folder, names):
   numbered = [f'{i} {name}' for i, name in enumerate(names) if name]
-  return f'{folder}: classes {_some(numbered)}'
-
-
-def _some(words):
-  return ', '.join(words[:_SHOWN]) + ', ...' * (len(words) > _SHOWN)
+  return f'{folder}: classes {untrusted.first_names(numbered, _SHOWN)}'
 
 
 @functools.cache  # Once in a process.

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any
 
 import ml_collections
 import numpy as np
@@ -66,27 +65,22 @@ def load_latents(
     return found
   name = f'{image_hash.set_name(dataset.image)}.npz'
   cache = pathlib.Path(workdir) / 'latents' / name
-  path = _at_hand(config, dataset.image, cache)
-  if path is not None:
-    found, error = latents_file.load(path, dataset.image), _error(path)
+  wanted = pipeline.provenance(config)
+  at_hand = _at_hand(config, dataset.image, wanted, cache)
+  if at_hand is not None:
+    path, found, error = at_hand
   else:
     setting = pipeline.load_setting(config)
     print(
       f'encoding {len(dataset.image)} images, whose latents are not here yet'
     )
-    for line in _other_options(config):
+    for line in _other_options(config, wanted):
       print(line)
     found, errors = pipeline.encode_to_file(setting, dataset.image, cache)
     path, error = cache, float(errors.mean())
   if words := misfit(dataset.image, error):
     print(f'warning: {path}: {words}')
   return found
-
-
-def _error(path):
-  """The mean squared error that a file of latents notes; 0: it notes none."""
-  error = latents_file.load_metadata(path).get('mean_squared_error')
-  return error if isinstance(error, float) else 0.0
 
 
 def misfit(images: np.ndarray, error: float) -> str:
@@ -129,7 +123,7 @@ def check_file(
   if config.encoder.path:
     shape = latents_file.check(config.encoder.path, dataset.image)
     _check_generator(config, shape, generator)
-  elif _at_hand(config, dataset.image) is None:
+  elif _at_hand(config, dataset.image, pipeline.provenance(config)) is None:
     pipeline.load_setting(config)  # What Algorithm 1 may need.
 
 
@@ -172,36 +166,33 @@ def _beside(config):
   return [path.with_name(name) for name in _BESIDE]
 
 
-def _at_hand(config, images, *further):
-  """The file of latents beside the generator, or a further one; or None."""
-  wanted = pipeline.provenance(config)
+def _at_hand(config, images, wanted, *further):
+  """Latents of these images that were made as wanted; None if there are none.
+
+  Returns:
+    (path, latents, error) of the file beside the generator, or of a further
+    one. The error is the mean squared one that the file notes; 0: none.
+  """
   for path in (*_beside(config), *further):
-    if _fits(path, images, wanted):
-      return path
+    try:
+      metadata = latents_file.load_metadata(path)
+      if _differences(metadata, wanted):
+        continue
+      error = metadata.get('mean_squared_error')
+      found = latents_file.load(path, images)
+      return path, found, error if isinstance(error, float) else 0.0
+    except (FileNotFoundError, ValueError):
+      continue
   return None
 
 
-def _fits(
-  path: pathlib.Path, images: np.ndarray, wanted: dict[str, Any]
-) -> bool:
-  """Whether there is a file with latents of these images, made like this."""
-  try:
-    if _differences(path, wanted):
-      return False
-    latents_file.load(path, images)
-    return True
-  except (FileNotFoundError, ValueError):
-    return False
-
-
-def _differences(path, wanted):
+def _differences(metadata, wanted):
   """{field: what the file has} of all that it has not as wanted."""
-  found = latents_file.load_metadata(path)
   # The last three may be on one side only.
-  names = ('generator', 'encoder', 'features', 'start', 'split', 'size')
+  names = {*wanted, 'split', 'size', 'dtype'}
   ours, theirs = (
-    run_folder.flat({name: side.get(name) for name in (*names, 'dtype')})
-    for side in (wanted, found)
+    run_folder.flat({name: side.get(name) for name in names})
+    for side in (wanted, metadata)
   )
   return {
     name: theirs.get(name)
@@ -210,11 +201,11 @@ def _differences(path, wanted):
   }
 
 
-def _other_options(config):
+def _other_options(config, wanted):
   """Says of each file beside the generator how its latents were made."""
   for path in _beside(config):
     try:
-      others = _differences(path, pipeline.provenance(config))
+      others = _differences(latents_file.load_metadata(path), wanted)
     except (FileNotFoundError, ValueError):
       continue
     if others and 'generator' not in others:

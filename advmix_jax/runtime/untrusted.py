@@ -7,8 +7,9 @@ in a file is run. Each fault is a ValueError of one line that names the file.
 
   arrays = untrusted.read_arrays('features.npz', {'conv1_1_b': (64,)})
 
-Contents: MARGIN, budget, need, show, first_line, check_file, reading, open_zip,
-array_names, read_arrays, check_type, check_numbers, read_json, parse_json.
+Contents: MARGIN, budget, need, show, first_line, first_names, check_file,
+reading, open_zip, array_names, read_arrays, check_type, check_numbers,
+read_json, parse_json.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import math
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -53,6 +54,11 @@ def first_line(error: BaseException, limit: int = 300) -> str:
   line = (str(error).strip().splitlines() or [type(error).__name__])[0]
   line = ''.join(c if c.isprintable() else '?' for c in line)
   return line if len(line) <= limit else line[: limit - 4] + ' ...'
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+  """The first `most` names in one line, and dots where there are more."""
+  return ', '.join(names[:most]) + ', ...' * (len(names) > most)
 
 
 def check_file(path: str | os.PathLike, option: str = '') -> None:
