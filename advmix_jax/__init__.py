@@ -6,7 +6,7 @@ README.md says how to run it, WORKSPACE.md where things are.
 
 These names are the public API; everything else may change:
 
-  default_config      the config of a run, with all its sections
+  default_config      ('celeba') -> the config of a run on that data set
   load_dataset        (config.data, 'train' or 'test') -> Dataset
   load_generator      (config.generator) -> Generator, its parameters
   load_classifier     (path) -> Classifier, its parameters

@@ -57,8 +57,11 @@ _NAME = 'train'  # Prefix of the metrics' names.
 TrainStep = Callable[..., tuple[types.TrainState, dict[str, jax.Array]]]
 
 
-def default_config() -> ml_collections.ConfigDict:
+def default_config(data: str = 'colored_mnist') -> ml_collections.ConfigDict:
   """The config of a run; every section has its defaults in one place.
+
+  Args:
+    data: the data set whose fields it has, one of datasets.NAMES.
 
   Returns:
     method: a key of methods.METHODS. seed: of initial weights, order, and every
@@ -81,7 +84,7 @@ def default_config() -> ml_collections.ConfigDict:
       'log_every': 10,
       'checkpoint_every': 0,
       'optimizer': {'learning_rate': 1e-3, 'batch_size': 64, 'epochs': 5},
-      'data': datasets.default_config(),
+      'data': datasets.default_config(data),
       'generator': generators.default_config(),
       'encoder': algorithm1.default_config(),
       'classifier': classifiers.default_config(),
@@ -111,8 +114,7 @@ def stored_config(workdir: str | os.PathLike) -> ml_collections.ConfigDict:
     FileNotFoundError: There is no run.
     ValueError: Its config isn't one.
   """
-  default = default_config()
-  default.data = datasets.default_config(run_folder.data_name(workdir))
+  default = default_config(run_folder.data_name(workdir))
   # A run of an earlier version lacks options, whose defaults are what it did.
   default.eval.attack = attacks.default_config()
   return run_folder.load_workdir(workdir, default)

@@ -9,17 +9,19 @@ measured, how many images only one of them gets right, the difference of the
 accuracies in points, and p. A measure that ends with _audited counts an attack
 as a success only where the judge still names the label. A second table has the
 same for the images of each label, and how many are right: a classifier that
-gives the more frequent answer alone may look robust.
+gives the more frequent answer alone may look robust. Where the two runs were
+attacked with other restarts, steps or eps, a warning says so.
 """
 
 import os
 import pathlib
+import sys
 
 from absl import flags
 
 try:
   from advmix_jax.report import paired, records
-  from advmix_jax.runtime import cli, run_folder
+  from advmix_jax.runtime import cli, run_folder, untrusted
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'compare_runs.py: error: {error}; run `make install` or `pip install -e .`'
@@ -45,6 +47,16 @@ def _rows(flag):
   if not flag.value:
     raise ValueError(f'--{flag.name} is missing, the folder of a run')
   return paired.read(pathlib.Path(flag.value) / 'per_example.csv')
+
+
+def _warn_of_attacks():
+  """Warns if the runs say that they were attacked in different ways."""
+  runs = []
+  for flag in (FIRST, SECOND):
+    path = pathlib.Path(flag.value) / 'results.json'
+    runs.append(untrusted.read_json(path, 'corrupt') if path.exists() else {})
+  if words := paired.attacks(*runs):
+    print(f'warning: {words}', file=sys.stderr)
 
 
 def _record(found, parts):
@@ -76,6 +88,7 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   first, second = _rows(FIRST), _rows(SECOND)
   found = paired.compare(first, second)
+  _warn_of_attacks()
   parts = {
     'first': paired.by_label(first),
     'second': paired.by_label(second),

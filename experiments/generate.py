@@ -50,9 +50,10 @@ def latents(generator, params, text: str) -> np.ndarray:
   size, labels = generator.latent_size, None
   z = [np.random.RandomState(s).randn(size) for s in parse_seeds(text)]
   classes = len(params['mapping'].get('label_concat', ()))
-  if classes and LABEL.value >= 0:
+  if LABEL.value >= 0:
     if LABEL.value >= classes:
-      raise ValueError(f'--label={LABEL.value}, expected -1 to {classes - 1}')
+      expected = f'-1 to {classes - 1}' if classes else '-1: it has no classes'
+      raise ValueError(f'--label={LABEL.value}, expected {expected}')
     labels = np.eye(classes, dtype='f4')[[LABEL.value] * len(z)]
     z = [row[: size - classes] for row in z]  # The rest would draw the class.
   w = generator.map(params, np.asarray(z, 'f4'), labels)

@@ -251,8 +251,7 @@ def test_a_strangers_config_does_not_say_where_images_are_cached(
   tmp_path, monkeypatch
 ):
   made_images.write_celeba(tmp_path)
-  config = training.default_config()
-  config.data = datasets.default_config('celeba')
+  config = training.default_config('celeba')
   config.data.update(data_dir=str(tmp_path), cache_dir=str(tmp_path / 'theirs'))
   run_folder.claim_workdir(config, tmp_path / 'run')
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'ours'))

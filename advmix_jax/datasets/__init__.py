@@ -98,7 +98,8 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   if missing := sorted({*module.default_config()} - {*config}):
     raise ValueError(
       f'data.name is {config.name!r}, whose fields {", ".join(missing)} are '
-      'missing: begin with its default_config, or with a config file of it'
+      f'missing: begin with default_config({config.name!r}), or with a config '
+      'file of it'
     )
   return module.load(config, split)
 

@@ -63,10 +63,10 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   Returns:
     'encoder', the options; 'generator', 'features' and 'start', the SHA-256 of
     the files ('start' is None without a learned start); 'split', 'size' and
-    'dtype' of the generator, where they aren't the defaults.
+    'dtype' of the generator, where they aren't the file's own.
 
   Raises:
-    FileNotFoundError: a file is missing.
+    FileNotFoundError, ValueError: a file is missing; the generator is corrupt.
   """
   options, path = config.encoder.to_dict(), generators.path(config.generator)
   for name in ('path', 'features'):  # Files; their hashes tell more.
@@ -74,15 +74,26 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
   start = None
   if config.encoder.start == 'network':
     start = files.file_hash(_checked_start(config))
-  usual = generators.default_config()
-  fields = {n: config.generator[n] for n in ('split', 'size', 'dtype')}
   return {
     'encoder': options,
     'generator': files.file_hash(path),
     'features': files.file_hash(perceptual.path(config.encoder.features)),
     'start': start,
-    **{name: value for name, value in fields.items() if value != usual[name]},
+    **_changed(config.generator),
   }
+
+
+def _changed(config):
+  """split, size and dtype, where they differ from what the file has."""
+  usual = generators.default_config()
+  names = ('split', 'size', 'dtype')
+  fields = {n: config[n] for n in names if config[n] != usual[n]}
+  if {'split', 'size'} & set(fields):
+    generator, params = stylegan.load(generators.path(config))
+    own = {'split': generator.split}
+    own['size'] = generators.image_shape(generator, params)[0]
+    fields = {n: v for n, v in fields.items() if v != own.get(n)}
+  return fields
 
 
 def start_name(generator: str | os.PathLike) -> str:

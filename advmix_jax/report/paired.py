@@ -11,7 +11,7 @@ counts only the images on which they differ.
 An accuracy may also hide that a classifier gives the more frequent answer
 alone; `by_label` shows it, and `compare` tests each label's images, too.
 
-Contents: Rows, read, compare, table, by_label, label_table.
+Contents: Rows, read, compare, attacks, table, by_label, label_table.
 """
 
 import csv
@@ -104,6 +104,30 @@ def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
     }
     for name, pair in pairs.items()
   }
+
+
+def attacks(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+  """Says in what the attacks of two runs differ, '' if in nothing known.
+
+  Two accuracies under attacks of different strength tell nothing about the
+  classifiers.
+
+  Args:
+    first: a run's results.json, which notes the attack.
+    second: that of the other run.
+  """
+  ours, theirs = (run.get('perturbed_attack') or {} for run in (first, second))
+  differ = [
+    f'{name} is {ours[name]} and {theirs[name]}'
+    for name in ours
+    if name in theirs and ours[name] != theirs[name]
+  ]
+  if not differ:
+    return ''
+  return (
+    f'the attacks differ: {", ".join(differ)}; what is measured under attack '
+    'does not compare'
+  )
 
 
 def _labels(rows):

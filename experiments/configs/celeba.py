@@ -10,14 +10,13 @@ is your own. The attack is that of the paper: N_r = 5 restarts in training and
 
 import ml_collections
 
-from advmix_jax import datasets, training
+from advmix_jax import training
 from advmix_jax.runtime import shipped
 
 
 def get_config() -> ml_collections.ConfigDict:
   """Returns the config of a classifier of faces."""
-  config = training.default_config()
-  config.data = datasets.default_config('celeba')
+  config = training.default_config('celeba')
   config.generator.path = str(shipped.DATA / 'face_generator.npz')
   config.optimizer.epochs = 20
   return config

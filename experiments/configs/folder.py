@@ -11,12 +11,11 @@ that of the paper: N_r = 5 restarts in training and 10 in evaluation.
 
 import ml_collections
 
-from advmix_jax import datasets, training
+from advmix_jax import training
 
 
 def get_config(source: str = 'folder') -> ml_collections.ConfigDict:
   """Returns the config of a classifier; `source` is a name of data sets."""
-  config = training.default_config()
-  config.data = datasets.default_config(source)
+  config = training.default_config(source)
   config.optimizer.epochs = 20
   return config

@@ -86,7 +86,9 @@ def test_latents_are_made_once_and_kept_in_the_workdir(
   assert len(calls) == 1 and calls[0].parent == tmp_path / 'latents'
 
 
-def test_latents_beside_the_generator_are_found(release, tmp_path):
+@pytest.mark.parametrize('named', [{}, {'split': 2}, {'size': 8}], ids=str)
+def test_latents_beside_the_generator_are_found(named, release, tmp_path):
+  """Also where a flag names the split or the size that the file has."""
   path = shutil.copy(release, tmp_path / 'generator.npz')
   data, config = _dataset(), _config(path)
   latents_file.save(
@@ -95,6 +97,7 @@ def test_latents_beside_the_generator_are_found(release, tmp_path):
     images=data.image,
     metadata=pipeline.provenance(config),
   )
+  config.generator.update(named)
   got = _load(config, tmp_path / 'run')
   # 8-bit numbers: half a step of the widest dimension.
   np.testing.assert_allclose(got, _latents(), atol=6 / 255)

@@ -44,3 +44,8 @@ def test_a_grid_is_drawn(tmp_path):
     )
     assert '64x48 pixels' in result.stdout, result.stderr
   assert picture.read_bytes().startswith(b'\x89PNG')
+  source.write_bytes(nvlabs_fixture.dumps(nvlabs_fixture.generator()))
+  convert.convert_file(source, target)  # Without classes.
+  result = programs.run_script('generate.py', *arguments, '--label=1')
+  assert result.returncode == 1
+  assert '--label=1, expected -1: it has no classes' in result.stderr

@@ -69,6 +69,17 @@ def test_other_images_are_refused(tmp_path):
     paired.compare(first, second)
 
 
+def test_attacks_of_other_strength_are_named():
+  weak = {'perturbed_attack': {'N_r': 5, 'K': 5, 'eps': 0.03}}
+  strong = {'perturbed_attack': {'N_r': 10, 'K': 5, 'eps': 1.0}}
+  assert paired.attacks(weak, strong) == (
+    'the attacks differ: N_r is 5 and 10, eps is 0.03 and 1.0; what is '
+    'measured under attack does not compare'
+  )
+  assert paired.attacks(weak, weak) == ''
+  assert paired.attacks(weak, {}) == ''  # Tables alone say nothing of it.
+
+
 def _with_texts(rows, pixels, sources):
   """The same table with the columns image and source."""
   path = pathlib.Path(rows.path)

@@ -1,5 +1,7 @@
 """experiments/compare_runs.py: what it adds to a file of records."""
 
+import json
+
 from helpers import scripts
 
 from advmix_jax.report import records
@@ -25,3 +27,19 @@ def test_runs_of_one_name_in_two_folders_are_two_records(
   assert capsys.readouterr().out == (
     f"{path}: has 'a/advmix, a/randmix' already, which stays\n"
   )
+
+
+def test_runs_of_other_attacks_are_compared_with_a_warning(
+  monkeypatch, tmp_path, capsys
+):
+  for name, restarts in (('a', 5), ('b', 10)):
+    (tmp_path / name).mkdir()
+    table = 'index,label,clean,perturbed\n0,1,1,1\n1,0,1,0\n'
+    (tmp_path / name / 'per_example.csv').write_text(table)
+    record = {'perturbed_attack': {'N_r': restarts}}
+    (tmp_path / name / 'results.json').write_text(json.dumps(record))
+  folders = {'FIRST': str(tmp_path / 'a'), 'SECOND': str(tmp_path / 'b')}
+  scripts.load('compare_runs', monkeypatch, **folders).main([])
+  told = capsys.readouterr()
+  assert told.err.startswith('warning: the attacks differ: N_r is 5 and 10')
+  assert '2 images; first:' in told.out
