@@ -13,14 +13,14 @@ Images come in [0, 1] and are shifted to [-1, 1] inside. Every image is
 classified on its own: logits don't depend on the rest of the batch.
 
 Contents: default_config, Classifier, Conv, TruncatedVGG, Linear,
-make_classifier, features, save, load.
+make_classifier, features, save, check_classes, load.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import haiku as hk
@@ -166,10 +166,36 @@ def save(
   params: types.Params,
   *,
   num_classes: int,
+  classes: Sequence[str] = (),
 ) -> None:
-  """Writes a portable `.npz` with the parameters and their architecture."""
+  """Writes a portable `.npz` with the parameters and their architecture.
+
+  `classes` are their names, if the data have any, for `check_classes`.
+  """
   metadata = {'config': config.to_dict(), 'num_classes': num_classes}
+  if classes:
+    metadata['classes'] = list(classes)
   files.save_npz(path, params, metadata, kind=_KIND)
+
+
+def check_classes(path: str | os.PathLike, classes: Sequence[str]) -> None:
+  """Checks that a classifier's classes are those of the data.
+
+  Args:
+    path: of what `save` wrote.
+    classes: names of the data's classes, (): they have none.
+
+  Raises:
+    ValueError: They have other names, or another order.
+    FileNotFoundError, ValueError: As `load`.
+  """
+  trained = files.load_npz(path, kind=_KIND)[1].get('classes')
+  if trained and classes and list(classes) != trained:
+    ours, theirs = ', '.join(map(str, trained)), ', '.join(classes)
+    raise ValueError(
+      f'{path}: the classes were {ours[:200]} in training, the data now have '
+      f'{theirs[:200]}'
+    )
 
 
 def load(path: str | os.PathLike) -> tuple[Classifier, types.Params]:

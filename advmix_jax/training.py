@@ -39,6 +39,7 @@ from advmix_jax import (
 )
 from advmix_jax.datasets import image_hash
 from advmix_jax.encoder import algorithm1, lookup
+from advmix_jax.evaluation import leaks
 from advmix_jax.evaluation import run as evaluation
 from advmix_jax.report import tables
 from advmix_jax.runtime import (
@@ -313,10 +314,9 @@ def _train_and_evaluate(config, workdir):
     config, test, num_examples=config.eval.num_examples
   )
   train = datasets.load(config.data, 'train')  # May take minutes to decode.
-  print(
-    f'{config.data.name}: {len(train.label)} training and {len(test.label)} '
-    f'test images, source {train.source}'
-  )
+  sizes = f'{len(train.label)} training and {len(test.label)} test images'
+  print(f'{config.data.name}: {sizes}, source {train.source}')
+  leaks.warn(config, train, test)
   earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(
@@ -395,5 +395,6 @@ def train_classifier(
     config.classifier,
     state.params,
     num_classes=dataset.num_classes,
+    classes=dataset.classes,
   )
   return state.params

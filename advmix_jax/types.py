@@ -40,6 +40,7 @@ class Dataset(NamedTuple):
   source: str  # Where the images come from; written to records.
   # [N], the file or row of each image; (): they have the order of the source.
   names: tuple[str, ...] = ()
+  classes: tuple[str, ...] = ()  # [K], what they are called; (): by number.
 
 
 class Batch(NamedTuple):

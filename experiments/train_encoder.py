@@ -137,8 +137,9 @@ def _check_latents(path, config):
       f'{path}: latents of another generator, which --encode would '
       'overwrite; expected a folder for each generator'
     )
+  changed = pipeline.changed(_named(config))
   for name in ('split', 'size'):
-    theirs, ours = found.get(name, 0), config.generator[name]
+    theirs, ours = found.get(name, 0), changed.get(name, 0)
     if theirs != ours:
       raise ValueError(
         f'{path}: latents of generator.{name}={theirs} (now {ours}), which '
@@ -147,12 +148,17 @@ def _check_latents(path, config):
       )
 
 
-def _encode(setting, config, output, split):
-  """Writes the latents of one part of the data set beside the generator."""
+def _images(config, split):
+  """One part of the data set, without mirror images."""
   data = config.data.copy_and_resolve_references()
   if 'mirror' in data:
     data.mirror = False  # Classifiers see each image once.
-  images = datasets.load(data, split).image
+  return datasets.load(data, split).image
+
+
+def _encode(setting, config, output, split):
+  """Writes the latents of one part of the data set beside the generator."""
+  images = _images(config, split)
   path = _latents_path(output, split)
   _, errors = pipeline.encode_to_file(setting, images, path)
   print(f'{path}: latents of {len(images)} images')
@@ -195,6 +201,7 @@ def main(argv: list[str]) -> None:
     )
   for split in ENCODE.value:
     _check_latents(_latents_path(output, split), config)
+    _images(config, split)  # A part that is missing fails before the training.
   name = f'encoder-{files.file_hash(GENERATOR.value)[:8]}'
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = pathlib.Path(WORKDIR.value or root / 'runs' / name)

@@ -169,3 +169,17 @@ def test_the_read_out_of_the_features_gives_the_logits(config):
     rtol=1e-4,  # float32 sums.
     atol=1e-5,
   )
+
+
+def test_classes_of_other_names_or_order_are_refused(tmp_path):
+  """A folder that was renamed changes which number means what."""
+  config = classifiers.default_config()
+  path, plain = tmp_path / 'named.npz', tmp_path / 'plain.npz'
+  params = {'a': {'w': np.ones(1, np.float32)}}
+  classifiers.save(path, config, params, num_classes=2, classes=('hawk', 'owl'))
+  classifiers.save(plain, config, params, num_classes=2)
+  classifiers.check_classes(path, ('hawk', 'owl'))
+  classifiers.check_classes(path, ())  # Data whose classes have no names.
+  classifiers.check_classes(plain, ('owl', 'zhawk'))  # Of an earlier version.
+  with pytest.raises(ValueError, match='were hawk, owl in training, the data '):
+    classifiers.check_classes(path, ('owl', 'zhawk'))

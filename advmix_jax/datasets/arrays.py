@@ -25,11 +25,12 @@ import numpy as np
 
 from advmix_jax.datasets import decoding, pixels, splits
 from advmix_jax.ops import area
-from advmix_jax.runtime import files, untrusted
+from advmix_jax.runtime import files, hosts, untrusted
 from advmix_jax.types import Dataset
 
 SPLITS = splits.SPLITS
 _CHUNK = 256  # Images that are floats at a time.
+_SHOWN = 20  # Classes that are printed.
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -70,6 +71,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   path = pathlib.Path(os.path.expanduser(config.path))
   found = _read(path, split)
   classes = max(2, int(max(label.max() for _, label in found.values())) + 1)
+  hosts.print_once(_about_labels(path, found, classes))
   source = f'arrays {path.name}'
   if list(found) == ['train']:
     image, label = found['train']
@@ -112,6 +114,14 @@ def _read(path, split):
   return {s: (_colour(image), label) for s, (image, label) in found.items()}
 
 
+def _about_labels(path, found, classes):
+  """How many images each class has, in all parts together."""
+  labels = np.concatenate([label for _, label in found.values()])
+  count = np.bincount(labels, minlength=classes)
+  shown = [f'{i} ({n})' for i, n in enumerate(count)]
+  return f'{path}: classes (images) {untrusted.first_names(shown, _SHOWN)}'
+
+
 def _colour(image):
   """Images with three channels; grey ones have them equal."""
   image = image if image.ndim == 4 else image[..., None]
@@ -143,6 +153,11 @@ def _check(path, split, image, label):
     raise ValueError(
       f'{path}: {split}_label is {label.dtype} {label.shape}, expected '
       f'{len(image)} integers'
+    )
+  if image.max() == 1:
+    raise ValueError(
+      f'{path}: {split}_image has levels from 0 to {image.max()}, expected '
+      '0 to 255'
     )
   if label.min() < 0 or label.max() >= len(label) + 1000:
     raise ValueError(

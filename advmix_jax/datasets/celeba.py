@@ -103,8 +103,7 @@ def _check(config, split):
       raise ValueError(
         f'data.{name} is {config[name]!r}, expected one of {", ".join(known)}'
       )
-  if config.resolution < 4:
-    raise ValueError(f'data.resolution is {config.resolution}, expected >= 4')
+  image_files.check_resolution(config.resolution)
 
 
 def _read_files(config, split):
@@ -215,7 +214,7 @@ def _lines(path: pathlib.Path) -> list[str]:
     ValueError: a web page, a CSV, or not a text file.
   """
   try:
-    text = path.read_text(encoding='ascii')
+    text = path.read_text(encoding='utf-8-sig')
   except UnicodeDecodeError as error:
     raise ValueError(f'{path}: {error.reason}, expected a text file') from error
   if decoding.is_html(text.encode()):

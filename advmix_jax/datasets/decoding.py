@@ -67,6 +67,7 @@ def whole_square(height: int, width: int) -> area.Box:
 
 def _upright(image):
   """The image, turned as its EXIF orientation says, if that can be read."""
+  image.load()  # Turns a TIFF, and drops its tag.
   try:
     orientation = image.getexif().get(_ORIENTATION)
   except Exception:  # Of a damaged block; the pixels may be whole.
@@ -75,8 +76,10 @@ def _upright(image):
   return image if turn is None else image.transpose(turn)
 
 
-def _levels(image):
-  """An image as [H, W, 3] float32 from 0 to 255."""
+def _levels(image, kind):
+  """An image as [H, W, 3] float32 from 0 to 255; `kind`: of FORMATS."""
+  if image.mode == 'LAB':
+    raise ValueError('has the colours L, a and b, expected RGB or grey')
   if image.mode not in _DEEP:
     return np.asarray(image.convert('RGB'), np.float32)
   # `convert` would turn all above 255 white.
@@ -87,7 +90,9 @@ def _levels(image):
       f'has levels from {low:g} to {high:g} in mode {image.mode!r}, expected '
       'whole numbers from 0 to 255 or 65535'
     )
-  most = 65535 if image.mode != 'I' or high > 255 else 255
+  # Pillow spreads the levels of a deep PPM over all 16 bits.
+  small = image.mode == 'I' and kind != 'PPM' and high <= 255
+  most = 255 if small else 65535
   return np.repeat(levels[..., None] * (255 / most), 3, axis=-1)
 
 
@@ -96,7 +101,8 @@ def decode(
 ) -> np.ndarray:
   """One image file as [size, size, 3] uint8.
 
-  It is turned as its EXIF orientation says.
+  It is turned as its EXIF orientation says. Of several pages or frames the
+  first is used, and of a transparent image the colours, as if it were opaque.
 
   Args:
     data: the file's bytes, in one of FORMATS, whatever its name says.
@@ -106,7 +112,7 @@ def decode(
 
   Raises:
     ValueError: no image, damaged, larger than MAX_PIXELS, with more than 16
-      bits a channel, or `box_fn` refuses.
+      bits a channel, of other colours than RGB, or `box_fn` refuses.
   """
   if is_html(data):
     raise ValueError(f'{name}: is an HTML page, expected an image')
@@ -114,9 +120,9 @@ def decode(
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
       if image.width * image.height > MAX_PIXELS:
         raise ValueError(f'{image.width}x{image.height} pixels are too many')
-      image = _upright(image)
-      box = box_fn(image.height, image.width)
-      array = _levels(image)
+      upright = _upright(image)
+      box = box_fn(upright.height, upright.width)
+      array = _levels(upright, image.format)
   except _FAULTS as error:
     reason = untrusted.first_line(error).partition(' <_io.BytesIO')[0]
     raise ValueError(f'{name}: {reason}') from error

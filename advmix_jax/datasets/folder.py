@@ -10,8 +10,9 @@ data_dir, a label is any text, a split is train, valid or test. Without a CSV
 each folder in data_dir is a class, birds/owl/1.jpg is an owl, or a part with a
 folder for each class, birds/train/owl/1.jpg.
 
-The classes are the different labels in alphabetical order. Numbers in a CSV
-that leave few gaps are the classes themselves. Which class is which is printed.
+The classes are the different labels in alphabetical order, 10 before 2. Numbers
+in a CSV are the classes themselves if they leave few gaps, and else in order.
+Which class is which is printed.
 
 Without splits a stratified one is made (splits.make). Rows that come class by
 class take turns (splits.order), so that the first images are of all classes.
@@ -25,10 +26,10 @@ Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
 
 import collections
 import csv
-import functools
 import io
 import os
 import pathlib
+import posixpath
 from typing import NamedTuple
 
 import ml_collections
@@ -102,19 +103,19 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
   folder = pathlib.Path(os.path.expanduser(config.data_dir))
   with image_files.open_images(folder) as images:
     rows, names, made = _rows(config, folder, images)
-    _print_once(_about_classes(folder, names))
+    hosts.print_once(_about_classes(folder, names))
     kept = [row for row in rows if row.split == split]
     if not kept:
       known = ', '.join(sorted({row.split for row in rows}))
       raise ValueError(
         f'{folder}: no image of split {split!r}, only of {known}'
       )
+    kept = [kept[i] for i in splits.order([row.label for row in kept])]
+    kept = kept[splits.first(config, split, len(kept))]
     lacking = sorted({r.label for r in rows} - {r.label for r in kept})
     if lacking:
       some = untrusted.first_names(lacking, _SHOWN)
-      _print_once(f'{folder}: no image of {some} in {split}')
-    kept = [kept[i] for i in splits.order([row.label for row in kept])]
-    kept = kept[splits.first(config, split, len(kept))]
+      hosts.print_once(f'{folder}: no image of {some} in {split}')
     files = [row.file for row in kept]
     pictures = image_files.load_split(images, files, config, split)
   label = np.array([names.index(row.label) for row in kept], np.int32)
@@ -126,6 +127,7 @@ def load(config: ml_collections.ConfigDict, split: str) -> Dataset:
     {},
     f'folder {folder.name}{made}',
     tuple(name for name in files for _ in range(times)),
+    tuple(names),
   )
 
 
@@ -138,22 +140,38 @@ def _rows(config, folder, images):
   names = _numbered(labels) if table else sorted(labels)
   if rows[0].split:
     return rows, names, ''
-  parts = splits.make([row.label for row in rows], config, source=folder)
+  parts = splits.make(
+    [row.label for row in rows], config, source=folder, names=_short(rows)
+  )
   pairs = zip(rows, parts.tolist(), strict=True)
   made = f', split: {splits.describe_made(config)}'
   return [row._replace(split=part) for row, part in pairs], names, made
+
+
+def _short(rows):
+  """The files' names without the folder in which all of them lie."""
+  names = [posixpath.normpath(row.file) for row in rows]
+  outer = posixpath.commonpath([posixpath.dirname(name) for name in names])
+  return [posixpath.relpath(name, outer or '.') for name in names]
 
 
 def _numbered(labels):
   """The labels of a table in the order of the classes; '': a class without.
 
   Numbers are the classes themselves, if at least half of these are there.
+
+  Raises:
+    ValueError: two labels are one number, such as 1 and 01.
   """
   if not all(label.isdecimal() and label.isascii() for label in labels):
     return sorted(labels)
   place = {int(label): label for label in labels}
   count = max(place) + 1
-  if len(place) < len(labels) or count > 2 * len(labels):
+  if twins := sorted(labels - {*place.values()}):
+    raise ValueError(
+      f'labels {twins[0]!r} and {place[int(twins[0])]!r} are the same number'
+    )
+  if count > 2 * len(labels):
     return sorted(labels, key=lambda label: (int(label), label))
   return [place.get(i, '') for i in range(count)]
 
@@ -163,19 +181,17 @@ def _about_classes(folder, names):
   return f'{folder}: classes {untrusted.first_names(numbered, _SHOWN)}'
 
 
-@functools.cache  # Once in a process.
-def _print_once(line):
-  if hosts.is_first():
-    print(line)
-
-
 def _table(config, folder, images):
   """The rows of the CSV, or [] where there is none."""
   path = pathlib.Path(os.path.expanduser(config.labels or folder))
   path = path if config.labels else path / _LABELS
   if config.labels or path.exists():
-    return read_labels(path)
-  return _archived(images, path)
+    rows = read_labels(path)
+  else:
+    rows = _archived(images, path)
+  if rows:
+    _print_unlisted(images, rows)
+  return rows
 
 
 def _archived(images, path):
@@ -187,6 +203,18 @@ def _archived(images, path):
   return _parse(data, path)
 
 
+def _print_unlisted(images, rows):
+  """Says how many images the table does not list."""
+  listed = {posixpath.normpath(row.file) for row in rows}
+  names = filter(decoding.is_image_name, images.names())
+  others = [name for name in names if name not in listed]
+  if others:
+    hosts.print_once(
+      f'{images.path}: {len(others)} images are not in the table and are left '
+      f'out, the first is {others[0]}'
+    )
+
+
 def by_folder(images: image_files.Images) -> list[Row]:
   """Labels each image by the folder that it lies in, the first of its path.
 
@@ -196,18 +224,45 @@ def by_folder(images: image_files.Images) -> list[Row]:
   hold `my birds/owl/1.jpg`.
 
   Raises:
-    ValueError: an image lies in no folder, or there are fewer than two classes.
+    ValueError: an image lies in no folder, there are fewer than two classes,
+      a table of labels lies where it is not read, or parts such as train and
+      test have another folder beside them.
   """
   found = [n for n in images.names() if not decoding.is_hidden(n)]
   names = list(filter(decoding.is_image_name, found))
+  if not names:
+    raise ValueError(f'{images.path}: has no images')
   if others := sorted({*found} - {*names}):
-    _print_once(_about_others(images.path, others))
+    _check_others(images.path, others)
+    hosts.print_once(_about_others(images.path, others))
   outer = _outer(names)
   tops = {name[outer:].partition('/')[0] for name in names}
-  parted = all(top.lower() in _PARTS for top in tops)
+  parted = _parted(images.path, tops)
   rows = [_of_folder(images.path, name, outer, parted) for name in names]
   _check(images.path, rows)
   return rows
+
+
+def _parted(path, tops):
+  """Whether the folders at the top are parts of the data, not classes."""
+  parts = {top for top in tops if top.lower() in _PARTS}
+  others = sorted(tops - parts)
+  if others and len({_PARTS[part.lower()] for part in parts}) > 1:
+    raise ValueError(
+      f'{path}: {others[0]} lies beside {" and ".join(sorted(parts))}, '
+      'expected parts of the data alone, or classes alone'
+    )
+  return not others
+
+
+def _check_others(path, names):
+  """Raises ValueError if one of the files looks like the table of labels."""
+  for name in names:
+    if pathlib.PurePosixPath(name).name.lower() == _LABELS:
+      raise ValueError(
+        f'{path}: {name} is not read, expected {_LABELS} at the top, or '
+        'data.labels with its path'
+      )
 
 
 def _about_others(path, names):
@@ -292,21 +347,24 @@ def _parse(data, path):
 
 
 def _row(path, number, row, width):
-  if len(row) != width or not all(row) or row[2:] and row[2] not in SPLITS:
+  blank = not all(field.strip() for field in row)
+  if len(row) != width or blank or row[2:] and row[2] not in SPLITS:
     splits_too = f' and one of {", ".join(SPLITS)}' if width == 3 else ''
     raise ValueError(
       f'{path}: line {number} is {",".join(row)[:60]!r}, expected a file, a '
       f'label{splits_too}'
     )
-  return Row(*row, *[''] * (3 - width))
+  file, label, *part = row
+  return Row(file, label.strip(), *part or [''])
 
 
 def _check(path, rows):
   seen = set()
   for row in rows:
-    if row.file in seen:
+    file = posixpath.normpath(row.file)
+    if file in seen:
       raise ValueError(f'{path}: {row.file!r} is there twice')
-    seen.add(row.file)
+    seen.add(file)
   labels = {row.label for row in rows}
   if len(labels) < 2:
     raise ValueError(f'{path}: {len(labels)} different labels, expected >= 2')

@@ -8,7 +8,8 @@ than the memory. The cache is keyed by the files (names, sizes, times), the box
 and the size, so changed files are read again. Decoding runs in threads, because
 Pillow decodes outside Python's lock; processes were no faster.
 
-Contents: Images, default_fields, open_images, load_split, load, mirrored.
+Contents: Images, check_resolution, default_fields, open_images, load_split,
+load, mirrored.
 """
 
 import collections
@@ -32,7 +33,7 @@ from advmix_jax.runtime import files, hosts, metrics, preemption, untrusted
 MAX_BYTES = 2**26  # Of one image file.
 _CHUNK = 256  # Images in memory at a time.
 _MAC = '__MACOSX/'  # What macOS adds to archives, beside the files.
-_DECODER = 2  # Changes whenever `decoding` makes other pixels of a file.
+_DECODER = 3  # Changes whenever `decoding` makes other pixels of a file.
 
 
 class Images(NamedTuple):
@@ -42,6 +43,12 @@ class Images(NamedTuple):
   read: Callable[[str], bytes]  # name -> the file's bytes
   stamp: Callable[[str], object]  # name -> changes when the file does
   names: Callable[[], list[str]]  # () -> all files, in order
+
+
+def check_resolution(size: int, *, least: int = 4) -> None:
+  """Raises ValueError unless images can have this height and width."""
+  if size < least:
+    raise ValueError(f'data.resolution is {size}, expected >= {least}')
 
 
 def default_fields() -> ml_collections.ConfigDict:
@@ -142,14 +149,12 @@ def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
 
 
 def _files_below(folder: pathlib.Path) -> list[str]:
-  """All files, also of folders that are links, but no folder twice."""
-  found, seen = [], set()
+  """All files, also of folders that are links, but not to one around them."""
+  found = []
   for parent, inner, names in os.walk(folder, followlinks=True):
-    here = os.path.realpath(parent)
-    if here in seen:
-      inner.clear()
-      continue
-    seen.add(here)
+    here = pathlib.Path(os.path.abspath(parent))
+    around = {os.path.realpath(outer) for outer in (here, *here.parents)}
+    inner[:] = [n for n in inner if os.path.realpath(here / n) not in around]
     found += [pathlib.Path(parent, name) for name in names]
   found = (path for path in found if path.is_file())
   return sorted(path.relative_to(folder).as_posix() for path in found)
@@ -165,12 +170,16 @@ def _file_stamp(folder: pathlib.Path, name: str) -> object:
     raise ValueError(
       f'{path}: has {status.st_size} bytes, expected at most {MAX_BYTES}'
     )
-  return (status.st_size, status.st_mtime_ns, name)
+  # Archives set all times alike; the last one tells when that was done.
+  return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, name)
 
 
 def _read_file(folder: pathlib.Path, name: str) -> bytes:
   _file_stamp(folder, name)
-  return _inside(folder, name).read_bytes()
+  path = _inside(folder, name)
+  if not path.is_file():
+    raise ValueError(f'{path}: is a folder, expected an image')
+  return path.read_bytes()
 
 
 def load_split(
@@ -182,6 +191,7 @@ def load_split(
   box_fn: Callable[[int, int], area.Box] = decoding.whole_square,
 ) -> np.ndarray:
   """`load` for a split of a data set, with the fields of `default_fields`."""
+  check_resolution(config.resolution)
   return load(
     images,
     names,
@@ -222,6 +232,7 @@ def load(
   path = _cache_folder(cache_dir) / f'{key}.npy'
   shape = (len(names) * (1 + mirror), size, size, 3)
   if _cached(path, shape) is None:
+    _check_writable(path.parent)
     files.write_atomically(
       path, lambda f: _write(f, images, names, shape, box_fn, mirror)
     )
@@ -234,6 +245,15 @@ def _cache_folder(cache_dir):
     return pathlib.Path(os.path.expanduser(cache_dir))
   base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
   return pathlib.Path(base) / 'advmix_jax' / 'images'
+
+
+def _check_writable(folder):
+  """Raises ValueError for a cache that can't be made."""
+  there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+  if not (there.is_dir() and os.access(there, os.W_OK)):
+    raise ValueError(
+      f'data.cache_dir is {folder}, expected a folder that can be written'
+    )
 
 
 def _key(images, names, options, box_fn):

@@ -1,13 +1,15 @@
 """Splits of a data set: known names, the first images, and made splits.
 
 A made split is stratified: each class gives the same shares of its images to
-the validation and test part. It depends on the order of the images, the seed
-and the shares alone, so every command makes the same one.
+the validation and test part. It depends on the seed, the shares, and the names
+of the images, or their order where they have none, so every command makes the
+same one.
 
 Contents: SPLITS, check, first, order, spread, made_fields, make,
 describe_made.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,7 +94,11 @@ def made_fields() -> ml_collections.ConfigDict:
 
 
 def make(
-  labels: Sequence[Any], config: ml_collections.ConfigDict, *, source: Any
+  labels: Sequence[Any],
+  config: ml_collections.ConfigDict,
+  *,
+  source: Any,
+  names: Sequence[str] = (),
 ) -> np.ndarray:
   """A stratified split: each image's part, 'train', 'valid' or 'test'.
 
@@ -100,24 +106,33 @@ def make(
     labels: [N], of any type that can be compared.
     config: the fields of `made_fields`.
     source: where the images come from, for errors.
+    names: [N] of the images; then their order does not matter, and an image
+      more or less moves at most one other per class and part. (): their order.
 
   Returns:
-    [N] names. Each class has at least one image in each part.
+    [N] names of parts. Each class has at least one image in each part.
 
   Raises:
-    ValueError: a class has too few images, or the shares leave none to train.
+    ValueError: a class has too few images, the shares leave none to train, or
+      the seed is negative.
   """
   valid, test = config.valid_share, config.test_share
-  if min(valid, test) <= 0 or valid + test >= 1:
+  if not (min(valid, test) > 0 and valid + test < 1):  # NaN is neither.
     raise ValueError(
       f'{source}: data.valid_share and test_share are {valid:g} and {test:g}, '
       'expected numbers above 0 whose sum is below 1'
     )
+  if config.split_seed < 0:
+    raise ValueError(f'data.split_seed is {config.split_seed}, expected >= 0')
   labels = np.asarray(labels)
   part = np.full(len(labels), 'train')
   rng = np.random.default_rng((config.split_seed, 8))
   for name in np.unique(labels):
-    index = rng.permutation(np.flatnonzero(labels == name))
+    index = np.flatnonzero(labels == name)
+    if names:
+      index = sorted(index, key=lambda i: _draw(config.split_seed, names[i]))
+    else:
+      index = rng.permutation(index)
     counts = [max(1, round(share * len(index))) for share in (valid, test)]
     if sum(counts) >= len(index):
       raise ValueError(
@@ -127,6 +142,11 @@ def make(
     part[index[: counts[0]]] = 'valid'
     part[index[counts[0] : sum(counts)]] = 'test'
   return part
+
+
+def _draw(seed, name):
+  """A number that is as good as drawn for each name."""
+  return hashlib.sha256(f'{seed}/{name}'.encode()).digest()
 
 
 def describe_made(config: ml_collections.ConfigDict) -> str:

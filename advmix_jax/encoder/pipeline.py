@@ -11,7 +11,7 @@ that ships). The hashes of these files and the options are written to the file
 of latents as provenance: they tell whether a config would make the same latents
 today.
 
-Contents: Setting, provenance, start_name, average_config, config_for,
+Contents: Setting, provenance, changed, start_name, average_config, config_for,
 load_setting, encode_to_file, encode, compare_starts.
 """
 
@@ -79,12 +79,19 @@ def provenance(config: ml_collections.ConfigDict) -> dict[str, Any]:
     'generator': files.file_hash(path),
     'features': files.file_hash(perceptual.path(config.encoder.features)),
     'start': start,
-    **_changed(config.generator),
+    **changed(config.generator),
   }
 
 
-def _changed(config):
-  """split, size and dtype, where they differ from what the file has."""
+def changed(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """{name: value} of split, size and dtype, where the file has another one.
+
+  Args:
+    config: the section `generator`.
+
+  Raises:
+    FileNotFoundError, ValueError: the file is missing or corrupt.
+  """
   usual = generators.default_config()
   names = ('split', 'size', 'dtype')
   fields = {n: config[n] for n in names if config[n] != usual[n]}

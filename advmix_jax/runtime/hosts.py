@@ -9,9 +9,10 @@ All processes run the same program on the same run folder, which must be on a
 shared file system. Only the first process writes files, see
 files.write_atomically.
 
-Contents: initialize, is_first, barrier, largest.
+Contents: initialize, is_first, print_once, barrier, largest.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -59,6 +60,13 @@ def initialize(address: str, count: int, index: int) -> None:
 def is_first() -> bool:
   """Whether this is the first process, which writes; true if it is alone."""
   return jax.process_index() == 0
+
+
+@functools.cache
+def print_once(line: str) -> None:
+  """Prints the line, once in a process, and in the first process alone."""
+  if is_first():
+    print(line)
 
 
 def barrier(name: str) -> None:

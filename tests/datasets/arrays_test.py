@@ -93,6 +93,10 @@ def test_arrays_of_other_names_are_listed(names, listed, config, tmp_path):
     ({'test_label': np.array([0, 10**6, 2])}, 'has 0 to 1000000'),
     ({'test_label': np.array(['a', 'b', 'c'])}, 'test_label is <U1'),
     ({'test_label': None}, 'test_label'),
+    (
+      {'test_image': np.eye(3, 144, dtype=np.uint8).reshape(3, 8, 6, 3)},
+      '0 to 1,',
+    ),
   ],
 )
 def test_other_arrays_are_refused(config, tmp_path, change, message):

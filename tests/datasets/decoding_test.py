@@ -17,6 +17,35 @@ def _decoded(image, **options):
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_tiff_is_turned_once(orientation):
+  """Pillow turns it while it loads. Seen upright, its first row is white."""
+  upright = np.zeros((4, 4, 3), np.uint8)
+  upright[0] = 255
+  back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+  turn = back.get(orientation, decoding._TURNS.get(orientation))
+  image = Image.fromarray(upright)
+  stored = image if turn is None else image.transpose(turn)
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  found = _decoded(stored, format='TIFF', exif=exif)
+  np.testing.assert_array_equal(found, upright)
+
+
+def test_a_dark_deep_ppm_stays_dark():
+  """255 of 65,535 is black; the same level of a PNG is."""
+  levels = np.full((4, 4), 255, '>u2')
+  data = b'P5 4 4 65535\n' + levels.tobytes()
+  found = decoding.decode(data, 'it', 4, decoding.whole_square)
+  np.testing.assert_array_equal(found, 1)
+
+
+def test_other_colours_than_rgb_are_refused():
+  image = Image.new('LAB', (4, 4))
+  with pytest.raises(ValueError, match='it: has the colours L, a and b'):
+    _decoded(image, format='TIFF')
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
 def test_an_image_is_turned_as_its_camera_says(orientation):
   """As Pillow's own function turns it."""
   image = Image.fromarray(made_images.picture(0, 4, 4))

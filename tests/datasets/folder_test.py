@@ -278,7 +278,6 @@ def test_a_part_without_classes_is_refused(config, tmp_path):
     ((0, 2, 3), (0, 2, 3), 4),  # One class has no image.
     ((1990, 2001, 307), (1, 2, 0), 3),  # No classes: only in order.
     (('10', '9', 'x'), (0, 1, 2), 3),  # Text.
-    (('1', '01'), (1, 0), 2),  # Two names of one number.
   ],
 )
 def test_numbers_in_a_table_are_the_classes(
@@ -294,6 +293,127 @@ def test_numbers_in_a_table_are_the_classes(
   assert found.label.tolist() == list(classes)
   assert found.num_classes == number
   assert found.names == tuple(f'{i}.png' for i in range(len(labels)))
+
+
+def _flat(path, counts):
+  """A folder of images for each class, and nothing else."""
+  for name, count in counts.items():
+    (path / name).mkdir(parents=True)
+    for i in range(count):
+      image = Image.fromarray(made_images.picture(i, 12, 10))
+      image.save(path / name / f'{i}.png')
+
+
+def _table(config, folder, lines):
+  (folder / 'labels.csv').write_text('\n'.join(['file,label', *lines]))
+  config.data_dir = str(folder)
+
+
+def test_two_names_of_one_number_are_refused(config, tmp_path):
+  _table(config, tmp_path / 'birds', ['a/1.png,1', 'a/2.png,01'])
+  assert "labels '01' and '1' are the same number" in error_of(config)
+
+
+def test_spaces_around_a_label_are_none_of_it(tmp_path):
+  (tmp_path / 'labels.csv').write_text('file,label\na, owl\nb,owl \nc,crow')
+  rows = folder.read_labels(tmp_path / 'labels.csv')
+  assert [row.label for row in rows] == ['owl', 'owl', 'crow']
+
+
+def test_two_spellings_of_one_file_are_refused(config, tmp_path):
+  _table(config, tmp_path / 'birds', ['a/1.png,crow', './a/1.png,owl'])
+  assert "'./a/1.png' is there twice" in error_of(config)
+
+
+def test_images_that_a_table_does_not_list_are_said(config, tmp_path, capsys):
+  _flat(tmp_path / 'listed', {'owl': 5, 'crow': 5})
+  names = [f'{kind}/{i}.png' for kind in ('owl', 'crow') for i in range(4)]
+  lines = [f'{name},{name[:3]}' for name in names]
+  _table(config, tmp_path / 'listed', lines)
+  assert len(datasets.load(config, 'train').label) == 4
+  assert (
+    '2 images are not in the table and are left out, the first is crow/4.png'
+  ) in capsys.readouterr().out
+
+
+def test_a_made_split_goes_by_names(config, tmp_path):
+  """The order of a table and further images move no other image."""
+  path = tmp_path / 'many'
+  write_classes(path, {'owl': 20, 'crow': 20})
+  config.data_dir = str(path)
+  before = {s: {*datasets.load(config, s).names} for s in folder.SPLITS}
+  assert {s: len(names) for s, names in before.items()} == {
+    'train': 28,
+    'valid': 4,
+    'test': 8,
+  }
+  shutil.copy(path / 'owl' / '0.png', path / 'owl' / 'new.png')
+  after = {s: {*datasets.load(config, s).names} for s in folder.SPLITS}
+  moved = before['test'] - after['test']
+  assert len(moved) <= 1 and 'owl/new.png' in set.union(*after.values())
+  names = sorted(set.union(*before.values()), reverse=True)
+  _table(config, path, [f'{name},{name[:3]}' for name in names])
+  again = {s: {*datasets.load(config, s).names} for s in folder.SPLITS}
+  assert again == before
+
+
+@pytest.mark.parametrize('table', ['birds/owl/labels.csv', 'Labels.CSV'])
+def test_a_table_that_is_not_read_is_refused(config, tmp_path, table):
+  write_classes(tmp_path / 'classes' / 'birds', {'owl': 4, 'crow': 4})
+  (tmp_path / 'classes' / table).write_text('file,label\n')
+  config.data_dir = str(tmp_path / 'classes')
+  assert f'{table} is not read, expected labels.csv at the top' in (
+    error_of(config)
+  )
+
+
+def test_a_folder_beside_parts_is_refused(config, tmp_path):
+  path = tmp_path / 'parts'
+  for part in ('train', 'test'):
+    _flat(path / part, {'owl': 2, 'crow': 2})
+  _flat(path, {'to predict': 3})
+  config.data_dir = str(path)
+  assert 'to predict lies beside test and train, expected parts' in (
+    error_of(config)
+  )
+
+
+def test_a_folder_without_images_says_so(config, tmp_path):
+  (tmp_path / 'empty').mkdir()
+  config.data_dir = str(tmp_path / 'empty')
+  assert error_of(config).endswith('empty: has no images')
+
+
+def test_a_linked_folder_is_a_class_beside_the_real_one(tmp_path):
+  """Whatever the order in which the system lists folders."""
+  _flat(tmp_path, {'a': 2, 'b': 2})
+  (tmp_path / 'z').symlink_to(tmp_path / 'a')
+  with image_files.open_images(tmp_path) as images:
+    rows = folder.by_folder(images)
+  assert [row.label for row in rows] == ['a', 'a', 'b', 'b', 'z', 'z']
+
+
+def test_a_row_that_names_a_folder_is_refused(config, tmp_path):
+  _flat(tmp_path / 'kinds', {'a': 5, 'b': 0, 'c': 0, 'd': 0})
+  lines = [f'a/{i}.png,crow' for i in range(5)]
+  _table(config, tmp_path / 'kinds', [*lines, 'b,owl', 'c,owl', 'd,owl'])
+  assert 'is a folder, expected an image' in error_of(config)
+
+
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'resolution': 0}, 'data.resolution is 0, expected >= 4'),
+    ({'valid_share': float('nan')}, 'valid_share and test_share are nan'),
+    ({'split_seed': -1}, 'data.split_seed is -1, expected >= 0'),
+  ],
+  ids=str,
+)
+def test_bad_fields_are_named(config, tmp_path, change, message):
+  write_classes(tmp_path / 'classes', {'owl': 4, 'crow': 4})
+  config.data_dir = str(tmp_path / 'classes')
+  config.update(change)
+  assert message in error_of(config)
 
 
 def test_hidden_files_are_left_out_and_linked_folders_are_read(

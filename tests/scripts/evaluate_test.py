@@ -1,9 +1,11 @@
 """experiments/evaluate.py: which judge a folder and a record are of."""
 
+import jax
+import numpy as np
 import pytest
 from helpers import scripts
 
-from advmix_jax import training
+from advmix_jax import classifiers, datasets, training, types
 
 
 def test_each_judge_has_a_folder_of_its_own(monkeypatch, tmp_path):
@@ -31,3 +33,26 @@ def test_a_training_that_has_not_ended_is_named(monkeypatch, tmp_path):
   script = scripts.load('evaluate', monkeypatch)
   with pytest.raises(FileNotFoundError, match='the training has not ended'):
     script._evaluate(training.default_config(), tmp_path, tmp_path / 'out')
+
+
+def test_classes_that_changed_since_the_training_are_refused(
+  monkeypatch, tmp_path
+):
+  """A class that was renamed gives the others new numbers."""
+  config = training.default_config('folder')
+  config.classifier.name = 'linear'
+  image = np.zeros((1, 8, 8, 3), np.float32)
+  classifier = classifiers.make_classifier(config.classifier, 2)
+  classifiers.save(
+    tmp_path / 'classifier.npz',
+    config.classifier,
+    classifier.init(jax.random.key(0), image),
+    num_classes=2,
+    classes=('hawk', 'owl'),
+  )
+  label = np.zeros(1, np.int32)
+  test = types.Dataset(image, label, 2, {}, '', classes=('owl', 'zhawk'))
+  monkeypatch.setattr(datasets, 'load', lambda *_: test)
+  script = scripts.load('evaluate', monkeypatch)
+  with pytest.raises(ValueError, match='were hawk, owl in training'):
+    script._evaluate(config, tmp_path, tmp_path / 'out')

@@ -3,6 +3,7 @@
 import importlib
 import pathlib
 import shutil
+import types
 
 import jax
 import pytest
@@ -124,7 +125,13 @@ def test_the_start_goes_to_the_folder_of_its_generator(
     seen.append(pathlib.Path(path).resolve())
     raise RuntimeError('trains')
 
-  monkeypatch.setattr(datasets, 'load', lambda *_: None)
+  parts = []
+
+  def load(config, split):
+    parts.append(split)
+    return types.SimpleNamespace(image=None)
+
+  monkeypatch.setattr(datasets, 'load', load)
   monkeypatch.setattr(script, '_start', start)
   if output == 'other':
     with pytest.raises(ValueError, match='expected the folder of'):
@@ -133,6 +140,7 @@ def test_the_start_goes_to_the_folder_of_its_generator(
   with pytest.raises(RuntimeError, match='trains'):
     script.main([])
   assert seen == [(tmp_path / 'encoder.npz').resolve()]
+  assert parts == ['test', 'train']  # A missing part fails before the training.
 
 
 @pytest.mark.parametrize('lod', [0.0, 1.0])
