@@ -98,7 +98,10 @@ def load(path: str | os.PathLike):
     raise ValueError(f'{path}: expected a Python file, NAME.py')
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
+  try:
+    spec.loader.exec_module(module)
+  except (SyntaxError, ImportError, NameError) as error:
+    raise ValueError(f'{path}: {error}') from error
   return module
 
 

@@ -165,12 +165,16 @@ def _plot(record, names):
       kinds.append((label, 'kept_by_all'))
     for label, kept in kinds:
       rows = [probing.least_kept(row[a]) for row in record[kept]]
-      curves[label] = (record['splits'], [r['share'] if r else 0 for r in rows])
+      pairs = zip(record['splits'], rows, strict=True)
+      points = [(split, row['share']) for split, row in pairs if row]
+      curves[label] = tuple(zip(*points, strict=True)) or ((), ())
   whole = record['change_whole']
   change = [c / whole for c in record['change']]
   curves['change of the image (1: the other image)'] = record['splits'], change
   return figures.line_plot(
-    curves, x_label='split: first layer of the other image', y_label='share'
+    curves,
+    x_label='split: first layer of the other image',
+    y_label='share of the mixes',
   )
 
 

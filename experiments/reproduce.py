@@ -24,6 +24,7 @@ import pathlib
 from absl import flags
 
 try:
+  import layouts
   import own_faces
   import plan
   import schedule
@@ -40,10 +41,11 @@ except ModuleNotFoundError as error:
 
 ROOT = plan.HERE.parent
 
-ONLY = flags.DEFINE_list(
+ONLY = flags.DEFINE_multi_string(
   'only',
   [],
-  'Items; default: all, without --celeba_dir all but Tables 3 and 4.',
+  'Items, such as table_1,figure_7; default: all, without --celeba_dir all but '
+  'Tables 3 and 4.',
 )
 SCALE = flags.DEFINE_enum('scale', 'quick', plan.SCALES, 'How much work.')
 JOBS = flags.DEFINE_integer('jobs', 1, 'Runs at a time.', lower_bound=1)
@@ -56,7 +58,9 @@ COLUMN = flags.DEFINE_multi_string(
 ROW = flags.DEFINE_multi_string(
   'row', [], 'Only classifiers of this row; may be given several times.'
 )
-SEEDS = flags.DEFINE_list('seeds', [], 'Only classifiers of these seeds.')
+SEEDS = flags.DEFINE_multi_string(
+  'seeds', [], 'Only classifiers of these seeds, such as 0,1.'
+)
 LIST = flags.DEFINE_bool('list', False, 'Only list the runs and their cost.')
 RUN = flags.DEFINE_bool('run', True, 'False: only make the page.')
 DATA_DIR = flags.DEFINE_string(
@@ -72,7 +76,7 @@ CELEBA_GENERATOR = flags.DEFINE_string(
   '',
   'A StyleGAN of faces, own or converted; default: the one that ships.',
 )
-CELEBA_OPTIONS = flags.DEFINE_list(
+CELEBA_OPTIONS = flags.DEFINE_multi_string(
   'celeba_options',
   [],
   'Fields of config.generator for it, such as size=64,split=10,microbatch=4.',
@@ -91,25 +95,32 @@ DOCS = flags.DEFINE_string(
 )
 
 
+def _words(flag):
+  """The words of a flag that takes some, divided by commas, several times."""
+  words = [word.strip() for text in flag.value for word in text.split(',')]
+  return list(filter(None, words))
+
+
 def _names(items):
   """The items of `--only`; by default all that there are images for.
 
   Raises:
     ValueError: one is unknown, or needs a folder that isn't given.
   """
-  selection.check('only', ONLY.value, items)
+  only = _words(ONLY)
+  selection.check('only', only, items)
   of_faces = [n for n, item in items.items() if own_faces.is_of_faces(item)]
   if CELEBA_DIR.value:
-    return ONLY.value or list(items)
-  asked = [name for name in ONLY.value if name in of_faces]
+    return only or list(items)
+  asked = [name for name in only if name in of_faces]
   if asked and RUN.value:
     raise ValueError(
       f'--celeba_dir is missing, the folder of CelebA; {", ".join(asked)} '
       'cannot be made without it'
     )
-  if RUN.value and not ONLY.value and of_faces:
+  if RUN.value and not only and of_faces:
     print(f'{", ".join(of_faces)}: left out, they need --celeba_dir')
-  return ONLY.value or [name for name in items if name not in of_faces]
+  return only or [name for name in items if name not in of_faces]
 
 
 def _items():
@@ -120,12 +131,22 @@ def _items():
   """
   if (CELEBA_GENERATOR.value or CELEBA_OPTIONS.value) and not CELEBA_DIR.value:
     raise ValueError('--celeba_dir is missing, which --celeba_generator needs')
+  found = plan.read(SWEEPS.value, 'ITEMS')
+  for name, item in found.items():
+    if lacking := {'title', 'text'} - {*item}:
+      raise ValueError(
+        f'--sweeps={SWEEPS.value}: item {name!r} has no {min(lacking)!r}'
+      )
   items = own_faces.replaced(
-    plan.read(SWEEPS.value, 'ITEMS'),
+    found,
     generator=CELEBA_GENERATOR.value,
-    options=CELEBA_OPTIONS.value,
+    options=_words(CELEBA_OPTIONS),
   )
   if CELEBA_DIR.value:
+    if not pathlib.Path(CELEBA_DIR.value).is_dir():
+      raise FileNotFoundError(
+        f'--celeba_dir={CELEBA_DIR.value}: no such folder'
+      )
     items = own_faces.identified(items, CELEBA_DIR.value)
   return items
 
@@ -136,14 +157,15 @@ def _keys(runs):
   Raises:
     ValueError: as selection.part and selection.shard, or a seed is no number.
   """
-  for seed in SEEDS.value:
+  seeds = _words(SEEDS)
+  for seed in seeds:
     if not seed.isdecimal():
       raise ValueError(f'--seeds has {seed!r}, expected whole numbers >= 0')
   chosen = selection.part(
     runs,
     columns=COLUMN.value,
     rows=ROW.value,
-    seeds=[int(seed) for seed in SEEDS.value],
+    seeds=[int(seed) for seed in seeds],
   )
   return selection.shard(runs, chosen, SHARD.value)
 
@@ -161,81 +183,44 @@ def _list(work, keys, todo):
   )
 
 
-def _layout(name, item):
-  """What the page has to know about an item."""
-  columns = item.get('columns', {})
-  plotted = 'plot' in item
-  return results.Layout(
-    name=name,
-    title=item['title'],
-    text=item['text'],
-    rows=tuple(item.get('rows', ())),
-    columns=tuple(columns),
-    papers={
-      measure: _paper(item.get(name, {}))
-      for measure, name in (
-        ('clean', 'paper'),
-        ('perturbed', 'paper_perturbed'),
-      )
-    },
-    measures=item.get('measures', ()),
-    x=tuple(c['x'] for c in columns.values()) if plotted else (),
-    x_label=item['plot']['x_label'] if plotted else '',
-  )
+def _recorded():
+  """The records of each scale, oldest first."""
+  folder = pathlib.Path(RECORDS.value)
+  return {s: records.read_runs(folder / f'{s}.jsonl') for s in plan.SCALES}
 
 
-def _paper(values):
-  """{row: {column: percent}} as {(row, column): percent}."""
-  return {
-    (row, column): value
-    for row, columns in values.items()
-    for column, value in columns.items()
-  }
+def _check_folders():
+  """Checks the folders that are written to, before anything long.
 
-
-def _of_scale(layout, item, scale):
-  """The layout with the rows and columns of one scale."""
-  part = item.get('scales', {}).get(scale, {})
-  keep = part.get('columns', layout.columns)
-  x = dict(zip(layout.columns, layout.x, strict=False))
-  return layout._replace(
-    rows=tuple(part.get('rows', layout.rows)),
-    columns=tuple(keep),
-    x=tuple(x[column] for column in keep) if x else (),
-    flags=_folders(item, part),
-  )
-
-
-def _folders(item, part):
-  """The flags of the folders that a scale of an item needs."""
-  if own_faces.is_of_faces(item):
-    words = ' --celeba_dir=celeba_10000'  # As docs/faces.md makes it.
-    if own_faces.has_own_size(item):  # And so a generator of its own.
-      return words
-    if CELEBA_GENERATOR.value:
-      name = pathlib.Path(CELEBA_GENERATOR.value).name
-      words += f' --celeba_generator={name}'
-    if CELEBA_OPTIONS.value:
-      words += f' --celeba_options={",".join(CELEBA_OPTIONS.value)}'
-    return words
-  data = part.get('data', {}) | part.get('generator', {})
-  return ' --data_dir=mnist' if 'idx' in data.values() else ''
+  Raises:
+    ValueError: one is a file or can't be written, the records are no records,
+      or the page of own records would replace the project's.
+  """
+  flags_of = {'workdir': WORKDIR, 'records': RECORDS, 'docs': DOCS}
+  for name, flag in flags_of.items():
+    files.check_folder(flag.value, f'--{name}=')
+  _recorded()
+  own = pathlib.Path(RECORDS.value).resolve() != plan.HERE / 'results'
+  if own and pathlib.Path(DOCS.value).resolve() == ROOT / 'docs':
+    raise ValueError(
+      f"--docs is missing: {ROOT / 'docs'} has the page of the project's "
+      f'records; expected a folder for that of --records={RECORDS.value}'
+    )
 
 
 def _write_page(items):
   """Makes the page and its plots from the records."""
   docs = pathlib.Path(DOCS.value)
-  found, layouts = {}, []
-  for scale in plan.SCALES:
-    path = pathlib.Path(RECORDS.value) / f'{scale}.jsonl'
-    found[scale] = list(records.read(path).values())
-  for name, item in items.items():
-    whole = _layout(name, item)
-    layouts.append({s: _of_scale(whole, item, s) for s in plan.SCALES})
-  for parts in layouts:
+  found = _recorded()
+  faces = {
+    'generator': CELEBA_GENERATOR.value,
+    'options': _words(CELEBA_OPTIONS),
+  }
+  shown = layouts.make(items, **faces)
+  for parts in shown:
     for scale, layout in parts.items():
       _plot(layout, found[scale], docs / 'figures' / scale)
-  files.write_text(docs / 'results.md', results.page(layouts, found))
+  files.write_text(docs / 'results.md', results.page(shown, found))
 
 
 def _plot(layout, found, folder):
@@ -259,6 +244,19 @@ def _keep_pictures(work, keys):
       for name in recorded[key]['results']['pictures']:
         source = work.folder(key) / name
         files.write_bytes(folder / name, source.read_bytes())
+
+
+def _without_picture(work, keys):
+  """Figures that are recorded, but whose pictures are nowhere at hand."""
+  folder = pathlib.Path(DOCS.value) / 'figures' / work.scale
+  found = records.read(work.records)
+  return [
+    key
+    for key in keys
+    if work.runs[key].kind == 'figure' and key in found and not work.done(key)
+    for name in found[key]['results']['pictures']
+    if not (folder / name).exists()
+  ]
 
 
 def _check_digits(runs, keys):
@@ -335,10 +333,11 @@ def main(argv: list[str]) -> None:
   keys = _keys(runs)
   if RUN.value:
     _check_digits(runs, keys)
-  todo = schedule.missing(work, keys)
+  todo = schedule.missing(work, keys, again=_without_picture(work, keys))
   if LIST.value:
     _list(work, plan.with_needs(runs, keys), todo)
     return
+  _check_folders()
   failed = {}
   if RUN.value:
     _check_data(work, todo)

@@ -18,7 +18,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from plan import HERE, Run, with_needs
@@ -59,14 +59,17 @@ class Work(NamedTuple):
     return (self.folder(key) / self.runs[key].output).exists()
 
 
-def missing(work: Work, keys: list[str]) -> list[str]:
+def missing(
+  work: Work, keys: list[str], *, again: Collection[str] = ()
+) -> list[str]:
   """Which runs are to do, needs first.
 
   Those without a record, and those that they need and whose output isn't in its
-  folder: records travel with the project, outputs don't.
+  folder: records travel with the project, outputs don't. And those of `again`,
+  whose output is wanted.
   """
   recorded = records.read(work.records)
-  wanted = [key for key in keys if key not in recorded]
+  wanted = [key for key in keys if key not in recorded or key in again]
   return [
     key
     for key in with_needs(work.runs, wanted)

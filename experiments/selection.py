@@ -62,7 +62,8 @@ def check(flag: str, wanted: Iterable, known: Iterable) -> None:
   known = tuple(dict.fromkeys(known))
   for value in wanted:
     if value not in known:
-      raise ValueError(f'--{flag} has {value!r}, expected some of {known}')
+      expected = f'some of {known}' if known else f'no --{flag}: there is none'
+      raise ValueError(f'--{flag} has {value!r}, expected {expected}')
 
 
 def shard(runs: Mapping[str, Run], keys: Iterable[str], text: str) -> list[str]:

@@ -232,7 +232,7 @@ def load(
   path = _cache_folder(cache_dir) / f'{key}.npy'
   shape = (len(names) * (1 + mirror), size, size, 3)
   if _cached(path, shape) is None:
-    _check_writable(path.parent)
+    files.check_folder(path.parent, 'data.cache_dir=')
     files.write_atomically(
       path, lambda f: _write(f, images, names, shape, box_fn, mirror)
     )
@@ -245,15 +245,6 @@ def _cache_folder(cache_dir):
     return pathlib.Path(os.path.expanduser(cache_dir))
   base = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
   return pathlib.Path(base) / 'advmix_jax' / 'images'
-
-
-def _check_writable(folder):
-  """Raises ValueError for a cache that can't be made."""
-  there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-  if not (there.is_dir() and os.access(there, os.W_OK)):
-    raise ValueError(
-      f'data.cache_dir is {folder}, expected a folder that can be written'
-    )
 
 
 def _key(images, names, options, box_fn):

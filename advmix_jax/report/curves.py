@@ -15,6 +15,7 @@ from typing import Any
 from advmix_jax.report.results import Cell
 
 _DPI = 130
+_OVER_SEEDS = "Student's t over seeds"
 # The same input gives the same bytes: no date, and fixed names of elements.
 _METADATA = {'png': {'Software': None}, 'svg': {'Date': None}}
 
@@ -47,9 +48,36 @@ def plot(
   draw(axis, lines)
   axis.set(xlabel=x_label, ylabel=y_label)
   axis.legend(
-    frameon=False, fontsize=8, loc='center left', bbox_to_anchor=(1.01, 0.5)
+    title=_bands(curves),
+    title_fontsize=8,
+    frameon=False,
+    fontsize=8,
+    loc='center left',
+    bbox_to_anchor=(1.01, 0.5),
   )
+  _magnify(axis, lines)
   return render(fig)
+
+
+def _bands(curves):
+  """What the bands are."""
+  seeds = all(cell.n > 1 for points in curves.values() for _, cell in points)
+  return f'bands: 95% intervals{(", " + _OVER_SEEDS) * seeds}'
+
+
+def _magnify(axis, lines):
+  """Draws the top tenth once more, larger, if curves lie on each other there.
+
+  The inset lies where curves that rise with x leave room.
+  """
+  high = [p for p in lines.values() if min(mean for _, mean, *_ in p) > 0.9]
+  if len(high) < 3:
+    return
+  inset = axis.inset_axes((0.5, 0.07, 0.48, 0.5))
+  draw(inset, lines)
+  inset.set_ylim(90, 100)
+  inset.tick_params(labelsize=7)
+  inset.set_title('90 to 100%', fontsize=8)
 
 
 def draw(

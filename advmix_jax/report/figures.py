@@ -16,6 +16,11 @@ import numpy as np
 from advmix_jax.runtime import pictures
 
 _DPI = 110
+# Okabe and Ito's, which the colour-blind tell apart.
+_COLOURS = (
+  *('#0072B2', '#D55E00', '#009E73', '#CC79A7'),
+  *('#E69F00', '#56B4E9', '#000000', '#999999'),
+)
 _CELL = 96 / _DPI  # Inches: three screen pixels per pixel of a 32x32 image.
 
 
@@ -100,15 +105,21 @@ def line_plot(
   y_label: str,
   log_x: bool = False,
 ) -> bytes:
-  """Plots curves, {name: (x, y)}, as PNG; the y-axis starts at 0."""
+  """Plots curves, {name: (x, y)}, as PNG; the y-axis starts at 0.
+
+  Curves differ by colour, by their lines and by their marks.
+  """
   fig = _figure(5.6, 3.4)
   axis = fig.subplots()
-  for name, (x, y) in curves.items():
-    axis.plot(x, y, marker='.', label=name)
+  for i, (name, (x, y)) in enumerate(curves.items()):
+    look = {'ls': ('-', '--', ':', '-.')[i % 4], 'marker': 'osD^v'[i % 5]}
+    axis.plot(x, y, color=_COLOURS[i % 8], ms=3, label=name, **look)
   axis.set(xlabel=x_label, ylabel=y_label)
   axis.set_ylim(bottom=0)
   if log_x:
     axis.set_xscale('log')
+  elif all(float(v).is_integer() for x, _ in curves.values() for v in x):
+    axis.xaxis.get_major_locator().set_params(integer=True)
   axis.spines[['top', 'right']].set_visible(False)
   axis.grid(alpha=0.3)
   above = {'loc': 'lower left', 'bbox_to_anchor': (0, 1)}  # Never on a curve.

@@ -48,9 +48,12 @@ _WORST = (
 )
 _LADDER = (
   'All rows are measured on the same images. Brackets: Wilson 95% intervals. '
-  'Audited: a misclassified mix counts only where a judge still names its true '
-  'class. Cost per image, at most: images tested, and forward passes, where a '
+  'Cost per image, at most: images tested, and forward passes, where a '
   'backward pass counts as two.'
+)
+_AUDITED = (
+  'Audited: a misclassified mix counts only where a judge still names its true '
+  'class.'
 )
 _MEASURES = {
   'clean': 'Test images',
@@ -173,6 +176,7 @@ def measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
       statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])
       for name in _MEASURES
     ]
+    cells[-1] += tables.doubts([record])  # Of the attack.
     rows.append([_run_name(record), *cells])
   return rows
 
@@ -199,6 +203,12 @@ def ladder_rows(record: tables.Record) -> list[list[str]]:
     cells += [str(rung['images']), str(rung['passes'])]
     rows.append([rungs.TITLES[rung['name']], *cells])
   return rows
+
+
+def _ladder_text(record):
+  """What the table of `ladder_rows` shows."""
+  audit = [_AUDITED] if 'audited_accuracy' in record['ladder'][0] else []
+  return ' '.join([_LADDER, *audit, *_ladder_notes(record)])
 
 
 def _ladder_notes(record: tables.Record) -> list[str]:
@@ -231,7 +241,7 @@ def _ladder_sections(records: Sequence[tables.Record]) -> list[Section]:
     Section(
       f'Ladder of attacks: {_run_name(record)}',
       ladder_rows(record),
-      ' '.join([_LADDER, *_ladder_notes(record)]),
+      _ladder_text(record),
     )
     for record in records
     if 'ladder' in record
@@ -261,8 +271,9 @@ def _curves(records: Sequence[tables.Record]) -> list[tuple[str, bytes]]:
       _run_name(record): (range(len(record[key])), record[key])
       for record in records
     }
-    png = figures.line_plot(curves, x_label=x_label, y_label='accuracy')
-    shown.append((f'accuracy by {x_label}', png))
+    curves = {n: (x, [100 * v for v in y]) for n, (x, y) in curves.items()}
+    png = figures.line_plot(curves, x_label=x_label, y_label='accuracy, %')
+    shown.append((f'accuracy in % by {x_label}', png))
   return shown
 
 
@@ -299,11 +310,12 @@ def comparison(
   )
   for record, kept in zip(records, pictures, strict=True):
     heading = f'Adversarial mixes: {_run_name(record)}'
-    shown = [('before and after', attacked(kept))]
+    shown = [(f'{_run_name(record)}: images before and after', attacked(kept))]
     sections.append(Section(heading, text=_ATTACKED, pictures=shown))
   note = (
     'First column: all test images; others: the first '
     f'{records[0]["num_attacked"]}. Brackets: Wilson 95% intervals.'
+    f'{tables.doubts_note(records)}'
   )
   sections += [
     *_ladder_sections(records),
@@ -334,10 +346,11 @@ def single(
     The page's HTML.
   """
   note = f'{record["num_attacked"]} images. Brackets: Wilson 95% intervals.'
-  shown = [('before and after', attacked(pictures))]
+  note = ' '.join([note, *notes]) + tables.doubts_note([record])
+  shown = [('the worst images before and after', attacked(pictures))]
   mixed = [('images and mixes', mixes(pictures))]
   sections = [
-    Section('Accuracy in %', measure_rows([record]), ' '.join([note, *notes])),
+    Section('Accuracy in %', measure_rows([record]), note),
     *_ladder_sections([record]),
     Section('The worst images', text=_WORST, pictures=shown),
     Section('Reconstructions and random mixes', text=_MIXES, pictures=mixed),
@@ -371,6 +384,7 @@ def listing(record: tables.Record, *, clean_on_all: bool = True) -> str:
   ]
   for name, text in zip(_MEASURES, _measures(record), strict=True):
     cell = statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])
+    cell += tables.doubts([record]) * (name == 'perturbed')
     lines.append(f'  {text:32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:

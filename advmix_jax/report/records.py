@@ -7,7 +7,7 @@ A record of experiments/reproduce.py has key, kind, scale, cells (the [item,
 row, column] that it serves), seed, config, commit, command, seconds, cores and
 results.
 
-Contents: Record, read, add, relabel, serves, newest, has_converged.
+Contents: Record, read, read_runs, add, relabel, serves, newest, has_converged.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from advmix_jax.runtime import files, untrusted
 
 Record = Mapping[str, Any]
 
+_CONFLICT = ('<<<<<<<', '=======', '>>>>>>>')  # Lines that git adds.
+# What a page reads of each record.
+_FIELDS = ('kind', 'cells', 'seed', 'config', 'seconds', 'results')
+
 # Kinds of which a page shows a cell's newest config alone.
 _NEWEST = ('classifier', 'figure')
 
@@ -38,16 +42,35 @@ def read(path: str | os.PathLike) -> dict[str, Record]:
   if not path.exists():
     return {}
   found = {}
-  for number, line in enumerate(path.read_text().splitlines(), 1):
+  try:
+    lines = path.read_text(encoding='utf-8').splitlines()
+  except UnicodeDecodeError as error:
+    raise ValueError(f'{path}: {error}, expected JSON lines') from error
+  for number, line in enumerate(lines, 1):
     try:
       record = untrusted.parse_json(line)
       found[record['key']] = record
     except (ValueError, KeyError, TypeError) as error:
       reason = untrusted.first_line(error)
+      if line.startswith(_CONFLICT):
+        reason = 'of a merge conflict: keep the lines of both sides'
       raise ValueError(
         f'{path}, line {number}: no record of a run ({reason})'
       ) from error
   return found
+
+
+def read_runs(path: str | os.PathLike) -> list[Record]:
+  """The records of a file of experiments/reproduce.py, oldest first.
+
+  Raises:
+    ValueError: A line is no record, or lacks a field.
+  """
+  found = read(path)
+  for key, record in found.items():
+    if lacking := [name for name in _FIELDS if name not in record]:
+      raise ValueError(f'{path}: the record {key!r} has no {lacking[0]!r}')
+  return list(found.values())
 
 
 def add(path: str | os.PathLike, record: Record) -> None:

@@ -89,7 +89,7 @@ def plot(record: tables.Record) -> tuple[bytes, bytes]:
     ticks = [f'{row[name]:g}' for row in shown]
     axis.set_xticks(range(len(shown)), ticks)
     axis.set_xlabel(label)
-  axes[0].set_ylabel('accuracy in %')
+  axes[0].set_ylabel("accuracy in %, Wilson's 95% intervals")
   names, above = axes[0].get_legend_handles_labels(), (0.5, 0.9)
   fig.legend(
     *names,

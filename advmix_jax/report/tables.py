@@ -2,8 +2,8 @@
 
   print(tables.markdown_table(records))
 
-Contents: Record, method_name, search_name, table_rows, interval_note,
-markdown_table, summary.
+Contents: Record, method_name, search_name, doubts, doubts_note, table_rows,
+interval_note, markdown_table, summary.
 """
 
 from __future__ import annotations
@@ -27,6 +27,15 @@ _NAMES = {
   'randmix': 'RandMix',
   'advmix': 'AdvMix',
 }
+# What a record says of its attack, and what is said where that is not so.
+_DOUBTS = {'valid': 'not valid', 'converged': 'not converged'}
+_MEANING = {
+  'not valid': ' Not valid: a check of the attack (a gate) failed.',
+  'not converged': (
+    ' Not converged: the last restarts, or a longer search, still found more, '
+    'so the accuracy is an upper bound.'
+  ),
+}
 _COLUMNS = ('clean', 'perturbed')  # Of results.json: <column>_accuracy.
 
 
@@ -40,7 +49,28 @@ def _cell(records: Sequence[Record], column: str) -> str:
   values = [(r[f'{column}_accuracy'], r['ci95'][column]) for r in records]
   if any(value is None for value, _ in values):
     return '-'
-  return statistics.percent(*statistics.over_seeds(values))
+  shown = statistics.percent(*statistics.over_seeds(values))
+  return shown + doubts(records) * (column == 'perturbed')
+
+
+def doubts(records: Sequence[Record]) -> str:
+  """What follows an accuracy under attack in a table; '' where nothing does.
+
+  Args:
+    records: Of one method, one for each seed.
+  """
+  found = [
+    words
+    for field, words in _DOUBTS.items()
+    if not all(r.get(field, True) for r in records)
+  ]
+  return ''.join(f', {words}' for words in found)
+
+
+def doubts_note(records: Sequence[Record]) -> str:
+  """What these words mean, where a table of the records has them."""
+  found = doubts(records)
+  return ''.join(text for words, text in _MEANING.items() if words in found)
 
 
 def search_name(attack: Record) -> str:
@@ -90,16 +120,16 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
 
 
 def interval_note(records: Sequence[Record]) -> str:
-  """One sentence that says what the table's brackets mean."""
+  """Says what the table's brackets mean, and its words of doubt."""
   seeds = sorted({record['seed'] for record in records})
   if len(seeds) == 1:
     return (
       f'Accuracy in %, seed {seeds[0]}; brackets: Wilson 95% interval '
-      'over test images.'
+      'over test images.' + doubts_note(records)
     )
   return (
     f'Accuracy in %, mean of seeds {", ".join(map(str, seeds))}; brackets: '
-    '95% t-interval over seeds.'
+    "Student's 95% t-interval over seeds." + doubts_note(records)
   )
 
 

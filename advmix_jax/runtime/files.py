@@ -7,8 +7,8 @@ dict under its '/'-joined path, and one JSON string with the metadata, whose
   save_npz('judge.npz', params, {'accuracy': 0.986}, kind='judge')
   params, metadata = load_npz('judge.npz', kind='judge')
 
-Contents: write_atomically, check_output, naming, write_bytes, write_text,
-write_json, json_text, file_hash, save_npz, load_npz.
+Contents: write_atomically, check_output, check_folder, naming, write_bytes,
+write_text, write_json, json_text, file_hash, save_npz, load_npz.
 """
 
 from __future__ import annotations
@@ -90,6 +90,27 @@ def check_output(path: str | os.PathLike, *sources: str | os.PathLike) -> None:
       and os.path.samefile(path, source)
     ):
       raise ValueError(f'{path} is the source itself')
+
+
+def check_folder(path: str | os.PathLike, option: str = '') -> None:
+  """Checks that files can be written to a folder, which may not exist yet.
+
+  Args:
+    path: Of the folder.
+    option: Such as '--docs=', for the error.
+
+  Raises:
+    ValueError: It is empty, a file, or can't be written.
+  """
+  if not str(path):
+    raise ValueError(f"{option}'' expected a folder")
+  outer = pathlib.Path(path).absolute()
+  while not outer.exists():
+    outer = outer.parent
+  if not outer.is_dir():
+    raise ValueError(f'{option}{path}: {outer} is a file, expected a folder')
+  if not os.access(outer, os.W_OK):
+    raise ValueError(f'{option}{path}: {outer} cannot be written')
 
 
 @contextlib.contextmanager

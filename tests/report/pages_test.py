@@ -153,7 +153,7 @@ def test_page_names_every_run_and_loads_nothing():
   cells = ('gradients_alive', 'NO', '0.5', '0.95', 'share')
   row = ''.join(f'<td>{cell}</td>' for cell in cells)
   for run in ('Nominal, seed 1', 'AdvMix, seed 1'):
-    assert f'<tr><td>{run}</td>{row}</tr>' in page
+    assert f'<tr><th scope="row">{run}</th>{row}</tr>' in page
   assert not re.search(r'https?:|<script|<link|@import|url\(', page)
   assert set(re.findall('src="([^,]*),', page)) == {'data:image/png;base64'}
 
@@ -209,7 +209,8 @@ def test_a_section_has_only_what_it_is_given():
   text = pages.page('', [pages.Section('Heading')])
   assert not re.search('<(table|p|img)', text)
   text = pages.page('', [pages.Section('', [['a', 'b'], ['1', '2']])])
-  assert '<tr><th>a</th><th>b</th></tr>\n<tr><td>1</td><td>2</td></tr>' in text
+  head = '<tr><th scope="col">a</th><th scope="col">b</th></tr>'
+  assert f'{head}\n<tr><th scope="row">1</th><td>2</td></tr>' in text
 
 
 def test_examples_have_one_column_per_class():

@@ -91,3 +91,22 @@ def test_a_line_that_is_no_record_is_named(line, tmp_path):
   path.write_text(f'{{"key": "a", "cells": []}}\n{line}\n')
   with pytest.raises(ValueError, match='full.jsonl, line 2: no record'):
     records.read(path)
+
+
+@pytest.mark.parametrize(
+  'text, message',
+  [
+    (
+      b'<<<<<<< ours\n',
+      'line 1: no record of a run .of a merge conflict: keep',
+    ),
+    (b'{"key": "\xff"}\n', 'full.jsonl: .* expected JSON lines'),
+    (b'{"key": "a", "kind": "figure"}\n', "the record 'a' has no 'cells'"),
+  ],
+)
+def test_what_is_no_record_is_one_clear_line(tmp_path, text, message):
+  path = tmp_path / 'full.jsonl'
+  path.write_bytes(text)
+  with pytest.raises(ValueError, match=message) as error:
+    records.read_runs(path)
+  assert '\n' not in str(error.value) and 'full.jsonl' in str(error.value)

@@ -42,7 +42,7 @@ THREE_SEEDS_TABLE = """\
 |--------|-------------------|--------------------------------------------------|
 | AdvMix | 94.0 [91.5, 96.5] | 80.0 [55.2, 100.0]                               |
 
-Accuracy in %, mean of seeds 0, 1, 2; brackets: 95% t-interval over seeds.
+Accuracy in %, mean of seeds 0, 1, 2; brackets: Student's 95% t-interval over seeds.
 """  # noqa: E501
 
 
@@ -58,6 +58,26 @@ def test_table_of_three_seeds_byte_for_byte():
     record('advmix', 2, 0.95, 0.9),
   ]
   assert tables.markdown_table(records) == THREE_SEEDS_TABLE
+
+
+def test_an_attack_that_is_in_doubt_is_marked_beside_its_accuracy():
+  records = [
+    dict(record('nominal', 0, 0.5, 0.5), valid=False, converged=False),
+    dict(record('advmix', 0, 0.5, 0.5), valid=True, converged=False),
+    dict(record('randmix', 0, 0.5, 0.5), valid=True, converged=True),
+  ]
+  cells = [row[1:] for row in tables.table_rows(records)[1:]]
+  assert cells == [
+    ['50.0 [49.0, 51.0]', '50.0 [48.0, 52.0], not valid, not converged'],
+    ['50.0 [49.0, 51.0]', '50.0 [48.0, 52.0], not converged'],
+    ['50.0 [49.0, 51.0]', '50.0 [48.0, 52.0]'],
+  ]
+  note = tables.interval_note(records)
+  assert ' Not valid: a check' in note and ' Not converged: the last' in note
+  assert 'Not' not in tables.interval_note(records[2:])
+  # Of several seeds one is enough.
+  several = [dict(r, method='advmix', seed=i) for i, r in enumerate(records)]
+  assert 'not valid, not converged' in tables.table_rows(several)[1][2]
 
 
 def test_table_refuses_what_is_not_comparable():

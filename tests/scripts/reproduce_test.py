@@ -15,8 +15,76 @@ def test_the_commands_of_the_tables_of_faces_name_the_folder_of_their_records(
   first_faces = scripts.load('assets.first_faces', monkeypatch)
   items = script.plan.read(script.SWEEPS.value, 'ITEMS')
   for name in ('table_3', 'table_4', 'table_3_small', 'table_4_small'):
-    words = script._folders(items[name], {})
-    assert words == f' --celeba_dir={first_faces.OUTPUT.value}'
+    (parts,) = script.layouts.make({name: items[name]})
+    words = {layout.flags for layout in parts.values()}
+    assert words == {f' --celeba_dir={first_faces.OUTPUT.value}'}
+
+
+def test_words_are_divided_by_commas_or_given_several_times(script):
+  script.SEEDS.value = ['0,1', ' 2']
+  script.ONLY.value = ['table_2', 'figure_4,figure_6']
+  assert script._words(script.SEEDS) == ['0', '1', '2']
+  items = dict.fromkeys(['table_2', 'figure_4', 'figure_6', 'figure_7'], {})
+  assert script._names(items) == ['table_2', 'figure_4', 'figure_6']
+
+
+def test_the_page_of_own_records_does_not_replace_the_projects(
+  script, tmp_path
+):
+  script.WORKDIR.value = str(tmp_path / 'runs')
+  script._check_folders()
+  script.RECORDS.value = str(tmp_path / 'records')
+  with pytest.raises(ValueError, match='--docs is missing'):
+    script._check_folders()
+  script.DOCS.value = str(tmp_path / 'docs')
+  script._check_folders()
+  script.WORKDIR.value = __file__
+  with pytest.raises(
+    ValueError, match='--workdir=.*is a file, expected a fold'
+  ):
+    script._check_folders()
+
+
+def test_a_figure_whose_picture_is_nowhere_is_made_again(script, tmp_path):
+  """As after records of two machines were put together, without docs."""
+  items = script.plan.read(script.SWEEPS.value, 'ITEMS')
+  runs = script.plan.expand(items, ['figure_4'], 'quick')
+  (key,) = (k for k, run in runs.items() if run.kind == 'figure')
+  path, docs = tmp_path / 'records.jsonl', tmp_path / 'docs'
+  work = script.schedule.Work(runs, tmp_path / 'runs', 'quick', path)
+  script.DOCS.value = str(docs)
+  assert not script._without_picture(work, [key])  # No record.
+  record = {'key': key, 'results': {'pictures': ['figure_4.png']}}
+  script.records.add(path, record)
+  assert script._without_picture(work, [key]) == [key]
+  (docs / 'figures' / 'quick').mkdir(parents=True)
+  (docs / 'figures' / 'quick' / 'figure_4.png').write_bytes(b'')
+  assert not script._without_picture(work, [key])
+
+
+@pytest.mark.parametrize(
+  'text, message',
+  [
+    ('ITEMS = {', 'was never closed'),
+    ('import nowhere_at_all', 'No module named'),
+    ("ITEMS = {'mine': {'title': 'x'}}", "item 'mine' has no 'text'"),
+    ('', 'has no ITEMS'),
+  ],
+)
+def test_a_file_of_items_that_is_none_is_one_line(
+  script, tmp_path, text, message
+):
+  script.SWEEPS.value = str(tmp_path / 'sweeps.py')
+  (tmp_path / 'sweeps.py').write_text(text)
+  with pytest.raises(ValueError, match=message) as error:
+    script._items()
+  assert '\n' not in str(error.value) and 'sweeps.py' in str(error.value)
+
+
+def test_a_folder_of_faces_that_is_missing_is_named_by_its_flag(script):
+  script.CELEBA_DIR.value = 'nowhere'
+  with pytest.raises(FileNotFoundError, match='--celeba_dir=nowhere: no such'):
+    script._items()
 
 
 def of_digits(script, tmp_path, source):

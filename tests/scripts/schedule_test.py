@@ -47,6 +47,15 @@ def test_a_fresh_clone_with_all_records_has_nothing_to_do(work, schedule):
   assert not schedule.missing(work, list(work.runs))
 
 
+def test_what_is_wanted_again_is_done_with_what_it_needs(work, schedule):
+  *_, last = work.runs.values()
+  for run in work.runs.values():
+    finish(work, run, output=run is not last)
+  keys = list(work.runs)
+  assert not schedule.missing(work, keys)
+  assert schedule.missing(work, keys, again=[last.key]) == [last.key]
+
+
 def test_what_a_missing_run_needs_is_done_again_where_its_output_is_gone(
   work, schedule
 ):
