@@ -330,8 +330,12 @@ Made from the records in experiments/results/ by `python
 experiments/reproduce.py`; do not edit. A cell has the mean over seeds (runs of
 the classifier; generator, digits and their colours are the same) with its 95%
 t-interval (Student's t over seeds), or with one seed the Wilson 95% interval
-over test images. n is the number of seeds, the time that of the classifiers'
-runs together. The first table of an item has all its cells, the others those
+over test images. Intervals end at 0 and 100; three seeds that agree have one of
+width 0. Those of tables of generators are Wilson's over the mixes; that of an
+average over colours takes images, not colours, as trials. n is the number of
+seeds, the time that of the classifiers' runs together.
+
+The first table of an item has all its cells, the others those
 that have been run; the command above it runs what is missing, at the full scale
 with folders of your own. Where a gate of the evaluation failed, the accuracy
 under attack is not valid and has the gate's name. Where twice the restarts or
