@@ -146,7 +146,8 @@ def make(
 
 def _draw(seed, name):
   """A number that is as good as drawn for each name."""
-  return hashlib.sha256(f'{seed}/{name}'.encode()).digest()
+  text = f'{seed}/{name}'.encode(errors='surrogateescape')
+  return hashlib.sha256(text).hexdigest()
 
 
 def describe_made(config: ml_collections.ConfigDict) -> str:

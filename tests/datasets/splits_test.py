@@ -59,6 +59,24 @@ def test_the_seed_decides_and_nothing_else():
   assert (part != _make(labels, split_seed=1)).any()
 
 
+def test_with_names_their_order_does_not_matter():
+  """A name that is no UTF-8, as files may have, is one, too."""
+  labels = np.repeat([0, 1], 50)
+  names = [f'{i}.png' for i in range(99)] + ['\udcff.png']
+  part, seed = _named(labels, names, 0), _named(labels, names, 1)
+  order = np.random.default_rng(0).permutation(100)
+  shuffled = _named(labels[order], [names[i] for i in order], 0)
+  np.testing.assert_array_equal(shuffled, part[order])
+  assert (part != seed).any()
+  assert [(part == s).sum() for s in splits.SPLITS] == [70, 10, 20]
+
+
+def _named(labels, names, seed):
+  config = splits.made_fields()
+  config.split_seed = seed
+  return splits.make(labels, config, source='birds', names=names)
+
+
 @pytest.mark.parametrize('count', [1, 2])
 def test_a_class_of_too_few_images_is_named(count):
   labels = ['owl'] * 9 + ['crow'] * count

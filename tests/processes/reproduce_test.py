@@ -110,7 +110,7 @@ def test_a_run_that_fails_is_named_and_the_page_says_not_run(folder):
     ('--seeds=one', "--seeds has 'one', expected whole numbers"),
     ('--row=advmix', "--row has 'advmix', expected some of ('Nominal'"),
     ('--sweeps=nowhere.py', 'nowhere.py'),
-    ('--celeba_dir=nowhere', "'nowhere' is not a folder"),
+    ('--celeba_dir=nowhere', '--celeba_dir=nowhere: no such folder'),
     ('--celeba_generator=own.npz', '--celeba_dir is missing, which'),
     ('--sweeps=README.md', 'README.md: expected a Python file, NAME.py'),
   ],
