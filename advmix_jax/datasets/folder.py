@@ -165,7 +165,7 @@ def _numbered(labels):
   """
   if not all(label.isdecimal() and label.isascii() for label in labels):
     return sorted(labels)
-  place = {int(label): label for label in labels}
+  place = {int(label): label for label in sorted(labels)}
   count = max(place) + 1
   if twins := sorted(labels - {*place.values()}):
     raise ValueError(
