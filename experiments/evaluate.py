@@ -27,7 +27,7 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import attacks, classifiers, datasets, training
+  from advmix_jax import attacks, classifiers, training
   from advmix_jax.evaluation import audits, gates, recolouring, sweep
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages, strength
@@ -116,8 +116,6 @@ def _evaluate(config, workdir, output):
       'that began it goes on'
     )
   classifier, params = classifiers.load(workdir / 'classifier.npz')
-  classes = datasets.load(config.data, 'test').classes
-  classifiers.check_classes(workdir / 'classifier.npz', classes)
   judge_fn = _judge_fn(config, workdir) if LADDER.value else None
   arguments = {
     'num_examples': config.eval.num_examples,

@@ -26,12 +26,14 @@ def make(
   """
   made = []
   for name, item in items.items():
-    whole = _layout(name, item)
-    made.append({s: _of_scale(whole, item, s) for s in plan.SCALES})
-    for scale, layout in made[-1].items():
-      part = item.get('scales', {}).get(scale, {})
-      words = _folders(item, part, generator, options)
-      made[-1][scale] = layout._replace(flags=words)
+    whole, parts = _layout(name, item), item.get('scales', {})
+    flags = {
+      scale: _folders(item, parts.get(scale, {}), generator, options)
+      for scale in plan.SCALES
+    }
+    made.append(
+      {s: _of_scale(whole, parts.get(s, {}), flags[s]) for s in plan.SCALES}
+    )
   return made
 
 
@@ -67,15 +69,15 @@ def _paper(values):
   }
 
 
-def _of_scale(layout, item, scale):
-  """The layout with the rows and columns of one scale."""
-  part = item.get('scales', {}).get(scale, {})
+def _of_scale(layout, part, flags):
+  """The layout with the rows, columns and flags of one scale."""
   keep = part.get('columns', layout.columns)
   x = dict(zip(layout.columns, layout.x, strict=False))
   return layout._replace(
     rows=tuple(part.get('rows', layout.rows)),
     columns=tuple(keep),
     x=tuple(x[column] for column in keep) if x else (),
+    flags=flags,
   )
 
 

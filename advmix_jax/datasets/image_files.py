@@ -45,10 +45,10 @@ class Images(NamedTuple):
   names: Callable[[], list[str]]  # () -> all files, in order
 
 
-def check_resolution(size: int, *, least: int = 4) -> None:
+def check_resolution(size: int) -> None:
   """Raises ValueError unless images can have this height and width."""
-  if size < least:
-    raise ValueError(f'data.resolution is {size}, expected >= {least}')
+  if size < 4:
+    raise ValueError(f'data.resolution is {size}, expected >= 4')
 
 
 def default_fields() -> ml_collections.ConfigDict:

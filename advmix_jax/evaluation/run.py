@@ -234,12 +234,16 @@ def load_examples(
     images with their latents).
 
   Raises:
-    ValueError: A number is out of range, latents don't fit the images, or the
-      run began with another generator.
+    ValueError: A number is out of range, latents don't fit the images, the
+      classes were renamed since the training, or the run began with another
+      generator.
   """
   if num_examples < 0:
     raise ValueError(f'eval.num_examples is {num_examples}, expected >= 0')
   test = datasets.load(config.data, 'test')
+  path = pathlib.Path(workdir) / 'classifier.npz'
+  if path.exists():  # A caller may have the parameters alone.
+    classifiers.check_classes(path, test.classes)
   some = _attacked(test, num_examples)
   classifier = classifiers.make_classifier(config.classifier, test.num_classes)
   generators.claim(config.generator, workdir)
