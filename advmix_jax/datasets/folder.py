@@ -30,6 +30,7 @@ import io
 import os
 import pathlib
 import posixpath
+import re
 from typing import NamedTuple
 
 import ml_collections
@@ -252,7 +253,19 @@ def _parted(path, tops):
       f'{path}: {others[0]} lies beside {" and ".join(sorted(parts))}, '
       'expected parts of the data alone, or classes alone'
     )
+  alike = list(filter(_like_parts, others))
+  if len(set().union(*map(_like_parts, alike))) > 1:
+    hosts.print_once(
+      f'{path}: {" and ".join(alike)} are taken as classes; parts of the data '
+      f'are folders called {", ".join(SPLITS)}'
+    )
   return not others
+
+
+def _like_parts(top):
+  """The parts that a folder's name may stand for: seg_train, test-set."""
+  words = re.split('[^a-z]+', top.lower())
+  return {_PARTS[word] for word in words if word in _PARTS}
 
 
 def _check_others(path, names):
