@@ -1,8 +1,8 @@
 # make demo     the main job on this machine, then runs/demo/report.html
 # make check    lint, then every test that starts no process; the quick half
 # make test     lint, then every test; what CI runs
-# make results  the README's table: three methods, three seeds
-# make reproduce  what has no record yet of the small tables and figures, but 3 and 4
+# make results  the demo's methods with three seeds, in runs/results
+# make reproduce  tables and figures that lack a record, at the quick scale, without faces
 # make from-scratch  all from digits and VGG-16 alone: 35 minutes
 # make soak     all tests of devices; stops each command fifty times
 # make fuzz     10,000 damaged files of every kind that is read, in 3 GB

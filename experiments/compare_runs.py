@@ -51,12 +51,17 @@ def _rows(flag):
 
 def _warn_of_attacks():
   """Warns if the runs say that they were attacked in different ways."""
-  runs = []
-  for flag in (FIRST, SECOND):
-    path = pathlib.Path(flag.value) / 'results.json'
-    runs.append(untrusted.read_json(path, 'corrupt') if path.exists() else {})
-  if words := paired.attacks(*runs):
+  if words := paired.attacks(_results(FIRST), _results(SECOND)):
     print(f'warning: {words}', file=sys.stderr)
+
+
+def _results(flag):
+  """What a run says about itself; {}: it says nothing."""
+  for name in ('results.json', 'report.json'):  # Of advmix-evaluate.
+    path = pathlib.Path(flag.value) / name
+    if path.exists():
+      return untrusted.read_json(path, 'corrupt')
+  return {}
 
 
 def _record(found, parts):

@@ -82,7 +82,7 @@ def main(argv: list[str]) -> None:
   print(f'\n{tables.markdown_table(records)}')
   print(f'{minutes:.1f} minutes; pictures: {workdir}/report.html')
   if 0 < MINUTES.value < minutes:
-    print(f'That is more than the {MINUTES.value:g} it takes on 2 idle cores.')
+    print(f'More than the {MINUTES.value:g} expected on 2 idle cores.')
 
 
 if __name__ == '__main__':

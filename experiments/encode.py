@@ -5,11 +5,11 @@
   python experiments/encode.py --split=test --output=latents.npz \
     --config.data.source=idx --config.data.data_dir=mnist
 
-Prints a histogram of the errors and the images that fit worst; <output>.png
-shows the latter, <output>.csv has the error of every image, and --max_error
-flags those above it. The same command again goes on after a kill.
-`--compare=N` encodes only the first N images, from both starts, and prints and
-plots (<output>.png) error against steps.
+Prints a histogram of the errors and the images that fit worst. Beside
+latents.npz, latents.png shows these images, latents.csv has the error of every
+image, and --max_error flags those above it. The same command again goes on
+after a kill. `--compare=N` encodes only the first N images, from both starts,
+and prints and plots (latents.png) error against steps.
 """
 
 import pathlib

@@ -8,13 +8,13 @@ Prints one table, all rows on the same test images: clean, reconstruction, one
 random mix, the worst of N random mixes at the attack's number of images and at
 its compute, Algorithm 2, with the margin loss, with Adam, a search without
 gradients, and the worst of all. Each has its Wilson 95% interval, its cost and,
-where there is a judge its audited accuracy. Then: do twice the
+where there is a judge, its audited accuracy. Then: do twice the
 restarts or steps change it, what does the gradient add, and the gates; for
 coloured digits also the accuracy on the same digits in other colours.
 --noladder stops at Algorithm 2, as training does, in an eighth of the time.
 
 Options not given are those of the run. Writes results.json, per_example.csv,
-pictures.npz and report.html to RUN/evaluations/<options>, with --sweep also
+pictures.npz and report.html to WORKDIR/evaluations/<options>, with --sweep also
 sweep.png and sweep.svg; the run's own files stay as they are. The last columns
 of per_example.csv say which image a row is of: image, the hash of its pixels,
 and source, its file or row, where the data have such names. Exit code: 0; 1

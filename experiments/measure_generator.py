@@ -74,7 +74,10 @@ DATA_DIR = flags.DEFINE_string(
   'data_dir', '', 'Folder of --source or --data; the file of data=arrays.'
 )
 JUDGE = flags.DEFINE_string(
-  'judge', '', 'A judge of attributes, for other images than digits.'
+  'judge',
+  '',
+  'From train_judge.py, of attributes or classes, for other images than '
+  'digits.',
 )
 DATA = flags.DEFINE_enum(
   'data',

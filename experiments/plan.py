@@ -6,14 +6,15 @@ A run is one resumable unit with one record. Its kind says which script does it:
 
   generator   train_stylegan.py      a StyleGAN on the data of a column
   start       train_encoder.py       the learned start of Algorithm 1
-  latents     encode.py              of the classifier's training images
+  latents     encode.py              of the classifier's training images, and of
+                                     its test images where these are attacked
   measure     measure_generator.py   what the generator separates and draws
   classifier  train_and_test.py      one method, one seed; attacked or not
   figure      draw_figure.py         pictures
 
-Its key is the hash of its complete config without paths and of the keys of the
-runs that it needs. So two cells that need the same generator share it, and any
-changed field makes another run.
+Its key is the hash of its config, without paths and options that save memory,
+and of the keys of the runs that it needs. So two cells that need the same
+generator share it, and any changed field makes another run.
 
 Contents: SCALES, Run, load, read, expand, with_needs.
 """

@@ -41,7 +41,7 @@ GENERATOR = flags.DEFINE_string(
 JUDGE = flags.DEFINE_string(
   'judge',
   str(shipped.DATA / 'face_judge.npz'),
-  'The file of a judge of attributes, from train_judge.py.',
+  'The file of a judge of attributes or of classes, from train_judge.py.',
 )
 SIZE = flags.DEFINE_integer(
   'size',

@@ -17,7 +17,9 @@ one counting:
 
 An item's `recolour` says to test classifiers on exact recolourings, too;
 `attacked`, to attack them with the whole ladder, for which test images are
-encoded. `configs` names other configs than those above; `given` is a generator
+encoded. A row's `generator_name` is what its own generator is called; an item's
+`identity` tells images from others of the same config. `configs` names other
+configs than those above; `given` is a generator
 that ships and isn't trained; `measures` are the accuracies that the page shows.
 scales: per scale, the seeds (`seeds_of`: those of a column, where they differ),
 the columns and rows that it runs (all where it says nothing), and `shipped`,
@@ -171,7 +173,8 @@ ITEMS = {
       'that ship. For the others Algorithm 1 encodes by the pixels alone, and '
       'at the quick scale they see 80,000 images in place of 240,000. The '
       'ideal generator draws the colours in these shares; with eps = 1 the '
-      'search may reach any colour.'
+      'search may reach any colour. "As printed" is said of lines 1 and 9 of '
+      "Algorithm 2; steps go along the gradient's sign in all rows."
     ),
     'recolour': True,
     'ideal': {'colors': 'colored_mnist'},

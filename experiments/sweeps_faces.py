@@ -1,6 +1,7 @@
 """The tables of CelebA, as sweeps.py has those of digits.
 
-Tables 3 and 4 are two views of the same runs; `_small` are both at 32x32.
+Tables 3 and 4 are two views of the same runs. table_3_small and table_4_small
+are the same at 32x32.
 
 Contents: ITEMS.
 """

@@ -96,7 +96,9 @@ ITEMS = {
       'so there are two readings: unbiased ones in every column, or those of '
       'the StyleGAN. Algorithm 1 encodes by the pixels alone. The gate of the '
       'StyleGAN is free (network.split_bounded=False): a bounded one separates '
-      'better, but hardly draws one of the colours (docs/generator.md).'
+      'better, but hardly draws one of the colours (docs/generator.md). "As '
+      'printed" is said of lines 1 and 9 of Algorithm 2; steps go along the '
+      "gradient's sign in all rows."
     ),
     'recolour': True,
     'data': {'name': 'rgb_mnist'},

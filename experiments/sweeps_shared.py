@@ -9,9 +9,10 @@ UNCONDITIONAL = {
   'generator': {'network.label_size': 0, 'gan.style_mixing': 0.0},
   'generator_name': 'StyleGAN, unconditional',
 }
-# Algorithm 2 as the paper prints it.
+# Algorithm 2 with lines 1 and 9 as the paper prints them; steps go along the
+# gradient's sign all the same.
 PRINTED = {'attack.keep': 'misclassified', 'attack.test_start': False}
-# Algorithm 1 without VGG-16: the pixel term alone, 15 times faster.
+# Algorithm 1 without VGG-16: the pixel term alone, 20 times faster.
 PIXELS = {
   'start_steps': 0,
   'steps': 50,

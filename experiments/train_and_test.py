@@ -5,9 +5,9 @@
 
 Tests the clean test images; nothing is encoded. With `--recolour`, digits are
 also tested in every other colour. With `--attack`, the ladder of evaluate.py
-attacks eval.num_examples test images, whose mixes a judge of attributes audits
-(--judge), and the accuracy on the groups of `--groups` is taken. Writes
-WORKDIR/results.json; the same command again resumes, or reads it.
+attacks eval.num_examples test images, whose mixes a judge audits (--judge), and
+the accuracy on the groups of `--groups` is taken. Writes WORKDIR/results.json;
+the same command again resumes, or reads it.
 """
 
 import pathlib
@@ -37,8 +37,7 @@ ATTACK = flags.DEFINE_bool(
 JUDGE = flags.DEFINE_string(
   'judge',
   '',
-  'A judge of attributes, for data with an attribute as the label; default: '
-  'the one of faces that ships.',
+  'From train_judge.py, for faces or classes; default: what ships.',
 )
 GROUPS = flags.DEFINE_list(
   'groups',
@@ -123,7 +122,8 @@ def main(argv: list[str]) -> None:
         judge_fn = audits.judge_fn(
           config.data, JUDGE.value, num_classes=train.num_classes
         )
-        judge_fn(test.image[:1])
+        if judge_fn:
+          judge_fn(test.image[:1])
       params = training.train_classifier(config, workdir, train)
       results = {'num_train': len(train.label), 'source': train.source}
       results |= _test(config, params, train.num_classes, test, judge_fn)

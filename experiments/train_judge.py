@@ -5,10 +5,10 @@
 
 One network names all yes-or-no attributes of the data set (CelebA's forty), on
 training images and their mirror images. Of data with a label alone, such as a
-folder of your own, it names the classes: class_0, class_1, ... in alphabetical
-order; is it this one? The likeliest one is its class. Prints its accuracy on
-the test images beside that of always giving the most frequent answer. The same
-command resumes what was stopped. The digits' judge is made by
+folder of your own, it names the classes: class_0, class_1, ... in the order of
+the data set's; is it this one? The likeliest one is its class. Prints its
+accuracy on the test images beside that of always giving the most frequent
+answer. The same command resumes what was stopped. The digits' judge is made by
 assets/train_judge.py.
 """
 

@@ -1,10 +1,13 @@
-"""Trains StyleGAN v1 on digits, resumable, with metrics and sample grids.
+"""Trains StyleGAN v1 on images, resumable, with metrics and sample grids.
 
-  python experiments/train_stylegan.py --config=configs/stylegan.py
   python experiments/train_stylegan.py --config.gan.kimg=100 --workdir=runs/gan
+  python experiments/train_stylegan.py --config=configs/stylegan_folder.py \
+    --config.data.data_dir=birds --workdir=runs/birds
 
-Ends with WORKDIR/generator.npz, which `stylegan.load` and every other script
-read. The same command again resumes where the last one stopped.
+Without --config the images are coloured digits; configs/stylegan_folder.py is
+for images of your own, configs/stylegan_celeba.py for faces. Ends with
+WORKDIR/generator.npz, which `stylegan.load` and every other script read. The
+same command again resumes where the last one stopped.
 """
 
 import pathlib

@@ -50,6 +50,14 @@ def test_nothing_imports_experiments(path):
     assert f'experiments.{path.stem}' not in other.read_text(encoding='utf-8')
 
 
+def test_the_map_has_every_module():
+  text = (ROOT / 'WORKSPACE.md').read_text(encoding='utf-8')
+  places = text.partition('## Where things are')[2].partition('\n## ')[0]
+  named = set(re.findall(r'\w+', places))
+  found = {path.stem for path in sources('advmix_jax')} - {'__init__'}
+  assert found <= named, f'WORKSPACE.md lacks {sorted(found - named)}'
+
+
 @pytest.mark.parametrize('path', EVERYTHING, ids=ids)
 def test_pieces_are_short(path):
   text = path.read_text(encoding='utf-8')

@@ -4,11 +4,11 @@
   idx       a folder with the four official IDX files, gzipped or not
   tfds      tensorflow-datasets, from a prepared or downloadable data_dir
 
-    from advmix_jax import digits
+    from advmix_jax.datasets import digits
     train = digits.load_digits('embedded', 'train', limit=100)
     full = digits.load_digits('idx', 'train', data_dir='mnist')
 
-Nothing here knows of colours: `datasets.py` paints the digits. Readers check
+Nothing here knows of colours: `colored_mnist` paints the digits. Readers check
 what they read, and a bad file ends in one line that names it.
 
 Contents: Digits, load_digits, find_idx, idx_hash, read_idx, SOURCES, SPLITS,

@@ -174,9 +174,9 @@ def measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
   for record in records:
     cells = [
       statistics.percent(record[f'{name}_accuracy'], *record['ci95'][name])
+      + (tables.doubts([record]) if name == 'perturbed' else '')
       for name in _MEASURES
     ]
-    cells[-1] += tables.doubts([record])  # Of the attack.
     rows.append([_run_name(record), *cells])
   return rows
 

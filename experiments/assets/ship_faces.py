@@ -17,9 +17,9 @@ Files of 32x32 have names that end with _32, and no learned start:
 
 Writes face_generator.npz and face_judge.npz to advmix_jax/data, and
 face_encoder.npz, which is trained for the former. The generator has 16-bit
-floats and stored noise of zero: noise that was fresh in training shows as
-specks where it is frozen. All files say that CelebA's condition holds, and name
-no folder. Prints how far 16 bits move the images.
+floats and, if it has noise inputs, stored noise of zero: noise that was fresh
+in training shows as specks where it is frozen. All files say that CelebA's
+condition holds, and name no folder. Prints how far 16 bits move the images.
 """
 
 import pathlib

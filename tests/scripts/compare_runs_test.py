@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from helpers import scripts
 
 from advmix_jax.report import records
@@ -29,15 +30,16 @@ def test_runs_of_one_name_in_two_folders_are_two_records(
   )
 
 
+@pytest.mark.parametrize('file', ['results.json', 'report.json'])
 def test_runs_of_other_attacks_are_compared_with_a_warning(
-  monkeypatch, tmp_path, capsys
+  monkeypatch, tmp_path, capsys, file
 ):
   for name, restarts in (('a', 5), ('b', 10)):
     (tmp_path / name).mkdir()
     table = 'index,label,clean,perturbed\n0,1,1,1\n1,0,1,0\n'
     (tmp_path / name / 'per_example.csv').write_text(table)
     record = {'perturbed_attack': {'N_r': restarts}}
-    (tmp_path / name / 'results.json').write_text(json.dumps(record))
+    (tmp_path / name / file).write_text(json.dumps(record))
   folders = {'FIRST': str(tmp_path / 'a'), 'SECOND': str(tmp_path / 'b')}
   scripts.load('compare_runs', monkeypatch, **folders).main([])
   told = capsys.readouterr()

@@ -6,6 +6,7 @@ from helpers import made_images, random_params, scripts
 
 from advmix_jax import datasets, training
 from advmix_jax.encoder import latents_file
+from advmix_jax.evaluation import audits
 
 
 @pytest.fixture
@@ -56,6 +57,15 @@ def test_what_fits_is_trained_on(config, run):
   config.generator.path = config.encoder.path = '/nowhere/x.npz'
   with pytest.raises(RuntimeError, match='trains'):  # Nothing is mixed.
     run(config, attack=False)
+
+
+def test_data_without_a_judge_are_attacked_without_audits(
+  config, run, monkeypatch
+):
+  """As images of classes are, where no judge is named."""
+  monkeypatch.setattr(audits, 'judge_fn', lambda *_, **__: None)
+  with pytest.raises(RuntimeError, match='trains'):
+    run(config)
 
 
 @pytest.mark.parametrize('attack', [False, True])
