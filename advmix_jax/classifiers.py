@@ -110,29 +110,34 @@ def make_classifier(
   """Returns the classifier that `config` names.
 
   Args:
-    config: `name`, one of NAMES, and for 'vgg' its `width` in channels.
+    config: `name`, one of NAMES, and for 'vgg' its `width` in channels. What it
+      lacks is as in `default_config`.
     num_classes: K.
 
   Raises:
     ValueError: Unknown name, or a width below 1.
   """
+  config = default_config().to_dict() | config.to_dict()
+  config = ml_collections.FrozenConfigDict(config)
   if config.name not in NAMES:
     raise ValueError(
       f'classifier.name is {config.name!r}, expected one of {NAMES}'
     )
   if config.name == 'vgg' and config.width < 1:
     raise ValueError(f'classifier.width is {config.width}, expected >= 1')
-  return _make(config.name, config.width, num_classes)
+  return _make(config, num_classes)
 
 
 @functools.lru_cache(maxsize=8)
-def _make(name: str, width: int, num_classes: int) -> Classifier:
+def _make(
+  config: ml_collections.FrozenConfigDict, num_classes: int
+) -> Classifier:
   """The same functions for the same config, so that jit compiles them once."""
 
   def logits(image: jax.Array) -> jax.Array:
-    if name == 'linear':
+    if config.name == 'linear':
       return Linear(num_classes)(image)
-    return TruncatedVGG(num_classes, width=width)(image)
+    return TruncatedVGG(num_classes, width=config.width)(image)
 
   net = hk.without_apply_rng(hk.transform(logits))
   return Classifier(init=net.init, apply=net.apply)

@@ -29,6 +29,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import costs
+import key_fields
 import ml_collections
 
 from advmix_jax import methods
@@ -37,21 +38,6 @@ from advmix_jax.runtime import files, run_folder, shipped
 SCALES = ('quick', 'full')
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Fields of a config that no result depends on: paths, and what saves memory.
-_PATHS = ('data.data_dir', 'generator.path', 'encoder.path')
-_MEMORY = ('generator.microbatch', 'generator.remat')
-# Fields that came when there were records already. With these values a run does
-# what it did before, and keeps its key.
-_ADDED = {
-  'generator.split': 0,
-  'generator.size': 0,
-  'network.use_noise': True,
-  'network.split_bounded': False,
-  'network.grey': False,
-  'preset': '',
-  'generator.dtype': 'float32',
-  'pixel_attack.ramp_steps': 0,
-}
 # Of no use before classifiers are tested.
 _TEST_FIELDS = ('data.num_test', 'data.test_sigma')
 
@@ -134,9 +120,7 @@ def _complete(name: str, options: Fields) -> ml_collections.ConfigDict:
 def _finish(run: Run) -> Run:
   """The run without paths in its config, and with its key."""
   config = {
-    k: v
-    for k, v in run.config.items()
-    if k not in _PATHS + _MEMORY and (k not in _ADDED or v != _ADDED[k])
+    k: v for k, v in run.config.items() if not key_fields.left_out(k, v)
   }
   text = json.dumps([run.kind, config, run.needs], sort_keys=True)
   key = hashlib.sha256(text.encode()).hexdigest()[:16]

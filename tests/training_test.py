@@ -273,7 +273,7 @@ def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):
   ('field', 'value', 'message'),
   [
     ('method', 'magic', "method is 'magic', expected one of .*'nominal'"),
-    ('classifier.name', 'mlp', "classifier.name is 'mlp', expected .*'vgg'"),
+    ('classifier.name', 'none', "classifier.name is 'none', expected .*'vgg'"),
     ('optimizer.learning_rate', 0.0, 'learning_rate is 0.0, expected > 0'),
     ('optimizer.epochs', 0, 'optimizer.epochs is 0, expected > 0'),
     ('data.source', 'web', "data source 'web', expected 'embedded'"),

@@ -7,11 +7,10 @@ import jax.numpy as jnp
 import ml_collections
 import optax
 
-from advmix_jax import attacks, classifiers, datasets, methods, types
+from advmix_jax import classifiers, datasets, methods, types
 from advmix_jax.datasets import colored_mnist
 from advmix_jax.datasets.digits import NUM_CLASSES, load_digits
 from advmix_jax.generators import ideal
-from advmix_jax.methods import adversarial
 
 K = NUM_CLASSES
 SIZE = 6
@@ -19,19 +18,11 @@ SIZE = 6
 
 def make_config(*, size=SIZE, **attack):
   """A config of what methods read; keywords change the attack."""
-  config = ml_collections.ConfigDict(
-    {
-      'mixup': {'alpha': 0.5},
-      'cutout': {'side': 16, 'value': 0.0},
-      'cutmix': {'alpha': 1.0},
-      'irm': {'weight': 10.0, 'anneal_steps': 1},
-      'environment': 'color',
-      'optimizer': {'batch_size': size},
-      'mixing': {'clean_fraction': 0.0},
-      'pixel_attack': adversarial.default_config(),
-      'attack': attacks.default_config(),
-    }
-  )
+  config = methods.default_config()
+  config.environment = 'color'
+  config.optimizer = {'batch_size': size}
+  config.mixup.alpha = 0.5
+  config.irm.update(weight=10.0, anneal_steps=1)
   config.pixel_attack.update(alpha=0.03, steps=4)
   config.attack.update(restarts=3, steps=2, alpha=0.2, eps=0.4)
   config.attack.update(attack)

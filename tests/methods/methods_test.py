@@ -1,16 +1,19 @@
 """Claims about methods/__init__.py and nominal.py: what all methods share."""
 
 import chex
+import jax
 import numpy as np
 import pytest
 from helpers.toy_methods import (
   K,
+  linear_logits_fn,
   make_config,
   make_examples,
   setting,
 )
 
 from advmix_jax import methods
+from advmix_jax.runtime import parallel
 
 
 def test_nominal_is_the_batch_itself():
@@ -30,6 +33,29 @@ def test_every_method_returns_images_and_distributions(name):
   np.testing.assert_allclose(examples.target.sum(-1), 1, rtol=1e-6)
   again = make_examples(name)
   np.testing.assert_array_equal(examples.image, again.image)  # Pure.
+
+
+@pytest.mark.parametrize('name', list(methods.METHODS))
+def test_two_devices_make_the_examples_of_one(name):
+  """Two halves of the batch, as parallel's pmap sees them, on one device.
+
+  A method that draws anew for its own rows fails here: parallel.rows draws for
+  the rows of all devices. Sums of other shapes round differently.
+  """
+  _, generator_params, batch, *_ = setting()
+  generator = setting()[0]
+  method = methods.make(name, make_config(), num_classes=K, generator=generator)
+  rng, logits_fn = jax.random.key(0), linear_logits_fn()
+  halves = jax.tree.map(lambda a: a.reshape(2, 3, *a.shape[1:]), batch)
+  split = jax.jit(
+    jax.vmap(
+      lambda half: method.examples_fn(rng, logits_fn, half, generator_params),
+      axis_name=parallel._AXIS,
+    )
+  )(halves)
+  whole = make_examples(name)
+  for half, one in zip(split[:2], whole[:2], strict=True):
+    np.testing.assert_allclose(half.reshape(one.shape), one, atol=1e-5)
 
 
 @pytest.mark.parametrize('name', list(methods.METHODS))

@@ -12,7 +12,7 @@ import pytest
 from helpers import random_params, tiny_gan, tiny_runs
 from helpers import toy_subject as toy
 
-from advmix_jax import types
+from advmix_jax import methods, types
 from advmix_jax.encoder import algorithm1
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import gan, memory, stylegan
@@ -53,9 +53,8 @@ def _close(found, expected, *, most=1e-5, rate=0.0):
 @pytest.mark.parametrize(
   ('method', 'clean'),
   [
-    *(('nominal', 0.0), ('mixup', 0.0), ('adversarial_training', 0.0)),
-    *(('cutout', 0.0), ('cutmix', 0.0), ('irm', 0.0)),
-    *(('randmix', 0.0), ('randmix', 0.4), ('advmix', 0.0), ('advmix', 0.4)),
+    *((name, 0.0) for name in methods.METHODS),
+    *(('randmix', 0.4), ('advmix', 0.4)),
   ],
 )
 @pytest.mark.parametrize('size', [8, 6])
