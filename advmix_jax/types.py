@@ -79,10 +79,11 @@ class Method(NamedTuple):
 
   `logits_fn` is the current classifier. In `examples_fn` its parameters are
   constants; the penalty is differentiated with respect to them. With several
-  devices, each device sees its own rows of the batch and returns its part of a
-  penalty that is summed over devices. For a mean over examples, return
-  `parallel.mean(values, size)`, where `size` is the size of the whole batch
-  without padding rows.
+  devices, each device sees its own rows of the batch. So draw by
+  `parallel.rows(lambda n: jax.random.normal(rng, (n, ...)), B)`, or all devices
+  draw the same numbers. A penalty is this device's part of a sum over devices:
+  for a mean over examples, return `parallel.mean(values, size)`, where `size`
+  counts the whole batch without padding rows.
   """
 
   # (rng, logits_fn, batch, generator_params) -> Examples
@@ -99,6 +100,10 @@ class Generator(NamedTuple):
   Always true: synthesize(p, w) == fine(p, coarse(p, w[:, :S]), w[:, S:]).
   `params` is always an argument; no function keeps a copy. With `rng=None` the
   stored noise is used, so the image is deterministic.
+
+  Images that leave [0, 1] are attacked as they are: a generator of your own
+  clips them, as `generators.load` does. Every array in the activations is [B,
+  ...], also what all examples share, for attacks pick out some of the rows.
   """
 
   init: Callable[..., Params]  # (rng) -> params

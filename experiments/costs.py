@@ -94,7 +94,8 @@ def latents(config: ml_collections.ConfigDict) -> float:
 def classifier(config: ml_collections.ConfigDict) -> float:
   """Training and testing one classifier, without attacks on it."""
   name = config.classifier.name
-  each = _METHODS[name].get(config.method, _OTHER_METHODS[name])
+  others = _OTHER_METHODS.get(name, _OTHER_METHODS['vgg'])
+  each = _METHODS.get(name, {}).get(config.method, others)
   images = _num_train(config.data) * config.optimizer.epochs
   if config.method == 'advmix':  # In proportion to the images it looks at.
     each *= config.attack.restarts * (config.attack.steps + 1) / 10

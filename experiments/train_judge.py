@@ -48,16 +48,32 @@ def _check_overrides():
       )
 
 
-def _load(config, split):
-  """A part of the data set; a label without attributes becomes attributes."""
-  dataset = datasets.load(config, split)
-  if dataset.groups:
-    return dataset
-  groups = {
-    name: (dataset.label == k).astype(np.int32)
-    for k, name in enumerate(attributes.class_names(dataset.num_classes))
+def _load(config):
+  """(test part, training part), whose groupings are what the judge learns.
+
+  They are the data set's attributes, its groupings of 0 and 1; without any, its
+  classes. The test part comes first: decoding the other one takes long.
+  """
+  parts = [datasets.load(config, split) for split in ('test', 'train')]
+  names = [
+    name
+    for name in parts[0].groups
+    if all(np.isin(part.groups[name], (0, 1)).all() for part in parts)
+  ]
+  if not names:
+    return [part._replace(groups=_classes(part)) for part in parts]
+  return [
+    part._replace(groups={name: part.groups[name] for name in names})
+    for part in parts
+  ]
+
+
+def _classes(dataset):
+  """A grouping for each class: is it this one?"""
+  names = attributes.class_names(dataset.num_classes)
+  return {
+    name: (dataset.label == k).astype(np.int32) for k, name in enumerate(names)
   }
-  return dataset._replace(groups=groups)
 
 
 def _table(accuracy, test):
@@ -82,9 +98,7 @@ def main(argv: list[str]) -> None:
     {'data': config, 'seed': SEED.value, 'epochs': EPOCHS.value}
   )
   run_folder.check_workdir(claim, WORKDIR.value)  # Before anything long.
-  # The test part first: decoding the other one takes long.
-  test, train = (_load(config, split) for split in ('test', 'train'))
-  attributes.check_groups(train)
+  test, train = _load(config)
   with locks.hold(WORKDIR.value):
     data_hash = image_hash.data_hash(train)
     run_folder.claim_workdir(claim, WORKDIR.value, data_hash)

@@ -141,9 +141,11 @@ def algorithm2(
     the clean image itself is returned, and z_⊥ is that of its encoding.
 
   Raises:
-    ValueError: An option of `attack` is out of range.
+    ValueError: An option of `attack` is out of range, the batch has no latents,
+      or its images are no floats.
   """
   options = attack_options(attack)
+  _check_batch(batch)
   size = batch.label.shape[0]
   draw_fn = draw_fn or (lambda key: mixing.random_z(generator, key, size))
   space = _space(generator, generator_params, attack, draw_fn)
@@ -165,6 +167,16 @@ def algorithm2(
   decoded = space.decode_x(result.x)
   x = jnp.where(kept_clean[:, None, None], z_perp, decoded)
   return result._replace(x=x), kept_clean
+
+
+def _check_batch(batch):
+  """Raises ValueError for what a batch made by hand easily lacks."""
+  if batch.latents is None:
+    raise ValueError('the batch has no latents, expected [B, L, D]')
+  if not jnp.issubdtype(batch.image.dtype, jnp.floating):
+    raise ValueError(
+      f'images are {batch.image.dtype}, expected floats in [0, 1]'
+    )
 
 
 def _search(

@@ -208,6 +208,7 @@ def _check_leading_axis(tree, batch):
   for leaf in jax.tree.leaves(tree):
     if leaf.ndim == 0 or leaf.shape[0] != batch:
       raise ValueError(
-        f'per_example holds an array of shape {leaf.shape}, expected [{batch},'
-        ' ...]: pass what all examples share by closure'
+        'per_example (such as the coarse activations of a generator) holds an '
+        f'array of shape {leaf.shape}, expected [{batch}, ...]: pass what all '
+        'examples share by closure'
       )

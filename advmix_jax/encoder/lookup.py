@@ -19,6 +19,7 @@ from __future__ import annotations
 import os
 import pathlib
 
+import jax
 import ml_collections
 import numpy as np
 
@@ -56,9 +57,9 @@ def load_latents(
     ValueError: that file lacks some of the images, is of another generator, or
       is corrupt.
   """
+  _check_size(config, dataset, generator, params)
   if config.generator.name == 'ideal':
-    return np.asarray(ideal.encode(datasets.to_float(dataset.image)))
-  _check_size(dataset, generator, params)
+    return _ideal(dataset.image, generator, params)
   if config.encoder.path:
     found = latents_file.load(config.encoder.path, dataset.image)
     _check_generator(config, found.shape[1:], generator)
@@ -80,6 +81,17 @@ def load_latents(
     path, error = cache, float(errors.mean())
   if words := misfit(dataset.image, error):
     print(f'warning: {path}: {words}')
+  return found
+
+
+def _ideal(images, generator, params):
+  """The latents of the ideal generator, which draws coloured digits alone."""
+  images = datasets.to_float(images)
+  found = np.asarray(ideal.encode(images))
+  decoded = jax.jit(generator.synthesize)(params, found[:_SOME])
+  error = float(np.square(decoded - images[:_SOME]).mean())
+  if words := misfit(images, error):
+    print(f'warning: the ideal generator: {words}')
   return found
 
 
@@ -116,10 +128,10 @@ def check_file(
       generator; the generator's images have another size; or, without a path,
       what Algorithm 1 needs is corrupt or of another generator.
   """
+  generator, params = generators.load(config.generator)
+  _check_size(config, dataset, generator, params)
   if config.generator.name == 'ideal':
     return
-  generator, params = generators.load(config.generator)
-  _check_size(dataset, generator, params)
   if config.encoder.path:
     shape = latents_file.check(config.encoder.path, dataset.image)
     _check_generator(config, shape, generator)
@@ -127,12 +139,21 @@ def check_file(
     pipeline.load_setting(config)  # What Algorithm 1 may need.
 
 
-def _check_size(dataset, generator, params):
+def _check_size(config, dataset, generator, params):
   """Raises ValueError if the generator's images have another size."""
+  shape = dataset.image.shape[1:]
+  if config.generator.name == 'ideal':
+    made = generators.image_shape(generator, params)
+    if made != shape:
+      raise ValueError(
+        f'the generator makes images {made}, the data set has {shape}; '
+        "generator.name is 'ideal', which is for coloured digits alone"
+      )
+    return
   generators.check_shape(
     generator,
     params,
-    dataset.image.shape[1:],
+    shape,
     why='as the data set has',
     option='--config.generator.size',
   )

@@ -66,6 +66,6 @@ def judge_fn(
     return attributes.judge_fn(path, data.attribute, size=data.resolution)
   if path:
     return attributes.class_fn(
-      path, num_classes=num_classes, size=data.resolution
+      path, num_classes=num_classes, size=data.get('resolution', 0)
     )
   return None

@@ -175,14 +175,14 @@ def _random_rungs(setting):
   """The rungs without a search: clean, reconstruction and random mixes."""
   subject, batch, measured = setting.subject, setting.batch, setting.outcomes
   rng, size = measures.keys(setting.seed)[0], setting.batch_size
-  few, many = attacks.cost(setting.attack)
+  equal = attacks.cost(setting.attack)  # Draws of as many.
   first = measured.first_random
   more = measures.random_failures(
     subject,
     rng,
     batch,
-    num_draws=many,
-    first_draw=few,
+    num_draws=equal.passes,
+    first_draw=equal.images,
     skip=first >= 0,
     batch_size=size,
   )
@@ -211,16 +211,16 @@ def _random_rungs(setting):
       'worst_random',
       good['worst_random'],
       mixed(first),
-      attacks.Cost(few, few),
+      attacks.Cost(equal.images, equal.images),
       ~clean,
     ),
     rung(
       'equal_compute',
       clean & (every < 0),
       mixed(every),
-      attacks.Cost(many, many),
+      attacks.Cost(equal.passes, equal.passes),
       ~clean,
-    )._replace(halved=clean & ~((every >= 0) & (every < many // 2))),
+    )._replace(halved=clean & ~((every >= 0) & (every < equal.passes // 2))),
   ]
 
 

@@ -42,6 +42,7 @@ GeneratorLike = tuple[types.Generator, types.Params] | str | os.PathLike
 
 _PROBE = 8  # Images on which a classifier and a judge are tried first.
 _WORST = 10  # Images that a report shows.
+_ROUNDING = 1e-3  # By which images may leave [0, 1].
 
 
 class Report(NamedTuple):
@@ -278,11 +279,34 @@ def _encode(images, generator):
   return found
 
 
+def _some_attacked(prepared, outcomes):
+  """The first images that Algorithm 2 kept."""
+  some = slice(prepared.batch_size)
+  return measures.adversarial_images(
+    prepared.subject,
+    jax.tree.map(lambda a: a[some], prepared.batch),
+    jax.tree.map(lambda a: a[some], outcomes.attacked),
+    batch_size=prepared.batch_size,
+  )
+
+
+def _leaving(images):
+  """Says that a generator's images leave [0, 1], '' if none does."""
+  low, high = float(images.min()), float(images.max())
+  if low >= -_ROUNDING and high <= 1 + _ROUNDING:
+    return ''
+  return (
+    f'attacked images have values from {low:.3f} to {high:.3f}, not in [0, 1]; '
+    "clip them in the generator's `fine` and `synthesize`"
+  )
+
+
 def _report(prepared, found, sources, name, seed) -> Report:
   subject, batch, adapted, size = prepared
   decoded = measures.decode(subject, batch.latents, batch_size=size)
   error = np.square(decoded - datasets.to_float(batch.image)).mean()
-  unlike = lookup.misfit(batch.image, float(error))
+  attacked = _some_attacked(prepared, found.outcomes)
+  notes = [lookup.misfit(batch.image, float(error)), _leaving(attacked)]
   index = _hardest(subject, batch, found.outcomes, size)
   worst = run.show(subject, batch, found.outcomes, index=index, seed=seed)
   results = {
@@ -290,7 +314,7 @@ def _report(prepared, found, sources, name, seed) -> Report:
     'seed': seed,
     'num_classes': adapted.num_classes,
     'gradients': adapted.gradients,
-    'warnings': [*adapted.warnings, *([unlike] if unlike else [])],
+    'warnings': [*adapted.warnings, *filter(None, notes)],
     'reconstruction_error': float(error),
   }
   which = identity(batch.image, sources)

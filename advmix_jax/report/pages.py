@@ -201,7 +201,8 @@ def ladder_rows(record: tables.Record) -> list[list[str]]:
         statistics.percent(rung['audited_accuracy'], *rung['audited_ci95'])
       )
     cells += [str(rung['images']), str(rung['passes'])]
-    rows.append([rungs.TITLES[rung['name']], *cells])
+    title = rungs.TITLES.get(rung['name'], rung['name'])
+    rows.append([title, *cells])
   return rows
 
 

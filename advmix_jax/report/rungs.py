@@ -25,6 +25,7 @@ TITLES = {
   'corners': 'Search without gradients',
   'worst': 'Worst of all rows',
 }
+_NOT_RUN = '-'
 _KINDS = {
   'accuracy': ('ci95', 'every attack on the same images'),
   'audited_accuracy': (
@@ -37,10 +38,10 @@ _KINDS = {
 def text(layout, records: Sequence[Record]) -> str:
   """Two tables for each column of an item that was attacked, in Markdown.
 
-  A line is an attack, a column a method; first all errors count, then only
-  those on mixes that a judge still names rightly. Values are as in the cells of
-  results.py; a method whose evaluation failed a gate, or whose Algorithm 2 has
-  not converged, is marked.
+  A line is an attack that was run, a column a method; first all errors count,
+  then only those on mixes that a judge still names rightly. Values are as in
+  the cells of results.py; a method whose evaluation failed a gate, or whose
+  Algorithm 2 has not converged, is marked.
 
   Args:
     layout: The item, a results.Layout.
@@ -79,7 +80,8 @@ def _table(found, kind, interval):
   lines = [['attack', *found]]
   for name, title in TITLES.items():
     cells = [_share(of_row, name, kind, interval) for of_row in found.values()]
-    lines.append([title, *cells])
+    if set(cells) != {_NOT_RUN}:
+      lines.append([title, *cells])
   return markdown.table(lines)
 
 
@@ -87,6 +89,6 @@ def _share(of_row, name, kind, interval):
   """A method's accuracy on one rung; '-' where it was not run."""
   rungs = [ladder[name] for ladder in of_row if kind in ladder.get(name, {})]
   if not rungs:
-    return '-'
+    return _NOT_RUN
   values = [(rung[kind], rung[interval]) for rung in rungs]
   return statistics.percent(*statistics.over_seeds(values))

@@ -113,7 +113,7 @@ def check_workdir(
     return
   theirs, ours = flat(_read(workdir)), flat(plain(config))
   differences = [
-    f'{name}={theirs.get(name)!r} (now {ours.get(name)!r})'
+    _difference(name, theirs, ours)
     for name in sorted(set(ours) | set(theirs))
     if ours.get(name) != theirs.get(name)
     and name not in may_change
@@ -124,6 +124,15 @@ def check_workdir(
       f'{workdir} holds a run of another config: {", ".join(differences)}; '
       f'give that config, or another {option}'
     )
+
+
+def _difference(name, theirs, ours):
+  """What a field was and is now, in words."""
+  if name not in theirs:
+    return f'{name}={ours[name]!r}, which its version did not have'
+  if name not in ours:
+    return f'{name}={theirs[name]!r}, which there is no more'
+  return f'{name}={theirs[name]!r} (now {ours[name]!r})'
 
 
 def _may_differ(name, ours, theirs, workdir):

@@ -196,3 +196,23 @@ def test_the_cost_counts_images_and_passes():
 def test_bad_options_are_named(bad, message):
   with pytest.raises(ValueError, match=message):
     attacks.attack_options(make_config(**bad).attack)
+
+
+@pytest.mark.parametrize(
+  'change, message',
+  [
+    ({'latents': None}, 'the batch has no latents'),
+    ({'image': np.zeros((6, 32, 32, 3), np.uint8)}, 'images are uint8, expect'),
+  ],
+)
+def test_a_batch_that_lacks_something_is_refused(change, message):
+  generator, params, batch, *_ = setting()
+  with pytest.raises(ValueError, match=message):
+    attacks.algorithm2(
+      jax.random.key(0),
+      linear_logits_fn(),
+      batch._replace(**change),
+      generator,
+      params,
+      attack=make_config().attack,
+    )

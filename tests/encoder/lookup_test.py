@@ -67,6 +67,26 @@ def test_the_ideal_encoder_is_exact():
   np.testing.assert_allclose(image, want, atol=2 / 255)
 
 
+def _ideal_on(image):
+  """What the ideal generator makes of images that are no digits."""
+  config = ml_collections.ConfigDict({'generator': generators.default_config()})
+  config.generator.name = 'ideal'
+  zeros = np.zeros(len(image), np.int32)
+  data = types.Dataset(datasets.to_uint8(image), zeros, 2, {}, 'test')
+  lookup.check_file(config, data)
+  _load(config, '/nowhere', data)
+
+
+def test_the_ideal_generator_says_that_images_are_no_digits(capsys):
+  _ideal_on(np.random.default_rng(0).uniform(size=(6, 32, 32, 3)))
+  assert 'warning: the ideal generator: the reconstructions have a mean' in (
+    capsys.readouterr().out
+  )
+  message = r"images \(32, 32, 3\), the data set has \(16, 16, 3\).*'ideal'"
+  with pytest.raises(ValueError, match=message):
+    _ideal_on(np.zeros((6, 16, 16, 3)))
+
+
 def test_latents_are_made_once_and_kept_in_the_workdir(
   release, tmp_path, monkeypatch
 ):

@@ -80,6 +80,9 @@ def test_a_judge_of_classes_names_the_likeliest(tmp_path):
   config.resolution = 32
   with pytest.raises(ValueError, match='images of 16x16, expected 32x32'):
     audits.judge_fn(config, path)
+  del config.resolution  # Data sets need not have it.
+  judge_fn = audits.judge_fn(config, path)
+  assert judge_fn(np.zeros((5, 16, 16, 3), np.uint8)).tolist() == [2] * 5
   config.resolution = 0  # As the arrays are: their size is seen later.
   judge_fn = audits.judge_fn(config, path, num_classes=3)
   with pytest.raises(ValueError, match='images of 16x16, not 32x32'):

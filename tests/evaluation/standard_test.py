@@ -95,6 +95,15 @@ def test_the_numbers_are_those_of_the_evaluation_of_runs():
   }
 
 
+def test_attacked_images_that_leave_0_to_1_are_said():
+  """The toy's images are normal numbers."""
+  assert any('not in [0, 1]' in text for text in report().results['warnings'])
+  assert standard._leaving(np.array([0.0, 1.0005])) == ''
+  assert standard._leaving(np.array([-0.25, 0.5])).startswith(
+    'attacked images have values from -0.250 to 0.500, not in [0, 1]'
+  )
+
+
 def test_another_seed_has_other_draws():
   other = evaluate(seed=1, with_ladder=False)
   draws = [r.outcomes.first_random for r in (report(), other)]

@@ -4,6 +4,7 @@ import chex
 import jax
 import numpy as np
 import pytest
+from helpers import paths
 from helpers.toy_methods import (
   K,
   linear_logits_fn,
@@ -13,6 +14,7 @@ from helpers.toy_methods import (
 )
 
 from advmix_jax import methods
+from advmix_jax.report import tables
 from advmix_jax.runtime import parallel
 
 
@@ -71,6 +73,13 @@ def test_examples_keep_the_environment_of_their_image(name):
     np.testing.assert_array_equal(found, batch.environment)
   without = batch._replace(environment=None)
   assert make_examples(name, batch=without).environment is None
+
+
+def test_every_method_has_a_name_in_tables_and_in_the_readme():
+  text = (paths.ROOT / 'README.md').read_text(encoding='utf-8')
+  for name in methods.METHODS:
+    assert name in tables._NAMES
+    assert f'`{name}`' in text and f'\n  {name} ' in methods.__doc__
 
 
 def test_errors_name_the_value_and_the_valid_ones():

@@ -26,11 +26,12 @@ def test_the_examples_run_and_print_what_they_promise(tmp_path):
   # What they print doesn't depend on how they are compiled.
   done = programs.run('-c', script, cwd=tmp_path, XLA_FLAGS=compiling.FAST)
   assert done.returncode == 0, done.stderr
-  clean, perturbed, fooled = done.stdout.splitlines()[1:]
+  clean, perturbed, fooled, own = done.stdout.splitlines()[1:]
   accuracy, low, high = map(float, re.findall(r'[\d.]+', clean))
   assert low <= accuracy <= high
   assert float(perturbed.split()[0]) <= accuracy
   assert 'gradients_alive' in perturbed and fooled.endswith('(10, 2, 32)')
+  assert own == 'True []'  # Its latents are exact: all gates hold.
 
 
 def test_the_examples_use_public_names_alone():

@@ -142,7 +142,8 @@ def test_the_committed_page_is_made_of_the_committed_records(tmp_path):
   )
   assert result.returncode == 0, result.stderr
   made = (tmp_path / 'results.md').read_bytes()
-  assert made == (paths.ROOT / 'docs' / 'results.md').read_bytes()
+  same = made == (paths.ROOT / 'docs' / 'results.md').read_bytes()
+  assert same, '`reproduce.py --norun` makes docs/results.md anew'
   # Other programs have records in this folder, too, with fields of their own.
   for scale in ('quick', 'full'):
     text = (paths.EXPERIMENTS / 'results' / f'{scale}.jsonl').read_text()

@@ -50,7 +50,10 @@ def test_every_field_that_differs_is_named_with_both_values(tmp_path):
   for function in (run_folder.check_workdir, run_folder.claim_workdir):
     with pytest.raises(ValueError, match='another config') as error:
       function(ours, tmp_path)
-    text = "a.c=2 (now 3), gone='x' (now None), new=None (now True)"
+    text = (
+      "a.c=2 (now 3), gone='x', which there is no more, new=True, which its "
+      'version did not have'
+    )
     assert text in str(error.value) and 'a.b' not in str(error.value)
 
 
