@@ -64,6 +64,7 @@ def _draw(workdir, config):
     'seed': SEED.value,
   }
   if not _is_there(workdir, made_by):
+    files.write_json(workdir / 'faces.json', made_by)  # Claims the folder.
     generator, params = generators.load(config.generator)
     faces = drawn.draw(
       jax.random.key(SEED.value),
@@ -80,7 +81,6 @@ def _draw(workdir, config):
       num_test=NUM_TEST.value,
       metadata=made_by,
     )
-    files.write_json(workdir / 'faces.json', made_by)
 
 
 def _is_there(workdir, made_by):
@@ -89,14 +89,16 @@ def _is_there(workdir, made_by):
   Raises:
     ValueError: It drew others.
   """
-  path = workdir / 'faces.json'
+  path, data = workdir / 'faces.json', workdir / 'faces.npz'
   if not path.exists():
+    if data.exists():
+      raise ValueError(f'{data}: is not of this demo; expected a new --workdir')
     return False
   if path.read_text() != files.json_text(made_by):
     raise ValueError(
       f'{workdir}: holds faces of other options; expected a new --workdir'
     )
-  return True
+  return data.exists() and (workdir / 'latents.npz').exists()
 
 
 def _examples(config):

@@ -71,6 +71,8 @@ def mixes(w: np.ndarray, fine: np.ndarray, cut: int) -> list:
 def main(argv: list[str]) -> None:
   """Writes the grid; `argv` holds the script's name alone."""
   files.check_output(OUTPUT.value, CHECKPOINT.value)
+  if CUT.value and not MIX_SEEDS.value:
+    raise ValueError(f'--cut={CUT.value} does nothing without --mix_seeds')
   generator, params = stylegan.load(CHECKPOINT.value)
   if CUT.value >= generator.num_layers:
     raise ValueError(

@@ -40,14 +40,18 @@ from advmix_jax.evaluation import (
   digit_generators,
   drawn,
   encoded,
+  judge,
 )
-from advmix_jax.runtime import cli, files, locks, untrusted
+from advmix_jax.runtime import cli, files, locks, run_folder, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
 FIRST = flags.DEFINE_integer(
-  'first', None, 'First image to encode; default: 0, of digits 10,000.'
+  'first',
+  None,
+  'First image to encode; default: 0, of digits 10,000.',
+  lower_bound=0,
 )
-NUM = flags.DEFINE_integer('num', 300, 'How many images.')
+NUM = flags.DEFINE_integer('num', 300, 'How many images.', lower_bound=2)
 COLORS = flags.DEFINE_list(
   'colors', 'unbiased,biased', 'Which colours; for digits.'
 )
@@ -164,16 +168,28 @@ def _dataset(config, colors):
   return found
 
 
-def _judge_fn(config):
+def _judge_fn(config, num_classes=0):
   """The judge of the data, or of --judge.
 
   Raises:
-    ValueError: none ships, and none is given.
+    ValueError: none ships, and none is given; it knows other classes.
   """
-  found = audits.judge_fn(config.data, JUDGE.value)
+  found = audits.judge_fn(config.data, JUDGE.value, num_classes=num_classes)
   if found is None:
     raise ValueError('judge is missing, expected a file from train_judge.py')
   return found
+
+
+def _made_with(config):
+  """What else a record depends on: seed, judge, and data without folders."""
+  path = judge.SHIPPED if _has_digits(config) else JUDGE.value
+  path = path or audits.face_judge(config.data.resolution)
+  data = {'data': run_folder.plain(config)['data']}
+  return {
+    'seed': config.seed,
+    'judge_sha256': files.file_hash(path),
+    'data': run_folder.digest(run_folder.without_folders(data)),
+  }
 
 
 def _measure(config, dataset, judge_fn):
@@ -249,7 +265,10 @@ def _read(path):
     return []
   with untrusted.reading(path, 'not the records of this script'):
     lines = path.read_text(encoding='utf-8').splitlines()
-    return [untrusted.parse_json(line) for line in lines]
+    found = [untrusted.parse_json(line) for line in lines]
+    for record in found:
+      _row(record)
+    return found
 
 
 def _is_of(record, key):
@@ -260,18 +279,20 @@ def _is_of(record, key):
 def _wanted(config):
   """(first fields of its record, config) of everything that is asked for."""
   every = COLORS.value if _has_digits(config) else ('',)
+  shared = _made_with(config)
   for (name, changes), colors in itertools.product(_settings(), every):
     changed = config.copy_and_resolve_references()
     changed.encoder.update(changes)
     key = {'setting': name, 'colors': colors, 'first': _first(config)}
     key |= {'num_images': NUM.value, 'made_by': pipeline.provenance(changed)}
     key |= {'drawn': True} if DRAWN.value else {}
-    yield key, changed
+    yield key | shared, changed
 
 
 def _measure_all(config, path):
   """Adds the missing records to those of a file, if any; returns all."""
-  records, judge_fn = _read(path), _judge_fn(config)
+  records = _read(path)
+  _judge_fn(config)  # It is there.
   missing = [
     (key, changed)
     for key, changed in _wanted(config)
@@ -280,7 +301,10 @@ def _measure_all(config, path):
   needed = dict.fromkeys(key['colors'] for key, _ in missing)
   parts = {colors: _dataset(config, colors) for colors in needed}
   for key, changed in missing:
-    records.append(key | _measure(changed, parts[key['colors']], judge_fn))
+    dataset = parts[key['colors']]
+    judge_fn = _judge_fn(config, dataset.num_classes)
+    judge_fn(dataset.image[:1])  # Of this size, before anything long.
+    records.append(key | _measure(changed, dataset, judge_fn))
     print(json.dumps(records[-1]), flush=True)
     if path.name:
       text = ''.join(json.dumps(r) + '\n' for r in records)

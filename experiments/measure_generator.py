@@ -53,7 +53,7 @@ from advmix_jax.evaluation import (
   image_generators,
   judge,
 )
-from advmix_jax.runtime import cli, files, run_folder, shipped
+from advmix_jax.runtime import cli, files, run_folder, shipped, untrusted
 
 # Data sets of no coloured digits.
 _OTHERS = tuple(n for n in datasets.NAMES if n not in colored_mnist.NAMES)
@@ -63,9 +63,14 @@ GENERATOR = flags.DEFINE_string(
   str(shipped.DATA / 'generator.npz'),
   "Which generator: an .npz file, or 'ideal'.",
 )
-NUM_MIXES = flags.DEFINE_integer('num_mixes', 2000, 'How many mixes.')
+NUM_MIXES = flags.DEFINE_integer(
+  'num_mixes', 2000, 'How many mixes, of digits.', lower_bound=1
+)
 NUM_REAL = flags.DEFINE_integer(
-  'num_real', 5000, 'Generated images, and real ones on each side, at most.'
+  'num_real',
+  5000,
+  'Generated images, and real ones on each side, at most.',
+  lower_bound=60,
 )
 SOURCE = flags.DEFINE_string(
   'source', '', "Where real digits come from; '': as in the generator's file."
@@ -170,8 +175,11 @@ def _real_images(name: str, fields: dict[str, Any]) -> np.ndarray:
   place = 'path' if name == 'arrays' else 'data_dir'
   data[place] = DATA_DIR.value or data[place]
   data.resolution = SIZE.value or data.resolution
-  parts = [datasets.load(data, split).image for split in ('valid', 'test')]
-  real = np.concatenate(parts)
+  try:
+    parts = [datasets.load(data, 'valid').image]
+  except ValueError:  # Data may have no validation part.
+    parts = []
+  real = np.concatenate([*parts, datasets.load(data, 'test').image])
   order = np.random.default_rng(SEED.value).permutation(len(real))
   return real[order[: 2 * NUM_REAL.value]]
 
@@ -206,6 +214,9 @@ def _training() -> dict[str, Any]:
   if GENERATOR.value == 'ideal':
     return {}
   training = files.load_npz(GENERATOR.value)[1].get('training', {})
+  with untrusted.reading(GENERATOR.value, 'corrupt'):
+    data = training.get('data', {}) if isinstance(training, dict) else None
+    untrusted.need(isinstance(data, dict), 'training is no config')
   if not (training or DATA.value):
     raise ValueError(
       f'{GENERATOR.value} does not say what it was trained on, expected --data='
@@ -214,24 +225,44 @@ def _training() -> dict[str, Any]:
   return training
 
 
+def _check_flags(unread: tuple[flags.FlagHolder, ...], kind: str) -> None:
+  """Raises ValueError for a flag that nothing reads, or a bad output."""
+  for flag in unread:
+    if flag.value != flag.default:
+      raise ValueError(f'--{flag.name} does nothing for {kind}')
+  for path in filter(None, (OUTPUT.value, RECORD.value)):
+    files.check_output(path, GENERATOR.value)
+  _lines()
+
+
+def _lines() -> str:
+  """The records of --record so far."""
+  path = pathlib.Path(RECORD.value)
+  if not RECORD.value or not path.exists():
+    return ''
+  with untrusted.reading(path, 'not a file of records'):
+    text = path.read_text(encoding='utf-8')
+    for line in text.splitlines():
+      untrusted.parse_json(line)
+  return text
+
+
 def main(argv: list[str]) -> None:
   """Prints the measures and, with --output or --record, stores them."""
   del argv  # cli.run has refused any.
-  if OUTPUT.value:
-    files.check_output(OUTPUT.value, GENERATOR.value)
   training = _training()
   name = DATA.value or training.get('data', {}).get('name')
   if name in _OTHERS:
+    _check_flags((NUM_MIXES, SOURCE), 'other images than digits')
     record = _measure_images(name, training)
   else:
+    _check_flags((JUDGE,), 'digits, which have their own')
     record = _measure_digits()
   print(json.dumps(record, indent=2))
   if OUTPUT.value:
     files.write_json(OUTPUT.value, record)
   if RECORD.value:
-    path = pathlib.Path(RECORD.value)
-    before = path.read_text(encoding='utf-8') if path.exists() else ''
-    files.write_text(path, before + json.dumps(record) + '\n')
+    files.write_text(RECORD.value, _lines() + json.dumps(record) + '\n')
 
 
 if __name__ == '__main__':

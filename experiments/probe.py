@@ -126,15 +126,19 @@ def _recommended(record, question):
   )
 
 
-def _classes(record):
-  """A line for each class that the judge was surely shown often enough."""
+def _classes(record, count):
+  """A line for each class: what mixes keep, or that it was not measured."""
   yield f'{"of it, class":<21}{"pairs":>6}'
-  chance = record['by_chance'][0]
-  for i, value in enumerate(record['answers'][0]):
-    if chance[i]['pairs'] >= probing.FEW:
+  chance, answers = record['by_chance'][0], record['answers'][0]
+  for value in range(count):
+    i = answers.index(value) if value in answers else None
+    pairs = 0 if i is None else chance[i]['pairs']
+    if pairs < probing.FEW:
+      yield f'{value:<21}{pairs:>6}  not measured: fewer than {probing.FEW}'
+    else:
       rows = [chance[i], *(row[0][i] for row in record['kept'])]
       first, *cells = (f'{100 * r["share"]:>6.1f}' for r in rows)
-      yield f'{value:<21}{rows[0]["pairs"]:>6}{first:>8}{"".join(cells)}'
+      yield f'{value:<21}{pairs:>6}{first:>8}{"".join(cells)}'
 
 
 def _questions(judge):
@@ -178,13 +182,32 @@ def _plot(record, names):
   )
 
 
+def _how_sure(record, question, split):
+  """On how many pairs the advice rests, and whether more are needed."""
+  place = record['splits'].index(split)
+  words, unsure = [], False
+  for kept, enough, what in (
+    ('kept', KEEP.value, 'one mix'),
+    ('kept_by_all', KEEP_ALL.value, f'all {record["worst_of"]}'),
+  ):
+    least = probing.least_kept(record[kept][place][question])
+    low, high = (100 * end for end in least['interval'])
+    words.append(
+      f'{what} {100 * least["share"]:.1f}% [{low:.1f}, {high:.1f}] of '
+      f'{least["pairs"]} pairs'
+    )
+    unsure |= low < 100 * enough
+  more = '; not certain: try more --num_mixes' if unsure else ''
+  return f': {", ".join(words)}{more}'
+
+
 def _advice(record, names):
   """One line per chosen attribute."""
   for name in _chosen(names):
     a = names.index(name)
     split = _recommended(record, a)
     if split:
-      yield f'{name}: split {split} keeps it'
+      yield f'{name}: split {split} keeps it{_how_sure(record, a, split)}'
     elif probing.least_kept(record['by_chance'][a]) is None:
       yield (
         f'{name}: the judge is hardly ever sure of two answers, so nothing can '
@@ -232,9 +255,11 @@ def main(argv: list[str]) -> None:
     num_mixes=NUM_MIXES.value,
     worst_of=WORST_OF.value,
   )
+  if not record['change_whole']:
+    raise ValueError(f'{GENERATOR.value} draws one image alone')
   print(_table(record, names, accuracy))
   if attributes.has_classes(judge):
-    print(*_classes(record), sep='\n')
+    print(*_classes(record, len(judge.names)), sep='\n')
   print(*_advice(record, names), sep='\n')
   record |= {
     'names': list(names),

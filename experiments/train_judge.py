@@ -86,6 +86,13 @@ def _table(accuracy, test):
   return '\n'.join(lines)
 
 
+def _in_short(accuracy):
+  """Of classes how often it names the right one, of attributes the mean."""
+  if 'class' in accuracy:
+    return f'right on {100 * accuracy["class"]:.1f}% of the test images'
+  return f'mean {100 * np.mean(list(accuracy.values())):.1f}%'
+
+
 def main(argv: list[str]) -> None:
   """Trains the judge, writes it, and prints how good it is."""
   del argv  # cli.run has refused any.
@@ -99,6 +106,7 @@ def main(argv: list[str]) -> None:
   )
   run_folder.check_workdir(claim, WORKDIR.value)  # Before anything long.
   test, train = _load(config)
+  attributes.check_data(train)
   with locks.hold(WORKDIR.value):
     data_hash = image_hash.data_hash(train)
     run_folder.claim_workdir(claim, WORKDIR.value, data_hash)
@@ -116,7 +124,7 @@ def main(argv: list[str]) -> None:
   }
   attributes.save(OUTPUT.value, judge, metadata)
   print(_table(accuracy, test))
-  print(f'{OUTPUT.value}: mean {100 * np.mean(list(accuracy.values())):.1f}%')
+  print(f'{OUTPUT.value}: {_in_short(accuracy)}')
 
 
 if __name__ == '__main__':

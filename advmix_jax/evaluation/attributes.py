@@ -10,7 +10,7 @@ of one label.
 
 Contents: KIND, AttributeJudge, whole, index, image_size, check_generator,
 answer, accuracy, judge_fn, class_fn, class_names, has_classes, name_class,
-check_groups, train, save, load.
+check_groups, check_data, train, save, load.
 """
 
 from __future__ import annotations
@@ -57,10 +57,7 @@ def index(names: Sequence[str], attribute: str) -> int:
 
 def image_size(judge: AttributeJudge) -> int:
   """Height and width of the square images that the judge can see."""
-  params = judge.judge.params
-  channels = params['vgg/conv3_1']['b'].size
-  pixels = len(params['vgg/logits']['w']) // channels
-  return 8 * round(pixels**0.5)  # Three poolings.
+  return judges.image_size(judge.judge.params)
 
 
 def check_generator(
@@ -227,6 +224,21 @@ def check_groups(dataset: types.Dataset) -> None:
       )
 
 
+def check_data(dataset: types.Dataset) -> None:
+  """Raises ValueError, as `train`, for data that a judge can't learn from."""
+  check_groups(dataset)
+  height, width = dataset.image.shape[1:3]
+  if height != width or height % 8:
+    raise ValueError(
+      f'the images are {height}x{width}, expected squares whose side 8 divides'
+    )
+  constant = [n for n, g in dataset.groups.items() if len(np.unique(g)) < 2]
+  if len(constant) == len(dataset.groups):
+    raise ValueError(
+      f'all images have the same {", ".join(constant)}, expected two answers'
+    )
+
+
 def train(
   dataset: types.Dataset,
   workdir: str | os.PathLike,
@@ -245,9 +257,11 @@ def train(
     epochs: Passes over the dataset.
 
   Raises:
-    ValueError: No grouping, or one with other values than 0 and 1.
+    ValueError: No grouping, one with other values than 0 and 1, none of which
+      has both, or images that aren't square or have a side that 8 doesn't
+      divide.
   """
-  check_groups(dataset)
+  check_data(dataset)
   names = tuple(dataset.groups)
   targets = np.stack([dataset.groups[n] for n in names], axis=1)
   params = judges.fit(
@@ -281,12 +295,17 @@ def load(path: str | os.PathLike) -> AttributeJudge:
     FileNotFoundError: The file is missing.
     ValueError: It is corrupt, or of another kind.
   """
-  params, metadata = files.load_npz(path, kind=KIND, needed=['vgg/logits/b'])
+  params, metadata = files.load_npz(path, kind=KIND, needed=judges.NEEDED)
   with untrusted.reading(path, 'corrupt'):
+    judges.check_params(params)
     names = tuple(metadata['names'])
+    outputs = len(params['vgg/logits']['b'])
+    texts = {name for name in names if type(name) is str}
     untrusted.need(
-      len(names) == len(params['vgg/logits']['b']),
-      f'{len(names)} names, expected one per output',
+      len(texts) == len(names) == outputs,
+      f'{len(texts)} different names of {outputs} outputs, expected one each',
     )
+    known = metadata.get('accuracy', {})
+    untrusted.need(isinstance(known, dict), 'accuracy is no dict')
   params = jax.tree.map(np.float32, params)
   return AttributeJudge(judges.Judge(params, whole), names)

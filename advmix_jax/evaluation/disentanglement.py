@@ -28,6 +28,7 @@ from advmix_jax import datasets, types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
+from advmix_jax.runtime import metrics, preemption
 
 _CHUNK = 1000  # Real images that are floats at a time.
 
@@ -60,7 +61,7 @@ def measure(
     judge: Names the class that an image shows.
     style: Measures the style of an image.
     num_mixes: Number of mixes, each of two new samples.
-    batch_size: Mixes in one compiled call.
+    batch_size: Mixes in one compiled call; another size draws other samples.
 
   Returns:
     style_follows, label_follows; label_follows_if_confident, among the mixes
@@ -132,12 +133,31 @@ def confident(
 
 
 def largest_deviation(
-  found: Sequence[float], wanted: Sequence[float]
-) -> dict[str, float]:
-  """Where two lists of shares differ most: its index and found - wanted."""
+  found: Sequence[float], wanted: Sequence[float], count: int
+) -> dict[str, Any]:
+  """Where two lists of shares differ most, and how much they do by chance.
+
+  Args:
+    found: shares among samples.
+    wanted: shares, which sum to 1.
+    count: number of samples.
+
+  Returns:
+    index; deviation, found - wanted there. by_chance: mean and 95% quantile of
+    the largest absolute deviation of so many draws of the wanted shares (2,000
+    trials): the largest of several is above 0 for an exact generator, too.
+  """
   difference = np.subtract(found, wanted)
   index = int(np.abs(difference).argmax())
-  return {'index': index, 'deviation': round(float(difference[index]), 4)}
+  exact = np.asarray(wanted) / np.sum(wanted)
+  draws = np.random.default_rng(0).multinomial(count, exact, 2000) / count
+  largest = np.abs(draws - exact).max(-1)
+  chance = largest.mean(), np.quantile(largest, 0.95)
+  return {
+    'index': index,
+    'deviation': round(float(difference[index]), 4),
+    'by_chance': [round(float(value), 4) for value in chance],
+  }
 
 
 def draw(
@@ -148,13 +168,27 @@ def draw(
   *,
   batch_size: int = 250,
 ) -> np.ndarray:
-  """Independent samples [N, H, W, C] in [0, 1], without truncation."""
+  """Independent samples [N, H, W, C] in [0, 1], without truncation.
+
+  Another `batch_size`, the images in one compiled call, draws other samples.
+  """
   decode = jax.jit(generator.synthesize)
   parts = [
     decode(params, _latents(rng, generator, params, start, batch_size))
-    for start in range(0, num_images, batch_size)
+    for start in _starts(num_images, batch_size, 'draw')
   ]
   return np.clip(np.concatenate(parts)[:num_images], 0, 1)
+
+
+def _starts(count, size, description):
+  """Where batches begin, with a progress bar of images."""
+  with metrics.progress(
+    total=count, description=description, unit='img'
+  ) as bar:
+    for start in range(0, count, size):
+      preemption.check()
+      yield start
+      bar.update(min(size, count - start))
 
 
 def _latents(rng, generator, params, start, size):
@@ -168,7 +202,7 @@ def _triples(rng, generator, params, num_mixes, batch_size):
   """Yields (i, j, mix of both), each [B, H, W, C] in [0, 1]."""
   decode = jax.jit(generator.synthesize)
   split = generator.split
-  for start in range(0, num_mixes, batch_size):
+  for start in _starts(num_mixes, batch_size, 'mix'):
     w = _latents(rng, generator, params, start, 2 * batch_size)
     own, other = w[:batch_size], w[batch_size:]
     mix = mixing.merge_latents(own[:, :split], other[:, split:])

@@ -33,11 +33,12 @@ from advmix_jax.report import statistics
 EXIT_CODE = 3  # Of a command whose evaluation is not valid.
 # Logits of another batch size differ by float32 sums in another order.
 LOGIT_TOLERANCE = 1e-3
-# One sound evaluation of a hundred fails a paired gate by chance, at most.
+# One sound evaluation of a hundred fails a paired gate by chance, at most; with
+# the ladder there are two of them.
 LEVEL = 0.01
+_COPIED = 3  # Images that are also tested in a batch of copies.
 # Share of examples with a gradient; where the classifier is very sure, that of
 # its cross-entropy is 0 in float32.
-_COPIED = 3  # Images that are also tested in a batch of copies.
 ALIVE = 0.95
 _OF_GRADIENTS = ('random_below_gradient', 'gradients_alive')
 
@@ -137,8 +138,8 @@ def _paired(other, gradient, clean):
   return _at_least(
     p,
     LEVEL,
-    "p-value of McNemar's exact one-sided test; chance fails "
-    f'{100 * LEVEL:g}% of sound evaluations, at most',
+    "p-value of McNemar's exact one-sided test; by chance, this gate alone "
+    f'fails {100 * LEVEL:g}% of sound evaluations, at most',
   )
 
 

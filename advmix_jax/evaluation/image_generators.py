@@ -55,7 +55,11 @@ def measure(
     vgg, and judge if there is one: {'generated', 'floor'}, both as
     `quality.measure` returns them. shares: {attribute: [of the samples, of the
     real images]} that the judge sees; sure: {'generated', 'real'}, the shares
-    of its sure answers with their intervals. num_images: N.
+    of its sure answers, with Student's 95% t-interval over the images.
+    num_images: N.
+
+  Raises:
+    ValueError: The judge, or VGG-16, sees nothing in the real images.
   """
   half = len(real) // 2
   fake = disentanglement.draw(rng, generator, params, half, batch_size=_BATCH)
@@ -83,6 +87,8 @@ def _scaled(first, *others):
   zero would otherwise decide alone where it is not.
   """
   size = np.sqrt(np.square(first).mean(0))
+  if not size.any():
+    raise ValueError('all features of the real images are 0, expected others')
   return [x / (size + size.mean()) for x in (first, *others)]
 
 
@@ -104,7 +110,10 @@ def _attributes(judge, fake, real):
   for name, images in (('generated', fake), ('real', real)):
     has, probability = attributes.answer(judge, images)
     shares.append(has.mean(0))
-    sure[name] = statistics.share((probability > judges.SURE).ravel())
+    mean, *interval = statistics.mean_interval(
+      (probability > judges.SURE).mean(1)
+    )
+    sure[name] = mean, interval
   return {
     'shares': {
       name: [round(float(s[i]), 4) for s in shares]

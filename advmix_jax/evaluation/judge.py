@@ -12,8 +12,8 @@ was trained with; experiments/measure_generator.py has that of the shipped one.
   label, confidence = judge.name(found, images)
   features = judge.features(found, images)  # For distances between sets.
 
-Contents: SHIPPED, SURE, ViewFn, Judge, num_classes, logits, name, features,
-accuracy, train, fit, save, load.
+Contents: SHIPPED, SURE, NEEDED, ViewFn, Judge, num_classes, logits, name,
+features, accuracy, train, fit, save, load, image_size, check_params.
 """
 
 from __future__ import annotations
@@ -29,11 +29,16 @@ import numpy as np
 import optax
 
 from advmix_jax import classifiers, datasets, types
-from advmix_jax.runtime import files, loop, shipped
+from advmix_jax.runtime import files, loop, shipped, untrusted
 
 SHIPPED = shipped.DATA / 'judge.npz'
 SURE = 0.9  # Probability of an answer above which a judge is called sure.
 _KIND = 'judge'
+# Arrays that say how large a judge's network is.
+NEEDED = tuple(f'vgg/{name}' for name in ('conv1_1/w', 'conv3_1/b')) + (
+  'vgg/logits/w',
+  'vgg/logits/b',
+)
 _BATCH = 64  # Batch size of its training.
 
 ViewFn = Callable[[jax.Array], jax.Array]  # [B, H, W, C] -> [B, H, W, C']
@@ -254,5 +259,39 @@ def load(path: str | os.PathLike = SHIPPED, *, view_fn: ViewFn) -> Judge:
     FileNotFoundError: The file is missing.
     ValueError: The file is corrupt, or holds no judge.
   """
-  params, _ = files.load_npz(path, kind=_KIND, needed=['vgg/logits/b'])
+  params, _ = files.load_npz(path, kind=_KIND, needed=NEEDED)
+  with untrusted.reading(path, 'corrupt'):
+    check_params(params)
   return Judge(params, view_fn)
+
+
+def image_size(params: types.Params) -> int:
+  """Height and width of the square images that a judge's network can see."""
+  channels = params['vgg/conv3_1']['b'].size
+  pixels = len(params['vgg/logits']['w']) // channels
+  return 8 * round(pixels**0.5)  # Three poolings.
+
+
+def check_params(params: types.Params) -> None:
+  """Raises ValueError unless the arrays are those of a judge's network.
+
+  Args:
+    params: With at least the arrays of NEEDED.
+  """
+  size = image_size(params)
+  image = np.zeros((1, size, size, params['vgg/conv1_1']['w'].shape[2]))
+  network = _network(_num_classes(params))
+  expected = jax.eval_shape(network.init, jax.random.key(0), image)
+  found, wanted = (
+    {
+      '/'.join((name, kind)): array.shape
+      for name, arrays in tree.items()
+      for kind, array in arrays.items()
+    }
+    for tree in (params, expected)
+  )
+  for name in sorted({*found, *wanted}):
+    untrusted.need(
+      found.get(name) == wanted.get(name),
+      f'{name} has shape {found.get(name)}, expected {wanted.get(name)}',
+    )

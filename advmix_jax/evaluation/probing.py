@@ -55,7 +55,7 @@ def measure(
     answer_fn: A judge of A questions.
     num_mixes: Number of pairs.
     worst_of: Mixes of each i, each with another j.
-    batch_size: Pairs in one compiled call.
+    batch_size: Pairs in one compiled call; another size draws other samples.
 
   Returns:
     splits: [1, ..., L-1]. answers [A]: the answers that the judge gave, at
@@ -134,9 +134,8 @@ def _answers(
   """The _Sample of all pairs, and the _Mixes of each split."""
   decode = jax.jit(generator.synthesize)
   samples, mixes = [], [[] for _ in splits]
-  starts = range(0, num_mixes, size)
-  unit = f'{size} pairs'
-  for start in metrics.progress(starts, description='probe', unit=unit):
+  bar = metrics.progress(total=num_mixes, description='probe', unit='pair')
+  for start in range(0, num_mixes, size):
     preemption.check()
     z = mixing.random_z(generator, jax.random.fold_in(rng, start), 2 * size)
     w = generator.map(params, z)
@@ -150,6 +149,8 @@ def _answers(
         for mix in _mixed(own, other, split, worst_of)
       )
       row.append(_compare(image, answer, drawn, answer_fn))
+    bar.update(min(size, num_mixes - start))
+  bar.close()
   join = functools.partial(_join, num_mixes=num_mixes)
   return join(samples), [join(row) for row in mixes]
 

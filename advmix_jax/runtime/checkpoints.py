@@ -62,7 +62,8 @@ def save(manager: Any, step: int, state: Any) -> None:
     manager.save(step, args=ocp.args.StandardSave(state), force=True)
     files.write_json(folder / _SUMS, _hashes(folder))
   except (ValueError, OSError) as e:
-    reason = str(e).rsplit(': ', 1)[-1]
+    said = getattr(e, 'strerror', None)
+    reason = said or str(e).rsplit(': ', 1)[-1]
     raise ValueError(
       f'{folder}: the checkpoint could not be written ({reason}); earlier ones '
       'are kept'

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from advmix_jax.runtime import (
@@ -77,11 +78,12 @@ def run(
     The final state, which has been saved.
 
   Raises:
-    ValueError: A metric is not finite (the checkpoints before it are kept), or
-      no checkpoint in WORKDIR fits `state`.
+    ValueError: A metric or the state is not finite (the checkpoints before it
+      are kept), no checkpoint in WORKDIR fits `state`, or the newest one has
+      more steps than the plan.
   """
   manager = checkpoints.make_manager(workdir)
-  first, state = checkpoints.restore(manager, state) or (0, state)
+  first, state = _restored(manager, state, plan)
   before = seconds_so_far(workdir, plan.name) - time.monotonic()
   pending = _read_unfinished(workdir, first)
   metrics.truncate(workdir, first - bool(pending))
@@ -107,10 +109,22 @@ def run(
       if after_fn is not None:
         after_fn(done, state)
       if stop_now or save_now:
+        _check_finite(state, done, plan, manager)
         checkpoints.save(manager, done, state)
       if stop_now:
         preemption.stop()
   return state
+
+
+def _restored(manager: Any, state: Any, plan: Plan) -> tuple[int, Any]:
+  """Steps done and the state after them, of the newest checkpoint if any."""
+  first, state = checkpoints.restore(manager, state) or (0, state)
+  if first > plan.steps:
+    raise ValueError(
+      f'{manager.directory}: {plan.name} has done {first} steps, expected at '
+      f'most the {plan.steps} that are asked for'
+    )
+  return first, state
 
 
 def _save_unfinished(
@@ -181,14 +195,38 @@ def _finite_means(
   }
   for name, value in means.items():
     if not np.isfinite(value):
-      good = manager.latest_step()
+      first = done - len(records) + 1
       raise ValueError(
-        f'{plan.name}: the {name} is {value} in steps '
-        f'{done - len(records) + 1}..{done}; the last good checkpoint, '
-        f'{"none yet" if good is None else f"step {good}"}, is kept in '
-        f'{manager.directory}{plan.hint and "; "}{plan.hint}'
+        f'{plan.name}: the {name} is {value} in steps {first}..{done}; '
+        f'{_last_good(plan, manager)}'
       )
   return means
+
+
+def _check_finite(state: Any, done: int, plan: Plan, manager: Any) -> None:
+  """Raises ValueError rather than save a state with NaN or infinity.
+
+  The loss of a step is that before its update, which may still overflow.
+  """
+  if not all(map(_is_finite, jax.tree.leaves(state))):
+    raise ValueError(
+      f'{plan.name}: numbers of the state are not finite after step {done}; '
+      f'{_last_good(plan, manager)}'
+    )
+
+
+def _is_finite(leaf):
+  kind = leaf.dtype if hasattr(leaf, 'dtype') else np.result_type(leaf)
+  return not jnp.issubdtype(kind, jnp.inexact) or np.isfinite(leaf).all()
+
+
+def _last_good(plan, manager):
+  step = manager.latest_step()
+  good = 'none yet' if step is None else f'step {step}'
+  return (
+    f'the last good checkpoint, {good}, is kept in {manager.directory}'
+    f'{plan.hint and "; "}{plan.hint}'
+  )
 
 
 def seconds_so_far(workdir: str | os.PathLike, name: str) -> float:

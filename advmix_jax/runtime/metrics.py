@@ -82,7 +82,16 @@ def _points(
   folder.mkdir(exist_ok=True)
   events = event_file_writer.EventsWriter(str(folder / 'events'))
 
+  started = False
+
   def add(step, name, value):
+    nonlocal started
+    if not started:  # Hides points of an earlier process from this step on.
+      start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+      events.write_event(
+        event_pb2.Event(step=step, wall_time=time.time(), session_log=start)
+      )
+      started = True
     point = summary.scalar(name, value)
     events.write_event(
       event_pb2.Event(step=step, wall_time=time.time(), summary=point)

@@ -72,8 +72,25 @@ def test_groupings_of_other_values_are_refused(tmp_path):
 def test_a_file_without_its_names_is_refused(trained, tmp_path):
   path = tmp_path / 'judge.npz'
   attributes.save(path, trained._replace(names=('left',)), {})
-  with pytest.raises(ValueError, match='1 names, expected one per output'):
+  message = '1 different names of 3 outputs, expected one each'
+  with pytest.raises(ValueError, match=message):
     attributes.load(path)
+  params = dict(trained.judge.params)
+  params['vgg/conv2_1'] = params['vgg/conv1_1']
+  network = trained.judge._replace(params=params)
+  attributes.save(path, trained._replace(judge=network), {})
+  with pytest.raises(ValueError, match='vgg/conv2_1/b has shape .16,., expect'):
+    attributes.load(path)
+
+
+def test_images_and_answers_that_teach_nothing_are_refused(tmp_path):
+  data = _dataset(1, 50)
+  flat = data._replace(image=data.image[:, :8])
+  with pytest.raises(ValueError, match='images are 8x16, expected squares'):
+    attributes.train(flat, tmp_path)
+  same = data._replace(groups={'class_0': np.ones(50, np.int32)})
+  with pytest.raises(ValueError, match='all images have the same class_0'):
+    attributes.train(same, tmp_path)
 
 
 def test_a_judge_of_one_attribute_names_that_one(trained, tmp_path):

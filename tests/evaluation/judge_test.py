@@ -31,14 +31,20 @@ def test_the_judge_is_blind_to_colour_and_right_on_unbiased_digits():
 
 def test_a_file_that_is_no_judge_is_refused(tmp_path):
   view_fn = colored_mnist.brightness
-  made = judge.Judge({'vgg/logits': {'b': np.ones(1)}}, view_fn)
-  judge.save(tmp_path / 'judge.npz', made, {})
+  params = _shipped().params
+  judge.save(tmp_path / 'judge.npz', judge.Judge(params, view_fn), {})
   judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
+  wrong = params | {'vgg/conv3_2': params['vgg/conv3_1']}
+  judge.save(tmp_path / 'judge.npz', judge.Judge(wrong, view_fn), {})
+  with pytest.raises(
+    ValueError, match='conv3_2/b has shape .64,., expected No'
+  ):
+    judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
   with pytest.raises(ValueError, match='expected judge'):
     path = judge.SHIPPED.with_name('generator.npz')
     judge.load(path, view_fn=view_fn)
   judge.save(tmp_path / 'judge.npz', judge.Judge({}, view_fn), {})
-  with pytest.raises(ValueError, match='vgg/logits/b is missing'):
+  with pytest.raises(ValueError, match='vgg/conv1_1/w is missing'):
     judge.load(tmp_path / 'judge.npz', view_fn=view_fn)
 
 

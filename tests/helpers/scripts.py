@@ -17,8 +17,9 @@ from helpers import paths
 
 def _plain(flag, value):
   """What stands for a flag, which absl forgets."""
-  delattr(flags.FLAGS, flag.name)
-  return types.SimpleNamespace(value=value)
+  name, default = flag.name, flag.default
+  delattr(flags.FLAGS, name)
+  return types.SimpleNamespace(name=name, value=value, default=default)
 
 
 def load(name, monkeypatch, **values):

@@ -138,6 +138,26 @@ def test_before_the_first_checkpoint_the_error_says_that_there_is_none(
     _run(tmp_path, step_fn=lambda n, s: (s, {'loss': jnp.float32(jnp.nan)}))
 
 
+def test_a_state_that_is_not_finite_is_not_saved(tmp_path):
+  """The loss of a step is that before its update, which overflows here."""
+
+  def overflow(step, state):
+    _, record = _step(step, state)
+    return {'sum': state['sum'] + (jnp.inf if step == 4 else step)}, record
+
+  with pytest.raises(ValueError, match='not finite after step 5;.* step 3, is'):
+    _run(tmp_path, _plan(steps=5), overflow)
+  assert _run(tmp_path) == sum(range(7))  # From the good checkpoint.
+
+
+def test_a_longer_training_is_not_taken_for_a_shorter_one(tmp_path):
+  _run(tmp_path)
+  with pytest.raises(
+    ValueError, match='sum has done 7 steps, expected at most'
+  ):
+    _run(tmp_path, _plan(steps=5))
+
+
 def test_after_fn_sees_every_state_once(tmp_path):
   seen = {}
   _run(

@@ -33,21 +33,29 @@ def test_progress_shows_rate_and_time_left(capsys):
   assert 'step/s' in text and '<' in text  # Elapsed < remaining.
 
 
-def _points(folder):
-  """(step, name, number) of each point in TensorBoard's files.
+def _events(folder):
+  """What is in TensorBoard's files.
 
   A record there is its length (8 bytes), a checksum (4), an event, another (4).
   """
-  points = []
+  events = []
   for path in sorted(folder.iterdir()):
     data, at = path.read_bytes(), 0
     while at < len(data):
       (size,) = struct.unpack_from('<Q', data, at)
-      event = event_pb2.Event.FromString(data[at + 12 : at + 12 + size])
+      found = data[at + 12 : at + 12 + size]
+      events.append(event_pb2.Event.FromString(found))
       at += 12 + size + 4
-      for value in event.summary.value:
-        points.append((event.step, value.tag, value.simple_value))
-  return points
+  return events
+
+
+def _points(folder):
+  """(step, name, number) of each point."""
+  return [
+    (event.step, value.tag, value.simple_value)
+    for event in _events(folder)
+    for value in event.summary.value
+  ]
 
 
 def test_both_kinds_of_record_hold_the_same_numbers(tmp_path):
@@ -63,6 +71,22 @@ def test_both_kinds_of_record_hold_the_same_numbers(tmp_path):
     if k != 'step'
   ]
   assert _points(tmp_path / 'new' / 'tensorboard') == want
+
+
+def test_points_of_a_killed_process_end_where_the_next_one_starts(tmp_path):
+  """TensorBoard drops what is from the step of a START on, in older files."""
+  for first in (0, 2):
+    with metrics.writer(tmp_path) as write:
+      write(first + 1, {'a': 1.0})
+      write(first + 2, {'a': 1.0})
+    for path in (tmp_path / 'tensorboard').glob('events.*'):
+      path.rename(path.with_name(f'{first}'))  # Its name is that of the second.
+  started = [
+    event.step
+    for event in _events(tmp_path / 'tensorboard')
+    if event.session_log.status == event_pb2.SessionLog.START
+  ]
+  assert started == [1, 3]
 
 
 def test_without_tensorboard_there_are_lines_alone(tmp_path):

@@ -1,11 +1,14 @@
 """Claims about what experiments/measure_encoder.py takes and repeats."""
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers import scripts
 
 from advmix_jax import datasets, training, types
 from advmix_jax.encoder import algorithm1
+from advmix_jax.runtime import shipped
 
 
 @pytest.fixture
@@ -51,3 +54,21 @@ def test_a_record_of_drawn_images_is_none_of_real_ones(script):
   script.DRAWN.value = True
   key |= {'drawn': True}
   assert script._is_of(drawn, key) and not script._is_of(real, key)
+
+
+def test_another_judge_seed_or_data_is_another_record(script, tmp_path):
+  def key(**fields):
+    config = config_of('arrays')
+    config.generator.path = str(shipped.DATA / 'generator.npz')
+    config.update_from_flattened_dict(fields)
+    ((found, _),) = script._wanted(config)
+    return found
+
+  for name in 'ab':
+    (tmp_path / name).write_text(name)
+  script.JUDGE.value = str(tmp_path / 'a')
+  keys = [key(), key(seed=1), key(**{'data.num_train': 5})]
+  assert key() == keys[0]
+  script.JUDGE.value = str(tmp_path / 'b')
+  keys.append(key())
+  assert all(a != b for a, b in itertools.combinations(keys, 2))

@@ -50,6 +50,32 @@ def measured(script, monkeypatch):
   return call
 
 
+def test_flags_that_nothing_reads_are_refused(script, measured):
+  _save(script, training={'data': {'name': 'celeba', 'resolution': 16}})
+  script.NUM_MIXES.value = 7
+  with pytest.raises(ValueError, match='--num_mixes does nothing for other'):
+    measured()
+  _save(script, training={'data': {'name': 'colored_mnist'}})
+  script.NUM_MIXES.value, script.JUDGE.value = 2000, 'judge.npz'
+  with pytest.raises(ValueError, match='--judge does nothing for digits'):
+    script.main([])
+
+
+def test_a_file_that_says_nonsense_of_its_training_is_refused(script):
+  for training in ('x', [1], {'data': 'x'}):
+    _save(script, training=training)
+    with pytest.raises(ValueError, match='corrupt .training is no config'):
+      script.main([])
+
+
+def test_a_file_of_other_records_is_refused_before_anything_is_drawn(script):
+  with open(script.RECORD.value, 'w') as f:
+    f.write('no JSON')
+  _save(script, training={'data': {'name': 'celeba'}})
+  with pytest.raises(ValueError, match='not a file of records'):
+    script.main([])
+
+
 def test_the_file_says_what_its_images_are_compared_with(script, measured):
   data = datasets.default_config('celeba')
   data.resolution = 16

@@ -91,11 +91,28 @@ def test_the_table_has_the_answer_kept_least_often_by_one_and_by_all(
 
 def test_the_advice_names_a_split_or_the_nearest_one(script, record):
   good, bad, one = script._advice(record, ('good', 'bad', 'one'))
-  assert good == 'good: split 2 keeps it'
+  assert good == (
+    'good: split 2 keeps it: one mix 92.0% [0.0, 100.0] of 100 pairs, all 5 '
+    '80.0% [0.0, 100.0] of 100 pairs; not certain: try more --num_mixes'
+  )
   assert 'no split from which on 90% of the mixes keep it' in bad
   assert 'the nearest is 2, with 50.0% and 20.0%' in bad
   assert 'hardly ever sure of two answers' in one
   script.KEEP.value, script.KEEP_ALL.value = 0.5, 0.1
-  assert list(script._advice(record, ('good', 'bad', 'one')))[1] == (
-    'bad: split 2 keeps it'
-  )
+  bad = list(script._advice(record, ('good', 'bad', 'one')))[1]
+  assert bad.startswith('bad: split 2 keeps it: one mix 50.0%')
+  script.KEEP.value, script.KEEP_ALL.value = 0.75, 0.75
+  for kept in ('kept', 'kept_by_all'):
+    for answer in record[kept][1][0]:
+      answer['interval'] = [0.75, 0.99]
+  good = next(script._advice(record, ('good', 'bad', 'one')))
+  assert good.endswith('all 5 80.0% [75.0, 99.0] of 100 pairs')  # Certain.
+
+
+def test_a_class_that_is_hardly_seen_is_listed_as_not_measured(script):
+  seen = [{'share': 0.5, 'interval': [0, 1], 'pairs': n} for n in (100, 19)]
+  record = {'answers': [[0, 2]], 'by_chance': [seen], 'kept': [[seen]]}
+  lines = list(script._classes(record, 3))
+  assert lines[1].split() == ['0', '100', '50.0', '50.0']
+  assert [line.split()[:2] for line in lines[2:]] == [['1', '0'], ['2', '19']]
+  assert all('not measured: fewer than 20' in line for line in lines[2:])
