@@ -17,6 +17,7 @@ from processes import programs
     ('demo.py --seeds=0,x', "--seeds has 'x'"),
     (f'demo.py --workdir={__file__}', 'a file is where a folder should be'),
     ('measure_generator.py --generator=..', '..: is a folder, expected a file'),
+    ('generate.py --cut=3', '--cut=3 does nothing without --mix_seeds'),
     ('train_judge.py --epochs=0', '--epochs=0: 0 is not a positive'),
     ('train_judge.py --config.seed=7', '--config.seed does nothing here'),
   ],

@@ -1,5 +1,6 @@
 """Claims about advmix_jax/runtime/checkpoints.py."""
 
+import errno
 import logging
 
 import chex
@@ -103,3 +104,13 @@ def test_an_unfinished_checkpoint_does_not_count(tmp_path):
   unfinished.mkdir()
   manager = checkpoints.make_manager(tmp_path)
   assert checkpoints.restore(manager, _state())[0] == 1
+
+
+def test_the_reason_of_a_failed_write_is_said(tmp_path, monkeypatch):
+  def full(path, value):
+    raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+  monkeypatch.setattr(checkpoints.files, 'write_json', full)
+  manager = checkpoints.make_manager(tmp_path)
+  with pytest.raises(ValueError, match='not be written .No space left on dev'):
+    checkpoints.save(manager, 1, _state())

@@ -5,6 +5,7 @@ from helpers import scripts
 
 from advmix_jax import training
 from advmix_jax.evaluation import drawn
+from advmix_jax.runtime import files
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,18 @@ def test_methods_are_checked_before_faces_are_drawn(
   with pytest.raises(ValueError, match='expected one'):
     script.main([])
   assert not workdir.exists()
+
+
+def test_faces_of_another_program_are_not_replaced(tmp_path, monkeypatch):
+  script = scripts.load('demo_faces', monkeypatch)
+  made_by, data = {'seed': 0}, tmp_path / 'faces.npz'
+  assert not script._is_there(tmp_path, made_by)
+  data.write_text('mine')
+  with pytest.raises(ValueError, match='faces.npz: is not of this demo'):
+    script._is_there(tmp_path, made_by)
+  (tmp_path / 'faces.json').write_text(files.json_text(made_by))
+  assert not script._is_there(tmp_path, made_by)  # No latents: drawn again.
+  (tmp_path / 'latents.npz').write_text('')
+  assert script._is_there(tmp_path, made_by)
+  with pytest.raises(ValueError, match='holds faces of other options'):
+    script._is_there(tmp_path, {'seed': 1})
