@@ -119,3 +119,21 @@ def test_it_sees_the_size_that_it_was_trained_on_and_no_other(trained):
   )
   with pytest.raises(ValueError, match=message):
     attributes.check_generator(trained, small, {}, option='--size')
+
+
+def test_the_class_is_that_of_the_largest_logit_with_its_own_probability(
+  monkeypatch,
+):
+  odds = np.array([[3.0, 0.1], [0.5, 4.0], [0.25, 0.2], [9.0, 1.0]])
+  monkeypatch.setattr(judge, 'logits', lambda judge, images: np.log(odds))
+  classes = attributes.AttributeJudge(None, ('class_0', 'class_1'))
+  names, probability = attributes.name_class(classes, None)
+  np.testing.assert_array_equal(names, [0, 1, 0, 0])
+  np.testing.assert_allclose(probability, [0.75, 0.8, 0.2, 0.9])
+  label = np.array([0, 1, 0, 1])
+  groups = {f'class_{k}': (label == k).astype(np.int32) for k in (0, 1)}
+  found = attributes.accuracy(
+    classes, types.Dataset(None, label, 2, groups, 'made')
+  )
+  # A logit of 0 is no yes: the odds 1 of the last image.
+  assert found == {'class_0': 0.5, 'class_1': 0.75, 'class': 0.75}

@@ -66,6 +66,28 @@ def test_an_exact_generator_is_on_the_floor():
     assert abs(found['deviation']) < 0.1
 
 
+def test_the_images_of_quality_are_none_of_the_mixes(monkeypatch):
+  data = _data(num_train=40)
+  bank = datasets.to_float(datasets.load(data, 'train').image)
+  generator = ideal.make_generator(bank, colors=colored_mnist.COLOR_MEANS)
+  monkeypatch.setattr(digit_generators, '_quality', lambda *arguments: {})
+  drawn = []
+
+  def noted(params, z):
+    drawn.append({row.tobytes() for row in np.asarray(z)})
+    return generator.map(params, z)
+
+  digit_generators.measure(
+    generator._replace(map=noted),
+    generator.init(None),
+    data,
+    num_mixes=4,
+    num_real=4,
+  )
+  of_mixes, of_quality = drawn
+  assert not of_mixes & of_quality
+
+
 def test_images_of_another_size_are_refused_undrawn():
   generator = row_generator.make()._replace(map=None)  # Nothing can be drawn.
   message = r'images \(4, 5, 3\), expected \(32, 32, 3\), as the digits are'

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import toy_subject as toy
 
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
@@ -132,3 +133,67 @@ def test_the_generator_that_ships_separates_shape_and_colour():
   # 9 to 11% there; four standard errors of 500 draws are 0.05.
   for shares in (record['labels'], record['styles']):
     assert min(shares) >= 0.03 and max(shares) <= 0.18
+
+
+def _measured(synthesize, monkeypatch, num_mixes):
+  """Mixes of a pixel of two channels: a shape and a style, uniform in [0, 1].
+
+  Args:
+    synthesize: (params, latents [B, 2, 1]) -> [B, 1, 1, 2].
+    monkeypatch: gives a judge that names 1 where the shape is above one half,
+      and is sure there alone.
+    num_mixes: how many.
+  """
+
+  def name(found, images):
+    bright = images[:, 0, 0, 0] > 0.5
+    return bright.astype(np.int32), np.where(bright, 0.95, 0.85)
+
+  monkeypatch.setattr(judge, 'name', name)
+  monkeypatch.setattr(judge, 'num_classes', lambda found: 2)
+  plain = toy.generator()
+  generator = plain._replace(
+    map=lambda p, z: jax.scipy.stats.norm.cdf(plain.map(p, z)),
+    synthesize=synthesize,
+  )
+  style = disentanglement.Style(
+    lambda images: images[:, 0, 0, 1:], 0.0, np.array([[0.25], [0.75]])
+  )
+  return disentanglement.measure(
+    jax.random.key(0), generator, {}, None, style, num_mixes=num_mixes
+  )
+
+
+def test_the_donors_label_and_the_recipients_style_follow_by_chance(
+  monkeypatch,
+):
+  def swapped(params, w, rng=None):
+    return w[:, None, None, ::-1, 0]  # The fine latent is the shape.
+
+  record = _measured(swapped, monkeypatch, 500)
+  # One class of two, 500 times: four standard errors.
+  assert abs(record['label_follows'][0] - 0.5) < 0.09
+  assert record['style_follows'][0] == 0  # No two styles are equal.
+  # The median of |a - b|, a and b uniform, is 1 - sqrt(1/2); its standard
+  # error 0.016: 1 / (2 density sqrt(500)), with the density sqrt(2).
+  assert abs(record['style_distance'] - (1 - 0.5**0.5)) < 0.064
+
+
+def test_shares_of_the_confident_are_of_samples_of_their_mixes_or_of_both(
+  monkeypatch,
+):
+  """A mix is bright where either is: always where i is, else half of them."""
+
+  def either(params, w, rng=None):
+    return jnp.concatenate([w.max(1), w[:, 1]], axis=-1)[:, None, None]
+
+  record = _measured(either, monkeypatch, 500)
+  assert record['label_follows_if_confident'][0] == 1
+  assert record['style_follows'][0] == 1
+  # Four standard errors of 500 mixes; `confident` has 1,000 samples.
+  for name, share in (
+    ('label_follows', 0.75),
+    ('confident', 0.5),
+    ('mixes_confident', 0.75),
+  ):
+    assert abs(record[name][0] - share) < 0.078, name

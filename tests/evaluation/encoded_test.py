@@ -86,3 +86,20 @@ def test_another_number_of_latents_is_refused():
   generator, latents = _exact()
   with pytest.raises(ValueError, match='99 latents of 100 images'):
     _measure(generator, latents[1:])
+
+
+def test_everybody_is_the_donor_of_one_other(monkeypatch):
+  # Any order will do; JAX compiles a program for each n.
+  monkeypatch.setattr(
+    jax.random, 'permutation', lambda rng, n: rng.permutation(n)
+  )
+  for n in range(2, 51):
+    donor = encoded._donors(np.random.default_rng(n), n)
+    np.testing.assert_array_equal(np.sort(donor), np.arange(n))
+    assert (donor != np.arange(n)).all()
+
+
+def test_the_median_error_is_the_middle_one():
+  found = np.array([3.0, 0.0, 1.0]).reshape(3, 1, 1, 1)
+  errors = encoded._errors(found, np.zeros((3, 2, 2, 3)))
+  assert errors == {'mean': pytest.approx(10 / 3), 'median': 1.0}

@@ -14,11 +14,7 @@ pytestmark = pytest.mark.usefixtures('compile_fast')
 
 
 def test_gates_pass_on_an_honest_subject():
-  batch = toy.batch()
-  measured = evaluation.measure(
-    toy.SUBJECT, batch, attack=toy.attack_config(), **toy.SIZE
-  )
-  found = gates.check(toy.SUBJECT, batch.image, measured, **toy.SIZE)
+  found = gates.check(toy.SUBJECT, toy.batch().image, _measured(), **toy.SIZE)
   results = gates.summarise(found)
   assert results['valid'] and results['failed_gates'] == []
   assert all(results['gates'].values())
@@ -30,6 +26,44 @@ def test_gates_pass_on_an_honest_subject():
     'logits_ignore_batch': 'at most',
     'gradients_alive': 'at least',
   }
+
+
+def _measured():
+  return evaluation.measure(
+    toy.SUBJECT, toy.batch(), attack=toy.attack_config(), **toy.SIZE
+  )
+
+
+def test_a_kept_image_that_is_not_verified_fails_its_gate():
+  measured = _measured()
+  verified = measured.verified.copy()
+  verified[3] = False
+  measured = measured._replace(verified=verified)
+  found = gates.check(toy.SUBJECT, toy.batch().image, measured, **toy.SIZE)
+  assert found['kept_images_verified'].value == 1
+  assert gates.summarise(found)['failed_gates'] == ['kept_images_verified']
+
+
+def test_images_that_were_wrong_before_are_not_in_a_paired_gate():
+  measured = _measured()
+  never = np.zeros(toy.NUM, bool)
+  measured = measured._replace(
+    clean=np.where(np.arange(toy.NUM) < 10, 0, 1),  # Of class 1, all of them.
+    first_random=np.full(toy.NUM, -1),
+    attacked=measured.attacked._replace(success=never),
+  )
+  found = gates.check(toy.SUBJECT, toy.batch().image, measured, **toy.SIZE)
+  assert found['random_below_gradient'].value == 1  # With the ten, 2^-10.
+  clean = np.arange(50) >= 10
+  rungs = [
+    ladder.Rung(name, right, 1, 1)
+    for name, right in (
+      ('clean', clean),
+      ('corners', clean),
+      ('algorithm_2', np.ones(50, bool)),
+    )
+  ]
+  assert gates.check_ladder(rungs)['corners_below_gradient'].value == 1
 
 
 def test_gates_see_masked_gradients():

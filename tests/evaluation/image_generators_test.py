@@ -59,7 +59,8 @@ def test_another_distribution_is_farther_away(real):
 def test_shares_of_attributes_are_those_of_both_sets(real, monkeypatch):
   def answer(judge, images):
     bright = pixels.to_uint8(images)[:, 0, 0] > 127  # [N, 3], all equal.
-    return bright[:, :2].astype(np.int32), np.full((len(images), 2), 0.95)
+    probability = np.tile([0.95, 0.85], (len(images), 1))
+    return bright[:, :2].astype(np.int32), probability
 
   monkeypatch.setattr(attributes, 'answer', answer)
   monkeypatch.setattr(judges, 'features', lambda judge, x: x.mean((2, 3)) + 1.0)
@@ -69,7 +70,8 @@ def test_shares_of_attributes_are_those_of_both_sets(real, monkeypatch):
   assert record['shares']['a'][1] == round(of_real, 4)
   # A fair coin, 400 times: five standard deviations.
   assert abs(record['shares']['a'][0] - 0.5) < 0.125
-  assert record['sure']['generated'][0] == 1
+  # Sure is above 0.9: of every image, one answer of two.
+  assert record['sure']['generated'][0] == record['sure']['real'][0] == 0.5
   assert set(record['judge']) == {'generated', 'floor'}
 
 

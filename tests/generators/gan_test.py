@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import tiny_gan
+from helpers import tiny_gan, toy_gan
 
 from advmix_jax import types
 from advmix_jax.generators import gan
@@ -152,3 +152,60 @@ def test_labels_of_real_images_count_where_the_network_has_classes(classes):
   (real, fake), (other, same) = scores([0] * 8), scores([2] * 8)
   assert fake == same
   assert (real != other) == bool(classes)
+
+
+def _softplus(x):
+  return np.log1p(np.exp(x))
+
+
+def test_the_losses_are_those_of_known_scores(monkeypatch):
+  config = toy_gan.config(r1_gamma=3.0, r1_interval=4, learning_rate=0.0)
+  _, record = toy_gan.step(monkeypatch, config)
+  real = toy_gan.SLOPE * (2 * toy_gan.REAL - 1)
+  fake = toy_gan.SLOPE * (2 * toy_gan.LEVEL - 1)
+  # R1 counts 4 times, since it is there in one step of 4.
+  penalty = 3.0 / 2 * 4 * toy_gan.SLOPE**2
+  wanted = _softplus(fake) + _softplus(-real).mean() + penalty
+  np.testing.assert_allclose(record['discriminator_loss'], wanted, rtol=1e-5)
+  np.testing.assert_allclose(
+    record['generator_loss'], _softplus(-fake), rtol=1e-5
+  )
+
+
+def test_a_step_raises_the_score_of_fakes_by_the_new_discriminator(monkeypatch):
+  config = toy_gan.config(r1_gamma=0.0, learning_rate=0.01)
+  state, record = toy_gan.step(monkeypatch, config)
+  # Adam's first step is its rate, against the gradient's sign. Real images are
+  # darker than fakes, so D's slope falls.
+  slope = toy_gan.SLOPE - 0.01
+  np.testing.assert_allclose(state.discriminator['slope'], slope, rtol=1e-5)
+  level = state.generator['image']['level']
+  np.testing.assert_allclose(level, toy_gan.LEVEL + 0.01, rtol=1e-5)
+  # G learns from the new D.
+  wanted = _softplus(-slope * (2 * toy_gan.LEVEL - 1))
+  np.testing.assert_allclose(record['generator_loss'], wanted, rtol=1e-5)
+
+
+def test_half_of_the_average_is_left_after_its_half_life(monkeypatch):
+  config = toy_gan.config(ema_kimg=0.04, learning_rate=0.0)  # 5 steps of 8.
+  state, _ = toy_gan.step(monkeypatch, config, average=0.0, steps=5)
+  average = state.average['image']['level']
+  np.testing.assert_allclose(average, toy_gan.LEVEL / 2, rtol=1e-5)
+
+
+def test_the_mean_w_keeps_its_share_of_the_old_one(monkeypatch):
+  config = toy_gan.config(dlatent_beta=0.9)
+  config.network.label_frequencies = (0.0, 1.0)  # All w are (0, 1).
+  state, _ = toy_gan.step(monkeypatch, config, mean=5.0)
+  for params in (state.generator, state.average):
+    mean = params['mapping']['dlatent_avg']
+    np.testing.assert_allclose(mean, [0.9 * 5, 0.9 * 5 + 0.1], rtol=1e-5)
+
+
+def test_fakes_have_classes_of_the_frequencies_of_the_config(monkeypatch):
+  config = toy_gan.config(dlatent_beta=0.0, batch_size=1000)
+  config.network.label_frequencies = (0.9, 0.1)
+  state, _ = toy_gan.step(monkeypatch, config)
+  # Four standard errors of 1,000 draws; w is one-hot.
+  shares = state.generator['mapping']['dlatent_avg']
+  np.testing.assert_allclose(shares, [0.9, 0.1], atol=0.038)

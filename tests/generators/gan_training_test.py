@@ -11,7 +11,7 @@ from PIL import Image
 
 from advmix_jax import datasets
 from advmix_jax.generators import gan, gan_training, presets, stylegan
-from advmix_jax.runtime import checkpoints, loop, metrics, preemption
+from advmix_jax.runtime import checkpoints, files, loop, metrics, preemption
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
 
@@ -112,9 +112,11 @@ class _Steps:
 
   def __init__(self, bad=0):
     self.bad, self.labels, self.options, self.moments = bad, [], [], []
+    self.images, self.network = [], None
 
   def __call__(self, state, batch, rng, blend, **options):
     self.labels.append(np.asarray(batch.label))
+    self.images.append(np.asarray(batch.image))
     self.options.append(options | {'blend': float(blend)})
     adam, *rest = state.generator_opt
     self.moments.append(int(adam.count))
@@ -131,7 +133,12 @@ def run(monkeypatch, tmp_path):
 
   def train(config, folder='run', bad=0):
     steps = _Steps(bad)
-    monkeypatch.setattr(gan, 'make_step', lambda *arguments: steps)
+
+    def make_step(network, *arguments):
+      steps.network = network
+      return steps
+
+    monkeypatch.setattr(gan, 'make_step', make_step)
     monkeypatch.setattr(gan_training, '_picture', lambda *arguments: None)
     gan_training.train(config, tmp_path / folder)
     return steps
@@ -299,3 +306,46 @@ def test_bad_options_leave_an_empty_folder(
   with pytest.raises(ValueError, match=message):
     gan_training.train(config, tmp_path / 'run')
   assert not (tmp_path / 'run' / 'config.json').exists()
+
+
+def _averaged(images, size):
+  """The mean of each block of size x size pixels, in all of its pixels."""
+  n, h, w, c = images.shape
+  blocks = images.reshape(n, h // size, size, w // size, size, c)
+  mean = blocks.mean((2, 4), keepdims=True)
+  return np.broadcast_to(mean, blocks.shape).reshape(images.shape)
+
+
+def test_real_images_show_the_detail_of_their_level_and_blend():
+  images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+  whole, two, four = (_averaged(images, size) for size in (1, 2, 4))
+  for level, blend, wanted in (
+    (0, 0.0, whole),
+    (1, 0.0, two),
+    (2, 0.0, four),
+    (0, 0.25, 0.75 * whole + 0.25 * two),
+    (1, 0.5, 0.5 * two + 0.5 * four),
+  ):
+    found = gan_training._at_level(images, level, blend)
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_a_step_sees_real_images_at_its_level(run):
+  steps = run(_growing(0.016))  # Level 2, from 8 x 8 to 32 x 32.
+  for images in steps.images:
+    np.testing.assert_allclose(images, _averaged(images, 4), atol=1e-6)
+    assert not np.allclose(images, _averaged(images, 8), atol=0.1)
+
+
+def test_a_generator_draws_classes_as_often_as_its_images_have_them(
+  run, tmp_path
+):
+  config = _growing(0.016)
+  config.network.label_size = 10
+  frequencies = run(config).network.label_frequencies
+  label = datasets.load(config.data, 'train').label
+  shares = np.bincount(label, minlength=10) / len(label)
+  assert shares.min() < shares.max()  # Of 32 images.
+  np.testing.assert_allclose(frequencies, shares)
+  _, metadata = files.load_npz(tmp_path / 'run' / 'generator.npz')
+  assert metadata['config']['label_frequencies'] == list(frequencies)
