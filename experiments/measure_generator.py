@@ -177,7 +177,8 @@ def _real_images(name: str, fields: dict[str, Any]) -> np.ndarray:
   data.resolution = SIZE.value or data.resolution
   try:
     parts = [datasets.load(data, 'valid').image]
-  except ValueError:  # Data may have no validation part.
+  except ValueError as error:  # Data may have no validation part.
+    print(f'{error}: the test part alone is taken', file=sys.stderr)
     parts = []
   real = np.concatenate([*parts, datasets.load(data, 'test').image])
   order = np.random.default_rng(SEED.value).permutation(len(real))
