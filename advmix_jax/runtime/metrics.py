@@ -80,7 +80,9 @@ def _points(
 
   folder = workdir / 'tensorboard'
   folder.mkdir(exist_ok=True)
-  events = event_file_writer.EventsWriter(str(folder / 'events'))
+  # Its own names have whole seconds, in which a run may start twice.
+  ending = f'.{time.time_ns()}'
+  events = event_file_writer.EventsWriter(str(folder / 'events'), ending)
 
   started = False
 
