@@ -300,11 +300,11 @@ def _measure_all(config, path):
   ]
   needed = dict.fromkeys(key['colors'] for key, _ in missing)
   parts = {colors: _dataset(config, colors) for colors in needed}
-  for key, changed in missing:
-    dataset = parts[key['colors']]
+  for dataset in parts.values():  # Of the same classes.
     judge_fn = _judge_fn(config, dataset.num_classes)
     judge_fn(dataset.image[:1])  # Of this size, before anything long.
-    records.append(key | _measure(changed, dataset, judge_fn))
+  for key, changed in missing:
+    records.append(key | _measure(changed, parts[key['colors']], judge_fn))
     print(json.dumps(records[-1]), flush=True)
     if path.name:
       text = ''.join(json.dumps(r) + '\n' for r in records)

@@ -19,13 +19,13 @@ An item's `recolour` says to test classifiers on exact recolourings, too;
 `attacked`, to attack them with the whole ladder, for which test images are
 encoded. A row's `generator_name` is what its own generator is called; an item's
 `identity` tells images from others of the same config. `configs` names other
-configs than those above; `given` is a generator
-that ships and isn't trained; `measures` are the accuracies that the page shows.
-scales: per scale, the seeds (`seeds_of`: those of a column, where they differ),
-the columns and rows that it runs (all where it says nothing), and `shipped`,
-the columns whose generator is the one that ships. paper, paper_perturbed: {row:
-{column: percent}}, clean and under attack. An item without rows is a picture,
-made by experiments/figures/<item>.py.
+configs than those above; `given` is a generator that ships and isn't trained;
+`measures` are the accuracies that the page shows. scales: per scale, the seeds
+(`seeds_of`: those of a column, where they differ), the columns and rows that it
+runs (all where it says nothing), and `shipped`, the columns whose generator is
+the one that ships. paper, paper_perturbed: {row: {column: percent}}, clean and
+under attack. An item without rows is a picture, made by
+experiments/figures/<item>.py.
 
 Ours, because the paper doesn't say: the shares of Table 1's skewed digits, and
 which colours the classifier's digits have in Table 2, where both readings are

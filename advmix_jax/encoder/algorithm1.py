@@ -49,7 +49,7 @@ import optax
 from advmix_jax import datasets, types
 from advmix_jax.encoder import shards
 from advmix_jax.generators import mixing
-from advmix_jax.runtime import metrics, options, parallel, preemption
+from advmix_jax.runtime import metrics, options, parallel
 
 FeaturesFn = Callable[[jax.Array], list[jax.Array]]
 StartFn = Callable[[jax.Array], jax.Array]  # images -> latents [B, L, D]
@@ -299,25 +299,20 @@ def _run(
   frozen = ml_collections.FrozenConfigDict(config)
   descent = _make_descent(generator, frozen, kind, with_path)
   batch, found = min(config.batch_size, len(images)), []
-  with metrics.progress(
-    description='Algorithm 1', total=len(images), unit='img'
-  ) as bar:
-    for first in range(0, len(images), batch):
-      preemption.check()
-      x = datasets.to_float(images[first : first + batch])
-      parts = keep.load(first, x) if keep else None
-      if parts is None:
-        # Padding rows complete the last batch; they are cut off below.
-        full = np.resize(x, (batch,) + x.shape[1:])
-        key = jax.random.fold_in(rng, first)
-        w, error, curve = jax.device_get(
-          descent(key, generator_params, features_fn, start_fn, full)
-        )
-        parts = w[: len(x)], error[: len(x)], curve[: len(x)]
-        if keep:
-          keep.save(first, x, parts)
-      found.append(parts)
-      bar.update(len(x))
+  for first in metrics.batches(len(images), batch, description='Algorithm 1'):
+    x = datasets.to_float(images[first : first + batch])
+    parts = keep.load(first, x) if keep else None
+    if parts is None:
+      # Padding rows complete the last batch; they are cut off below.
+      full = np.resize(x, (batch,) + x.shape[1:])
+      key = jax.random.fold_in(rng, first)
+      w, error, curve = jax.device_get(
+        descent(key, generator_params, features_fn, start_fn, full)
+      )
+      parts = w[: len(x)], error[: len(x)], curve[: len(x)]
+      if keep:
+        keep.save(first, x, parts)
+    found.append(parts)
   return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 

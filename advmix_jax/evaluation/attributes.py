@@ -10,7 +10,7 @@ of one label.
 
 Contents: KIND, AttributeJudge, whole, index, image_size, check_generator,
 answer, accuracy, judge_fn, class_fn, class_names, has_classes, name_class,
-check_groups, check_data, train, save, load.
+check_data, train, save, load.
 """
 
 from __future__ import annotations
@@ -212,8 +212,8 @@ def _load_for(path, size):
   return found
 
 
-def check_groups(dataset: types.Dataset) -> None:
-  """Raises ValueError without groupings, or with other values than 0 and 1."""
+def check_data(dataset: types.Dataset) -> None:
+  """Raises ValueError, as `train`, for data that a judge can't learn from."""
   if not dataset.groups:
     raise ValueError('the data set has no groupings, expected at least one')
   for name, group in dataset.groups.items():
@@ -222,11 +222,6 @@ def check_groups(dataset: types.Dataset) -> None:
         f'the data set has the grouping {name!r} with the values '
         f'{np.unique(group)[:5].tolist()}, expected 0 and 1'
       )
-
-
-def check_data(dataset: types.Dataset) -> None:
-  """Raises ValueError, as `train`, for data that a judge can't learn from."""
-  check_groups(dataset)
   height, width = dataset.image.shape[1:3]
   if height != width or height % 8:
     raise ValueError(

@@ -28,7 +28,7 @@ from advmix_jax import datasets, types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
-from advmix_jax.runtime import metrics, preemption
+from advmix_jax.runtime import metrics
 
 _CHUNK = 1000  # Real images that are floats at a time.
 
@@ -175,20 +175,9 @@ def draw(
   decode = jax.jit(generator.synthesize)
   parts = [
     decode(params, _latents(rng, generator, params, start, batch_size))
-    for start in _starts(num_images, batch_size, 'draw')
+    for start in metrics.batches(num_images, batch_size, description='draw')
   ]
   return np.clip(np.concatenate(parts)[:num_images], 0, 1)
-
-
-def _starts(count, size, description):
-  """Where batches begin, with a progress bar of images."""
-  with metrics.progress(
-    total=count, description=description, unit='img'
-  ) as bar:
-    for start in range(0, count, size):
-      preemption.check()
-      yield start
-      bar.update(min(size, count - start))
 
 
 def _latents(rng, generator, params, start, size):
@@ -202,7 +191,7 @@ def _triples(rng, generator, params, num_mixes, batch_size):
   """Yields (i, j, mix of both), each [B, H, W, C] in [0, 1]."""
   decode = jax.jit(generator.synthesize)
   split = generator.split
-  for start in _starts(num_mixes, batch_size, 'mix'):
+  for start in metrics.batches(num_mixes, batch_size, description='mix'):
     w = _latents(rng, generator, params, start, 2 * batch_size)
     own, other = w[:batch_size], w[batch_size:]
     mix = mixing.merge_latents(own[:, :split], other[:, split:])

@@ -28,7 +28,7 @@ from advmix_jax import types
 from advmix_jax.evaluation import judge as judges
 from advmix_jax.generators import mixing
 from advmix_jax.report import statistics
-from advmix_jax.runtime import metrics, preemption
+from advmix_jax.runtime import metrics
 
 FEW = 20  # Fewer pairs than these say nothing of an answer.
 
@@ -134,9 +134,9 @@ def _answers(
   """The _Sample of all pairs, and the _Mixes of each split."""
   decode = jax.jit(generator.synthesize)
   samples, mixes = [], [[] for _ in splits]
-  bar = metrics.progress(total=num_mixes, description='probe', unit='pair')
-  for start in range(0, num_mixes, size):
-    preemption.check()
+  for start in metrics.batches(
+    num_mixes, size, description='probe', unit='pair'
+  ):
     z = mixing.random_z(generator, jax.random.fold_in(rng, start), 2 * size)
     w = generator.map(params, z)
     own, other = w[:size], w[size:]
@@ -149,8 +149,6 @@ def _answers(
         for mix in _mixed(own, other, split, worst_of)
       )
       row.append(_compare(image, answer, drawn, answer_fn))
-    bar.update(min(size, num_mixes - start))
-  bar.close()
   join = functools.partial(_join, num_mixes=num_mixes)
   return join(samples), [join(row) for row in mixes]
 

@@ -9,7 +9,7 @@ Every record is one line of WORKDIR/metrics.jsonl, `{"step": 3, "train/loss":
 only metrics.jsonl. A resumed run first drops the lines after the step of its
 checkpoint, so that no step is recorded twice.
 
-Contents: WriteFn, writer, read, truncate, progress.
+Contents: WriteFn, writer, read, truncate, progress, batches.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import tqdm
 
-from advmix_jax.runtime import files, hosts, untrusted
+from advmix_jax.runtime import files, hosts, preemption, untrusted
 
 # (step, {name: number}) -> None
 WriteFn = Callable[[int, Mapping[str, float]], None]
@@ -172,3 +172,21 @@ def progress(
     mininterval=0.5 if terminal else 15.0,
     maxinterval=10.0 if terminal else 60.0,
   )
+
+
+def batches(
+  count: int, size: int, *, description: str, unit: str = 'img'
+) -> Iterator[int]:
+  """Yields the first index of each batch, with a progress bar; SIGTERM stops.
+
+  Args:
+    count: Number of units in all.
+    size: Units in a batch; the last one may have fewer.
+    description: As in `progress`.
+    unit: As in `progress`.
+  """
+  with progress(description=description, total=count, unit=unit) as bar:
+    for first in range(0, count, size):
+      preemption.check()
+      yield first
+      bar.update(min(size, count - first))

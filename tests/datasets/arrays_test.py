@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.one_line import loading_error as error_of
 
 from advmix_jax import datasets
 from advmix_jax.datasets import arrays
@@ -23,13 +24,6 @@ def config(tmp_path):
   config = datasets.default_config('arrays')
   config.path = str(tmp_path / 'cells.npz')
   return config
-
-
-def error_of(config, split='train'):
-  with pytest.raises((ValueError, FileNotFoundError)) as caught:
-    datasets.load(config, split)
-  assert '\n' not in str(caught.value)
-  return str(caught.value)
 
 
 def test_what_was_saved_is_loaded(config):

@@ -4,6 +4,7 @@ import types
 import numpy as np
 import pytest
 from helpers import made_images
+from helpers.one_line import loading_error as error_of
 
 from advmix_jax import datasets
 from advmix_jax.datasets import celeba, decoding, framing, pixels
@@ -25,13 +26,6 @@ def wanted(indices, size=16):
   images = np.stack([made_images.picture(i) for i in indices])
   small = area.resize(images / np.float32(255), framing.SQUARE, size)
   return pixels.to_uint8(small).astype(int)
-
-
-def error_of(config, split='train'):
-  with pytest.raises((ValueError, FileNotFoundError)) as caught:
-    datasets.load(config, split)
-  assert '\n' not in str(caught.value)
-  return str(caught.value)
 
 
 def test_images_labels_and_parts_are_those_of_the_files(config):

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 from helpers import idx_files, paths
+from helpers.one_line import error_of
 
 from advmix_jax.datasets import digits
 
@@ -16,14 +17,6 @@ OFFICIAL = paths.SHARED / 'data' / 'mnist'
 needs_official = pytest.mark.skipif(
   not OFFICIAL.is_dir(), reason='the official IDX files are not in ../shared'
 )
-
-
-def error_of(function, *args, **kwargs):
-  """The one-line message of a ValueError or FileNotFoundError."""
-  with pytest.raises((ValueError, FileNotFoundError)) as info:
-    function(*args, **kwargs)
-  assert '\n' not in str(info.value)
-  return str(info.value)
 
 
 @needs_official

@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import made_folders, made_images
+from helpers.one_line import loading_error as error_of
 from PIL import Image
 
 from advmix_jax import datasets
@@ -117,24 +118,22 @@ def test_mirror_doubles_images_and_labels(config):
 )
 def test_a_bad_table_is_named(config, tmp_path, rows, message):
   made_folders.with_table(tmp_path / 'birds', rows)
-  assert message in made_folders.error_of(config)
+  assert message in error_of(config)
 
 
 def test_a_missing_or_foreign_table_is_named(config, tmp_path):
   path = tmp_path / 'birds' / 'labels.csv'
   path.write_text('image_id;class\n')
-  assert "first line is 'image_id;class'" in made_folders.error_of(config)
+  assert "first line is 'image_id;class'" in error_of(config)
   path.write_bytes(b'\xff\xff\x00')
-  assert 'expected a CSV in UTF-8' in made_folders.error_of(config)
+  assert 'expected a CSV in UTF-8' in error_of(config)
   config.labels = str(tmp_path / 'other.csv')
-  assert 'no such file, expected a CSV' in made_folders.error_of(config)
+  assert 'no such file, expected a CSV' in error_of(config)
   path.unlink()
   config.labels = ''
-  assert 'class a has 2 image(s), expected at least 3' in made_folders.error_of(
-    config
-  )
+  assert 'class a has 2 image(s), expected at least 3' in error_of(config)
   config.data_dir = ''
-  assert 'needs data_dir' in made_folders.error_of(config)
+  assert 'needs data_dir' in error_of(config)
 
 
 @pytest.mark.parametrize(
@@ -163,9 +162,7 @@ def test_numbers_in_a_table_are_the_classes(
 
 def test_two_names_of_one_number_are_refused(config, tmp_path):
   made_folders.table(config, tmp_path / 'birds', ['a/1.png,1', 'a/2.png,01'])
-  assert "labels '01' and '1' are the same number" in made_folders.error_of(
-    config
-  )
+  assert "labels '01' and '1' are the same number" in error_of(config)
 
 
 def test_spaces_around_a_label_are_none_of_it(tmp_path):
@@ -178,7 +175,7 @@ def test_two_spellings_of_one_file_are_refused(config, tmp_path):
   made_folders.table(
     config, tmp_path / 'birds', ['a/1.png,crow', './a/1.png,owl']
   )
-  assert "'./a/1.png' is there twice" in made_folders.error_of(config)
+  assert "'./a/1.png' is there twice" in error_of(config)
 
 
 def test_images_that_a_table_does_not_list_are_said(config, tmp_path, capsys):
@@ -198,7 +195,7 @@ def test_a_row_that_names_a_folder_is_refused(config, tmp_path):
   made_folders.table(
     config, tmp_path / 'kinds', [*lines, 'b,owl', 'c,owl', 'd,owl']
   )
-  assert 'is a folder, expected an image' in made_folders.error_of(config)
+  assert 'is a folder, expected an image' in error_of(config)
 
 
 def test_a_table_without_splits_has_the_seed_of_the_split(config, tmp_path):
@@ -213,4 +210,4 @@ def test_a_table_without_splits_has_the_seed_of_the_split(config, tmp_path):
   config.split_seed = 1
   assert (datasets.load(config, 'test').image != same).any()
   (path / 'labels.csv').write_text('file,label\nowl/0.png\n')
-  assert 'expected a file, a label' in made_folders.error_of(config)
+  assert 'expected a file, a label' in error_of(config)

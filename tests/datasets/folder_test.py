@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 from helpers import made_folders, made_images
+from helpers.one_line import loading_error as error_of
 from PIL import Image
 
 from advmix_jax import datasets
@@ -82,7 +83,7 @@ def test_a_folder_around_all_classes_is_no_class(config, tmp_path):
   np.testing.assert_array_equal(packed.image, plain.image)
   np.testing.assert_array_equal(packed.label, plain.label)
   shutil.rmtree(tmp_path / 'my birds' / 'photos' / 'owl')
-  assert '1 different labels' in made_folders.error_of(config)
+  assert '1 different labels' in error_of(config)
 
 
 @pytest.mark.parametrize('names', [('train', 'val', 'test'), ('Train', 'Test')])
@@ -103,9 +104,8 @@ def test_folders_of_parts_are_no_classes(config, tmp_path, names):
     assert found.num_classes == 2 and 'split:' not in found.source
     assert found.names[0] == f'{names[count - 1]}/crow/0.png'
   if len(names) == 2:
-    assert (
-      "no image of split 'valid', only of test, train"
-      in made_folders.error_of(config, 'valid')
+    assert "no image of split 'valid', only of test, train" in error_of(
+      config, 'valid'
     )
 
 
@@ -115,7 +115,7 @@ def test_a_part_without_classes_is_refused(config, tmp_path):
     image = Image.fromarray(made_images.picture(0, 9, 9))
     image.save(tmp_path / 'parts' / part / '0.png')
   config.data_dir = str(tmp_path / 'parts')
-  assert '0.png lies in no folder' in made_folders.error_of(config)
+  assert '0.png lies in no folder' in error_of(config)
 
 
 def test_a_made_split_goes_by_names(config, tmp_path):
@@ -145,7 +145,7 @@ def test_a_table_that_is_not_read_is_refused(config, tmp_path, table):
   (tmp_path / 'classes' / table).write_text('file,label\n')
   config.data_dir = str(tmp_path / 'classes')
   assert f'{table} is not read, expected labels.csv at the top' in (
-    made_folders.error_of(config)
+    error_of(config)
   )
 
 
@@ -156,7 +156,7 @@ def test_a_folder_beside_parts_is_refused(config, tmp_path):
   made_folders.flat(path, {'to predict': 3})
   config.data_dir = str(path)
   assert 'to predict lies beside test and train, expected parts' in (
-    made_folders.error_of(config)
+    error_of(config)
   )
 
 
@@ -181,7 +181,7 @@ def test_classes_may_have_the_word_train_in_their_names(tmp_path, capsys):
 def test_a_folder_without_images_says_so(config, tmp_path):
   (tmp_path / 'empty').mkdir()
   config.data_dir = str(tmp_path / 'empty')
-  assert made_folders.error_of(config).endswith('empty: has no images')
+  assert error_of(config).endswith('empty: has no images')
 
 
 def test_a_linked_folder_is_a_class_beside_the_real_one(tmp_path):
@@ -206,7 +206,7 @@ def test_bad_fields_are_named(config, tmp_path, change, message):
   made_folders.classes(tmp_path / 'classes', {'owl': 4, 'crow': 4})
   config.data_dir = str(tmp_path / 'classes')
   config.update(change)
-  assert message in made_folders.error_of(config)
+  assert message in error_of(config)
 
 
 def test_hidden_files_are_left_out_and_linked_folders_are_read(
@@ -244,9 +244,7 @@ def test_a_test_part_alone_is_no_folder_around_the_classes(config, tmp_path):
   made_folders.classes(tmp_path / 'classes' / 'test', {'owl': 4, 'crow': 4})
   config.data_dir = str(tmp_path / 'classes')
   assert len(datasets.load(config, 'test').label) == 8
-  assert "no image of split 'train', only of test" in made_folders.error_of(
-    config
-  )
+  assert "no image of split 'train', only of test" in error_of(config)
 
 
 def test_an_image_outside_all_folders_is_named(config, tmp_path):
@@ -254,4 +252,4 @@ def test_an_image_outside_all_folders_is_named(config, tmp_path):
   made_folders.classes(path, {'owl': 4, 'crow': 4})
   Image.fromarray(made_images.picture(0, 9, 9)).save(path / 'lost.png')
   config.data_dir = str(path)
-  assert 'lost.png lies in no folder' in made_folders.error_of(config)
+  assert 'lost.png lies in no folder' in error_of(config)

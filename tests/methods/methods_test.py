@@ -44,8 +44,7 @@ def test_two_devices_make_the_examples_of_one(name):
   A method that draws anew for its own rows fails here: parallel.rows draws for
   the rows of all devices. Sums of other shapes round differently.
   """
-  _, generator_params, batch, *_ = setting()
-  generator = setting()[0]
+  generator, generator_params, batch, *_ = setting()
   method = methods.make(name, make_config(), num_classes=K, generator=generator)
   rng, logits_fn = jax.random.key(0), linear_logits_fn()
   halves = jax.tree.map(lambda a: a.reshape(2, 3, *a.shape[1:]), batch)

@@ -120,3 +120,9 @@ def test_only_the_first_process_writes(tmp_path, monkeypatch, capsys):
   assert not (tmp_path / 'new').exists()
   assert list(metrics.progress(range(3), description='stage')) == [0, 1, 2]
   assert capsys.readouterr().err == ''
+
+
+def test_batches_begin_where_the_last_one_ends_and_count_all_units(capsys):
+  assert list(metrics.batches(7, 3, description='draw')) == [0, 3, 6]
+  assert list(metrics.batches(0, 3, description='draw')) == []
+  assert '7/7' in capsys.readouterr().err
