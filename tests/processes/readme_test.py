@@ -1,4 +1,7 @@
-"""README.md's Python examples run as they are printed, in a new process."""
+"""The Python examples of README.md, and of docs/python.md after them, run.
+
+As they are printed, in a new process.
+"""
 
 import re
 
@@ -16,8 +19,9 @@ assert found.x.shape == (10, 2, 32)
 
 
 def _examples():
-  """The Python code blocks of README.md, in their order."""
-  text = (paths.ROOT / 'README.md').read_text(encoding='utf-8')
+  """The Python code blocks of README.md, then those of docs/python.md."""
+  files = [paths.ROOT / name for name in ('README.md', 'docs/python.md')]
+  text = '\n'.join(file.read_text(encoding='utf-8') for file in files)
   return re.findall(r'^```python\n(.*?)^```$', text, re.MULTILINE | re.DOTALL)
 
 
