@@ -10,7 +10,8 @@ accuracies in points, and p. A measure that ends with _audited counts an attack
 as a success only where the judge still names the label. A second table has the
 same for the images of each label, and how many are right: a classifier that
 gives the more frequent answer alone may look robust. Where the two runs were
-attacked with other restarts, steps or eps, a warning says so.
+attacked with other restarts, steps or eps, by another generator or with another
+seed, or where a check of an evaluation failed, a warning says so.
 """
 
 import os
@@ -49,18 +50,32 @@ def _rows(flag):
   return paired.read(pathlib.Path(flag.value) / 'per_example.csv')
 
 
-def _warn_of_attacks():
-  """Warns if the runs say that they were attacked in different ways."""
-  if words := paired.attacks(_results(FIRST), _results(SECOND)):
-    print(f'warning: {words}', file=sys.stderr)
+def _warn():
+  """Warns of runs whose attacks differ, and of failed checks."""
+  runs = [_results(flag) for flag in (FIRST, SECOND)]
+  for words in (paired.attacks(*runs), paired.invalid(*runs)):
+    if words:
+      print(f'warning: {words}', file=sys.stderr)
 
 
 def _results(flag):
   """What a run says about itself; {}: it says nothing."""
+  folder = pathlib.Path(flag.value)
   for name in ('results.json', 'report.json'):  # Of advmix-evaluate.
-    path = pathlib.Path(flag.value) / name
+    if (folder / name).exists():
+      return untrusted.read_json(folder / name, 'corrupt') | _generator(folder)
+  return {}
+
+
+def _generator(folder):
+  """Which generator made a run's mixes, by its file's hash, if that is noted.
+
+  An evaluation of evaluate.py is in RUN/evaluations/NAME.
+  """
+  for place in (folder, folder.parent.parent):
+    path = place / 'generator.sha256'
     if path.exists():
-      return untrusted.read_json(path, 'corrupt')
+      return {'generator': path.read_text()[:8]}
   return {}
 
 
@@ -93,7 +108,7 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   first, second = _rows(FIRST), _rows(SECOND)
   found = paired.compare(first, second)
-  _warn_of_attacks()
+  _warn()
   parts = {
     'first': paired.by_label(first),
     'second': paired.by_label(second),

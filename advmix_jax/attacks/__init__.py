@@ -52,9 +52,11 @@ from advmix_jax.attacks.corner_search import corner_search
 from advmix_jax.attacks.grid import grid_search
 from advmix_jax.attacks.iterate import Initial, with_gradient
 from advmix_jax.attacks.losses import (
+  LOSSES,
   cross_entropy_and_logits,
   margin,
   margin_and_logits,
+  misclassified,
 )
 from advmix_jax.attacks.pgd import pgd
 from advmix_jax.attacks.projections import (
@@ -70,6 +72,7 @@ from advmix_jax.attacks.starts import StartFn, uniform_start_fn
 from advmix_jax.attacks.units import w_std
 
 __all__ = [
+  'LOSSES',
   'Cost',
   'Initial',
   'ProjectFn',
@@ -88,6 +91,7 @@ __all__ = [
   'linf_ball',
   'margin',
   'margin_and_logits',
+  'misclassified',
   'pgd',
   'shrinking_pgd',
   'typical_set_fn',

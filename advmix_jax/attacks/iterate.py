@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from advmix_jax.attacks.losses import misclassified
 from advmix_jax.attacks.projections import ProjectFn
 from advmix_jax.types import AttackResult, LossFn
 
@@ -105,7 +106,7 @@ def keep_worst(
     test_start: False ignores the iterate of step 0, x~(0): line 9 tests
       x~(1)..x~(K) only.
   """
-  wrong = ~kept.success & (jnp.argmax(logits, axis=-1) != labels)
+  wrong = ~kept.success & misclassified(logits, labels)
   better = loss > kept.loss
   if not test_start:
     wrong, better = wrong & (step > 0), better & (step > 0)

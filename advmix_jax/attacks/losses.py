@@ -1,6 +1,7 @@
 """Losses that an attack maximises, per example.
 
-Contents: margin, margin_and_logits, cross_entropy_and_logits, LOSSES.
+Contents: misclassified, margin, margin_and_logits, cross_entropy_and_logits,
+LOSSES.
 """
 
 import jax
@@ -8,6 +9,18 @@ import jax.numpy as jnp
 import optax
 
 from advmix_jax.types import LogitsFn
+
+
+def misclassified(
+  logits: jax.Array,  # [B, K]
+  labels: jax.Array,  # [B]
+) -> jax.Array:
+  """Whether another class is named, or none, [B] bool.
+
+  Logits that are NaN or infinite name no class; `argmax` of them would be 0.
+  """
+  named = jnp.isfinite(logits).all(axis=-1)
+  return ~named | (jnp.argmax(logits, axis=-1) != labels)
 
 
 def margin(

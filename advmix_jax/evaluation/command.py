@@ -20,10 +20,16 @@ without it, the one of coloured digits that ships; 'ideal': their exact one.
 --size makes the images of a larger one smaller, --microbatch limits its memory,
 --split says how many of its layers are coarse, as probe.py recommends.
 
+A judge (--judge, of train_judge.py; coloured digits have one that ships) audits
+the mixes: in the column "Audited" an error counts only where it still names the
+label.
+
 The latents of your images are found by Algorithm 1 and kept in OUTPUT/latents,
 so a second call is fast. Prints the ladder of attacks with intervals and gates,
-and writes report.html, report.json and per_example.csv to OUTPUT, which is for
-one classifier, data set, generator and attack. The last columns of
+and writes report.html, report.json (with the accuracy of each class) and
+per_example.csv to OUTPUT, which is for one classifier and one set of all other
+flags. With --latents=OTHER/latents/....npz another OUTPUT takes the latents of
+the same images from there. The last columns of
 per_example.csv say which image a row is of: image, the hash of its pixels, and
 source, its file or its row in the .npz file.
 
@@ -44,8 +50,15 @@ from absl import flags
 
 from advmix_jax import attacks, datasets, generators
 from advmix_jax.encoder import lookup, pipeline
-from advmix_jax.evaluation import foreign, gates, inputs, run, standard
-from advmix_jax.runtime import cli, files, run_folder
+from advmix_jax.evaluation import (
+  audits,
+  foreign,
+  gates,
+  inputs,
+  run,
+  standard,
+)
+from advmix_jax.runtime import cli, files, locks, run_folder
 
 _FILES = ('report.html', 'report.json', 'per_example.csv')
 _IDEAL = 'ideal'
@@ -61,7 +74,7 @@ def _model(value):
   sys.path.insert(0, os.getcwd())
   try:
     found = getattr(importlib.import_module(module), name, None)
-  except Exception as error:  # A user's module may raise any.
+  except (Exception, SystemExit) as error:  # A user's module may raise any.
     kind = type(error).__name__
     raise ValueError(f'--model={value}: {kind}: {error}') from error
   if found is None:
@@ -69,18 +82,23 @@ def _model(value):
   return found
 
 
-def _test_set(value, resolution, count):
-  """The first images of the test set that --data names; count 0: all."""
+def _data_config(value, resolution):
+  """The data that --data names."""
   if not value:
     raise ValueError('--data is missing, expected an .npz file or a folder')
   if value in datasets.NAMES:
-    config = datasets.default_config(value)
-  elif value.endswith('.npz'):
+    return datasets.default_config(value)
+  if value.endswith('.npz'):
     config = datasets.default_config('arrays')
     config.path = value
-  else:
-    config = datasets.default_config('folder')
-    config.update(data_dir=value, resolution=resolution)
+    return config
+  config = datasets.default_config('folder')
+  config.update(data_dir=value, resolution=resolution)
+  return config
+
+
+def _test_set(config, value, count):
+  """The first images of the test set of `_data_config`; count 0: all."""
   found = datasets.load(config, 'test')
   if 'split: ' in found.source:
     print(f'{value}: {found.source}; its test part is evaluated')
@@ -111,6 +129,15 @@ def _config(values):
   return config
 
 
+def _judge_fn(values, data, num_classes):
+  """The judge of the data, who audits the ladder; None: there is none."""
+  if not values.ladder:
+    if values.judge:
+      raise ValueError('--judge audits the ladder, expected no --noladder')
+    return None
+  return audits.judge_fn(data, values.judge, num_classes=num_classes)
+
+
 def _check_output(folder):
   """Raises ValueError unless OUTPUT can be made and written; makes nothing."""
   try:
@@ -128,13 +155,20 @@ def _subject(values):
   """What a report depends on: another one belongs in another folder."""
   names = ('model', 'data', 'generator', 'size', 'split', 'latents')
   names += (*_ATTACK, 'num_examples', 'seed', 'ladder')
+  names += ('judge',) if values.judge else ()  # Earlier versions had none.
   return ml_collections.ConfigDict({n: values[n].value for n in names})
 
 
 def _main(argv):
   del argv  # Empty: cli.run refuses arguments.
-  values, output = flags.FLAGS, pathlib.Path(flags.FLAGS.output)
+  output = pathlib.Path(flags.FLAGS.output)
   _check_output(output)
+  with locks.hold(output):
+    return _evaluate(flags.FLAGS, output)
+
+
+def _evaluate(values, output):
+  """Evaluates what the flags name, and returns the exit code."""
   run_folder.check_workdir(_subject(values), output, option='--output')
   attack = _attack(values)
   model, config = _model(values.model), _config(values)
@@ -142,11 +176,13 @@ def _main(argv):
     generators.check_named(config.generator, values.data, '--generator')
   generator = generators.load(config.generator)
   made = generators.image_shape(*generator)
-  test = _test_set(values.data, made[0], values.num_examples)
+  data = _data_config(values.data, made[0])
+  test = _test_set(data, values.data, values.num_examples)
   inputs.check_size(test.image, made)
   # A bad classifier fails before images are encoded.
   adapted = foreign.adapt(model, datasets.to_float(test.image[:1]))
   inputs.check_classes(test.label, adapted.num_classes)
+  judge_fn = _judge_fn(values, data, adapted.num_classes)
   report = standard.evaluate(
     model,
     test.image,
@@ -159,6 +195,7 @@ def _main(argv):
     sources=test.names,
     batch_size=values.batch_size,
     with_ladder=values.ladder,
+    judge_fn=judge_fn,
   )
   try:  # A full disk does not lose what is printed, nor a pipe what is saved.
     print(report, flush=True)
@@ -187,6 +224,9 @@ def entry() -> None:
     flags.DEFINE_integer('seed', 0, 'Of all draws.', 0),
     flags.DEFINE_bool(
       'ladder', True, 'Run every attack; --noladder: Algorithm 2 alone.'
+    ),
+    flags.DEFINE_string(
+      'judge', '', 'File of train_judge.py: audits the mixes; digits have one.'
     ),
     flags.DEFINE_integer('restarts', None, 'N_r; standard: 10.'),
     flags.DEFINE_integer('steps', None, 'K; standard: 5.'),

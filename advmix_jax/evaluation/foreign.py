@@ -11,12 +11,13 @@ The function is also called twice on the same images: one that keeps a state
 (dropout, a counter, batch statistics that are still updated) has no accuracy of
 its own.
 
-Contents: Adapted, adapt.
+Contents: Adapted, adapt, naming.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -46,6 +47,7 @@ class Adapted(NamedTuple):
   num_classes: int  # K
   gradients: bool
   warnings: list[str]  # What a reader of the results has to know.
+  failures: list[str]  # Grows where a function on the host fails.
 
 
 def adapt(logits_fn: Callable[..., Any], images: np.ndarray) -> Adapted:
@@ -68,7 +70,8 @@ def adapt(logits_fn: Callable[..., Any], images: np.ndarray) -> Adapted:
   num_classes = logits.shape[1]
   _check_state(logits, _call(logits_fn, convert(images)))
   _call(logits_fn, convert(images[:1]))  # Any batch size has to do.
-  run = _on_host(logits_fn, num_classes) if reason else logits_fn
+  failures = []
+  run = _on_host(logits_fn, num_classes, failures) if reason else logits_fn
   reason = reason or _why('differentiate it', _gradient_fn(run), images)
   warnings = [_NO_GRADIENTS.format(reason=reason)] if reason else []
   if (logits >= 0).all() and np.allclose(logits.sum(-1), 1, atol=_SUM_ERROR):
@@ -78,7 +81,23 @@ def adapt(logits_fn: Callable[..., Any], images: np.ndarray) -> Adapted:
     num_classes,
     gradients=not reason,
     warnings=warnings,
+    failures=failures,
   )
+
+
+@contextlib.contextmanager
+def naming(adapted: Adapted) -> Iterator[None]:
+  """Within it, a classifier that fails on the host does so in its own words.
+
+  Raises:
+    ValueError: It failed, or returned something else than before.
+  """
+  try:
+    yield
+  except Exception as error:
+    if adapted.failures:
+      raise ValueError(adapted.failures[0]) from error
+    raise
 
 
 def _why(action, trace_fn, images) -> str:
@@ -92,7 +111,7 @@ def _why(action, trace_fn, images) -> str:
 
 def _gradient_fn(logits_fn):
   """Traces the gradient that attacks need."""
-  gradient = jax.grad(lambda x: logits_fn(x).sum())
+  gradient = jax.grad(lambda x: jnp.asarray(logits_fn(x)).sum())
   return lambda x: jax.eval_shape(gradient, x)
 
 
@@ -113,14 +132,15 @@ def _check_state(first, again):
   """Raises ValueError if two calls on the same images differ."""
   inputs.check_finite(first)
   change = float(np.abs(first - again).max())
-  if not change <= gates.LOGIT_TOLERANCE:  # NaN is not, either.
+  most = gates.LOGIT_TOLERANCE * gates.unit(first)
+  if not change <= most:  # NaN is not, either.
     raise ValueError(
       f'logits_fn keeps a state: two calls on the same images differ by '
       f'{change:.3g}; switch dropout and updates of statistics off'
     )
 
 
-def _on_host(logits_fn, num_classes) -> types.LogitsFn:
+def _on_host(logits_fn, num_classes, failures) -> types.LogitsFn:
   """A function of NumPy as one of JAX, without gradients.
 
   Raises:
@@ -133,7 +153,17 @@ def _on_host(logits_fn, num_classes) -> types.LogitsFn:
     )
 
   def host(images):
-    return np.asarray(logits_fn(np.array(images)), np.float32)
+    try:
+      logits = _call(logits_fn, np.array(images))
+      if logits.shape[1] != num_classes:
+        raise ValueError(
+          f'logits_fn returns {logits.shape[1]} logits, and returned '
+          f'{num_classes} before'
+        )
+    except ValueError as error:  # XLA makes an error of its own of it.
+      failures.append(str(error))
+      raise
+    return logits
 
   def call(images):
     like = jax.ShapeDtypeStruct((len(images), num_classes), np.float32)
@@ -152,6 +182,6 @@ def _with_params(logits_fn, *, gradients):
   def apply(params, images):
     del params
     images = images if gradients else jax.lax.stop_gradient(images)
-    return logits_fn(images).astype(jnp.float32)
+    return jnp.asarray(logits_fn(images), jnp.float32)
 
   return apply

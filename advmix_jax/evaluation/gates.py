@@ -13,8 +13,8 @@ they fail only where the other attack breaks more of the same images than
 chance explains at `LEVEL`, by McNemar's exact one-sided test. The others have
 no sampling noise: they concern these very images.
 
-Contents: EXIT_CODE, LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, check, check_ladder,
-summarise.
+Contents: EXIT_CODE, LOGIT_TOLERANCE, LEVEL, ALIVE, Gate, unit, check,
+check_ladder, summarise.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ from advmix_jax.evaluation.outcomes import Outcomes, correct, discordant
 from advmix_jax.report import statistics
 
 EXIT_CODE = 3  # Of a command whose evaluation is not valid.
-# Logits of another batch size differ by float32 sums in another order.
+# Logits of another batch size differ by float32 sums in another order. Times
+# `unit` of the logits.
 LOGIT_TOLERANCE = 1e-3
 # One sound evaluation of a hundred fails a paired gate by chance, at most; with
 # the ladder there are two of them.
 LEVEL = 0.01
+_LEAST_UNIT = 1e-30  # So that logits that are all the same have a change.
 _COPIED = 3  # Images that are also tested in a batch of copies.
 # Share of examples with a gradient; where the classifier is very sure, that of
-# its cross-entropy is 0 in float32.
+# its cross-entropy is 0 in float32 (that of the margin is not).
 ALIVE = 0.95
 _OF_GRADIENTS = ('random_below_gradient', 'gradients_alive')
 
@@ -51,6 +53,15 @@ class Gate(NamedTuple):
   bound: str  # 'at least' or 'at most' the limit.
   limit: float
   tolerance: str  # What the value is, and what the limit allows for.
+
+
+def unit(logits: np.ndarray) -> float:
+  """How far the logits [N, K] of an image lie apart, in the median; at most 1.
+
+  Small logits, such as those of a large temperature, differ by little: a change
+  that would be no news among others is one there.
+  """
+  return min(1.0, float(np.median(np.ptp(logits, axis=-1))))
 
 
 def check(
@@ -70,7 +81,7 @@ def check(
   logits_ignore_batch: the logits of the first images are the same in a batch of
     copies and in a batch of other images.
   gradients_alive: at a random start, at least 95% of the examples have a
-    finite gradient that isn't zero.
+    finite gradient of the attack's loss that isn't zero.
 
   The first and the last one concern gradients, and are left out where the
   classifier has none (`gradients=False`).
@@ -91,7 +102,8 @@ def check(
     'logits_ignore_batch': _at_most(
       change,
       LOGIT_TOLERANCE,
-      'largest change of a logit; float32 sums in another order',
+      'largest change of a logit, in units of how far logits lie apart where '
+      'that is below 1; float32 sums in another order',
     ),
     'gradients_alive': _at_least(
       alive, ALIVE, 'share of images; saturated softmax'
@@ -119,7 +131,10 @@ def check_ladder(rungs: Sequence[ladder.Rung]) -> dict[str, Gate]:
 
 
 def _change_by_batch(subject, images, size):
-  """Largest difference of a logit between a batch of copies and a mixed one."""
+  """Largest difference of a logit between a batch of copies and a mixed one.
+
+  Divided by `unit`.
+  """
   images = to_float(images[:size])
   mixed = np.concatenate([images, 1 - images / 2])[:size]  # At least two.
   together = predict(subject, mixed, batch_size=size)[:_COPIED]
@@ -127,7 +142,8 @@ def _change_by_batch(subject, images, size):
     predict(subject, image[None].repeat(size, axis=0), batch_size=size)[0]
     for image in images[:_COPIED]
   ]
-  return float(np.abs(together[: len(alone)] - alone).max())
+  change = float(np.abs(together[: len(alone)] - alone).max())
+  return change / max(unit(together), _LEAST_UNIT)
 
 
 def _paired(other, gradient, clean):

@@ -5,20 +5,22 @@ labels. Each is a ValueError that says how to mend it.
 
 The images themselves are checked by `pixels.check`.
 
-Contents: check_labels, check_sources, check_size, check_latents, check_classes,
-check_shown, check_logits, check_finite.
+Contents: check_labels, check_name, check_seed, check_sources, check_size,
+check_latents, check_classes, check_shown, check_logits, check_finite.
 """
 
+import operator
 from collections.abc import Sequence
 
 import jax.numpy as jnp  # Its issubdtype knows bfloat16.
 import numpy as np
 
 from advmix_jax import types
+from advmix_jax.runtime import options
 
 
 def check_labels(labels: np.ndarray, count: int) -> np.ndarray:
-  """Returns labels [N] as int32.
+  """Returns labels [N] as they are, as NumPy.
 
   Args:
     labels: [N], integers.
@@ -37,7 +39,29 @@ def check_labels(labels: np.ndarray, count: int) -> np.ndarray:
     raise ValueError(f'{count} images but {len(labels)} labels')
   if labels.dtype.kind not in 'iu':
     raise ValueError(f'labels are {labels.dtype}, expected integers')
-  return labels.astype(np.int32)
+  return labels
+
+
+def check_name(name: str) -> None:
+  """Raises ValueError unless a name is text that UTF-8 can hold."""
+  if not isinstance(name, str):
+    raise ValueError(f'name is a {type(name).__name__}, expected text')
+  if name != name.encode(errors='ignore').decode():
+    raise ValueError(f'name is {name!r}, expected text that UTF-8 can hold')
+
+
+def check_seed(seed: int) -> int:
+  """Returns a seed as Python's integer.
+
+  Raises:
+    ValueError: It is none, or out of range.
+  """
+  try:
+    seed = operator.index(seed)
+  except TypeError as error:
+    raise ValueError(f'seed is {seed!r}, expected an integer') from error
+  options.check({'seed': seed})
+  return seed
 
 
 def check_sources(sources: Sequence[str], count: int) -> None:
@@ -56,8 +80,21 @@ def check_size(images: np.ndarray, made: tuple[int, ...]) -> None:
   if images.shape[1:] != made:
     raise ValueError(
       f'images are {images.shape[1:]}, but the generator makes {made}; '
-      'resize the images, or let --size, `size` in its config, resize its own'
+      f'{_mend(images.shape[1:], made)}'
     )
+
+
+def _mend(shape, made):
+  """What makes images of one shape fit those of another."""
+  if shape[:2] == made[:2] and (shape[2], made[2]) == (1, 3):
+    return 'grey images become such ones by images.repeat(3, axis=-1)'
+  if shape[:2] == made[:2] and (shape[2], made[2]) == (4, 3):
+    return 'images[..., :3] leaves the transparency out'
+  if shape == (made[2], *made[:2]):
+    return 'channels are the last axis here: images.transpose(0, 2, 3, 1)'
+  return (
+    'resize the images, or let --size, `size` in its config, resize its own'
+  )
 
 
 def check_latents(
@@ -85,14 +122,19 @@ def check_latents(
   return latents
 
 
-def check_classes(labels: np.ndarray, num_classes: int) -> None:
-  """Raises ValueError unless labels [N] are in 0..num_classes - 1."""
+def check_classes(labels: np.ndarray, num_classes: int) -> np.ndarray:
+  """Returns labels [N] as int32.
+
+  Raises:
+    ValueError: They are not all in 0..num_classes - 1.
+  """
   low, high = int(labels.min()), int(labels.max())
   if low < 0 or high >= num_classes:
     raise ValueError(
       f'labels are from {low} to {high}, expected 0 to {num_classes - 1}: '
       f'logits_fn returns {num_classes} logits'
     )
+  return labels.astype(np.int32)
 
 
 def check_shown(shown: np.ndarray, count: int) -> None:

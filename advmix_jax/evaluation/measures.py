@@ -13,7 +13,7 @@ classifiers are tested on the same mixes, with any batch size.
 where batch is a types.Batch of NumPy arrays: N images, labels and latents.
 Images are uint8, or floats in [0, 1].
 
-Contents: Subject, Attacked, keys, predict, margins, decode,
+Contents: Subject, Attacked, keys, forget, predict, margins, decode,
 random_mixes, random_failures, attack_examples, adversarial_images.
 """
 
@@ -72,9 +72,8 @@ def _chunks(
     yield np.resize(part, batch_size), len(part)
 
 
-@functools.lru_cache(maxsize=32)
-def _compiled(fn: Callable[..., Any], kind: str, shared: int, split: int):
-  """fn compiled for all devices, once.
+def _compile(fn: Callable[..., Any], kind: str, shared: int, split: int):
+  """fn compiled for all devices.
 
   Args:
     fn: The function.
@@ -86,15 +85,26 @@ def _compiled(fn: Callable[..., Any], kind: str, shared: int, split: int):
   return parallel.compile(fn, kind, split=flags, out_split=True)
 
 
+# Each program is compiled once. It holds what it calls: a classifier too, so
+# those of classifiers can be forgotten apart from those of the generator.
+_of_classifier = functools.lru_cache(maxsize=32)(_compile)
+_of_generator = functools.lru_cache(maxsize=32)(_compile)
+
+
+def forget() -> None:
+  """Drops the compiled programs of all classifiers, and so the classifiers."""
+  _of_classifier.cache_clear()
+  _bound.cache_clear()
+
+
 @functools.lru_cache(maxsize=32)
 def _bound(fn: Callable[..., Any], *static):
   """functools.partial, but equal arguments give the same object."""
   return functools.partial(fn, *static)
 
 
-def _map_batches(fn, subject, params, x, batch_size: int) -> np.ndarray:
-  """Applies fn(params, .) to [N, ...] in padded batches; returns NumPy."""
-  run = _compiled(fn, subject.parallel, 1, 1)
+def _map_batches(run, params, x, batch_size: int) -> np.ndarray:
+  """Applies run(params, .) to [N, ...] in padded batches; returns NumPy."""
   outputs = [
     np.asarray(run(params, datasets.to_float(x[index])))[:count]
     for index, count in _chunks(np.arange(len(x)), batch_size)
@@ -106,24 +116,28 @@ def predict(
   subject: Subject, images: np.ndarray, *, batch_size: int = 100
 ) -> np.ndarray:
   """Logits [N, K] of images [N, H, W, C], uint8 or floats in [0, 1]."""
-  fn, params = subject.logits_fn, subject.params
-  return _map_batches(fn, subject, params, images, batch_size)
+  run = _of_classifier(subject.logits_fn, subject.parallel, 1, 1)
+  return _map_batches(run, subject.params, images, batch_size)
 
 
 def margins(
   subject: Subject, images: np.ndarray, label: np.ndarray, *, batch_size: int
 ) -> np.ndarray:
-  """Best wrong logit minus the right one [N]; positive where misclassified."""
+  """Best wrong logit minus the right one [N]; positive where misclassified.
+
+  Infinite where a logit is NaN or infinite.
+  """
   logits = predict(subject, images, batch_size=batch_size)
-  return np.asarray(jax.jit(attacks.margin)(logits, label))
+  margin = np.asarray(jax.jit(attacks.margin)(logits, label))
+  return np.where(np.isfinite(logits).all(axis=-1), margin, np.inf)
 
 
 def decode(
   subject: Subject, latents: np.ndarray, *, batch_size: int = 100
 ) -> np.ndarray:
   """Images [N, H, W, C] of latents [N, L, D], with stored noise."""
-  fn, params = subject.generator.synthesize, subject.generator_params
-  return _map_batches(fn, subject, params, latents, batch_size)
+  run = _of_generator(subject.generator.synthesize, subject.parallel, 1, 1)
+  return _map_batches(run, subject.generator_params, latents, batch_size)
 
 
 def _draw_z(generator, rng, index):
@@ -168,7 +182,7 @@ def _random_round(logits_fn, generator, params, rng, draws, x):
     z_perp = _draw_fine(generator, generator_params, key, index)
     image = generator.fine(generator_params, activations, z_perp)
     logits = logits_fn(classifier_params, image)
-    return None, jnp.argmax(logits, axis=-1) != label
+    return None, attacks.misclassified(logits, label)
 
   return jax.lax.scan(failed, None, draws)[1].T
 
@@ -195,8 +209,14 @@ def random_mixes(
   """
   index = np.arange(len(latents)) if index is None else index
   draw = np.broadcast_to(draw, index.shape)
-  mixed = jax.jit(_bound(_with_fine_draws, subject.generator))
+  mixed = _mixer(subject.generator)
   return np.asarray(mixed(subject.generator_params, rng, latents, draw, index))
+
+
+@functools.lru_cache(maxsize=32)
+def _mixer(generator):
+  """`_with_fine_draws` of one generator, compiled."""
+  return jax.jit(functools.partial(_with_fine_draws, generator))
 
 
 def _with_fine_draws(generator, generator_params, rng, latents, draw, index):
@@ -239,7 +259,7 @@ def random_failures(
   """
   params = subject.params, subject.generator_params
   fn = _bound(_random_round, subject.logits_fn, subject.generator)
-  run = _compiled(fn, subject.parallel, 3, 1)
+  run = _of_classifier(fn, subject.parallel, 3, 1)
   first = np.full(len(batch.label), -1, np.int32)
   tried = np.ones(len(first), bool) if skip is None else ~skip
   for start in range(first_draw, num_draws, draws_per_round):
@@ -283,20 +303,22 @@ def _attack_batch(logits_fn, generator, attack, params, rng, batch, index):
     uniform_fn=functools.partial(_draw_uniform, index),
   )
   start = _draw_fine(generator, generator_params, rng, index)
-  steepest = _steepest(logits_fn, generator, generator_params, batch, start)
+  steepest = _steepest(
+    logits_fn, generator, generator_params, batch, start, attack.loss
+  )
   return Attacked(
     result.x, result.success, result.first_success, kept_clean, steepest
   )
 
 
-def _steepest(logits_fn, generator, generator_params, batch, z_perp):
-  """Largest magnitude [B] in the loss's gradient at z_⊥ [B, L-S, D]."""
+def _steepest(logits_fn, generator, generator_params, batch, z_perp, loss):
+  """Largest magnitude [B] in the gradient of `loss` at z_⊥ [B, L-S, D]."""
   z_par, _ = mixing.split_latents(batch.latents, generator.split)
   activations = generator.coarse(generator_params, z_par)
 
   def loss_fn(z_perp):
     image = generator.fine(generator_params, activations, z_perp)
-    return attacks.cross_entropy_and_logits(logits_fn, image, batch.label)
+    return attacks.LOSSES[loss](logits_fn, image, batch.label)
 
   _, _, gradient = attacks.with_gradient(loss_fn, z_perp)
   return jnp.abs(gradient).max(axis=(1, 2))
@@ -329,7 +351,7 @@ def attack_examples(
   attack = ml_collections.FrozenConfigDict(attack)  # Hashable, so static.
   params = subject.params, subject.generator_params
   fn = _bound(_attack_batch, subject.logits_fn, subject.generator, attack)
-  run = _compiled(fn, subject.parallel, 2, 2)
+  run = _of_classifier(fn, subject.parallel, 2, 2)
   every = np.arange(len(batch.label)) if index is None else index
   parts = []
   with metrics.progress(

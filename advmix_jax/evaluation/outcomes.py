@@ -39,7 +39,7 @@ class Outcomes(NamedTuple):
 
   label: np.ndarray  # [N] int32
   clean: np.ndarray  # [N] int32, predicted class of x
-  reconstruction: np.ndarray  # [N] int32, predicted class of dec(enc(x))
+  reconstruction: np.ndarray  # [N] int32, that of dec(enc(x)); -1: none
   first_random: np.ndarray  # [N] int32, first misclassified mix; -1: none
   attacked: Attacked
   # [N] bool, re-decoding the kept image reproduces the recorded outcome

@@ -114,14 +114,14 @@ def measure(
   other = batch_size // 2 or 2
   kept = adversarial_images(subject, batch, attacked, batch_size=other)
   margin = margins(subject, kept, batch.label, batch_size=other)
-  tie = np.abs(margin) < gates.LOGIT_TOLERANCE
-  decoded = decode(subject, batch.latents, batch_size=batch_size)
   clean = predict(subject, batch.image, batch_size=batch_size)
+  tie = np.abs(margin) <= gates.LOGIT_TOLERANCE * gates.unit(clean)
+  decoded = decode(subject, batch.latents, batch_size=batch_size)
   reconstruction = predict(subject, decoded, batch_size=batch_size)
   return Outcomes(
     label=batch.label,
     clean=clean.argmax(-1),
-    reconstruction=reconstruction.argmax(-1),
+    reconstruction=_named(reconstruction),
     first_random=random_failures(
       subject,
       rng_random,
@@ -132,6 +132,11 @@ def measure(
     attacked=attacked,
     verified=tie | ((margin >= 0) == attacked.success),
   )
+
+
+def _named(logits):
+  """The class [N] that logits [N, K] name; -1: one of them is not finite."""
+  return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(-1), -1)
 
 
 class Evaluation(NamedTuple):
@@ -167,7 +172,8 @@ def assess(
     with_ladder: Whether to run the attacks of ladder.py too.
     judge_fn: Audits the ladder's mixes; None: no audit.
     gradients: Whether the classifier has gradients; without, `attack` is a
-      search without gradients.
+      search without gradients. Where it is one, the ladder and the gates are
+      those without gradients.
 
   Returns:
     Evaluation; its results are the values of `outcomes.summarise`, of
@@ -175,6 +181,7 @@ def assess(
     `converged` (twice the restarts or steps) replaces that of the outcomes
     (the second half of the restarts).
   """
+  gradients = gradients and attack.direction != 'corners'
   shared = {'attack': attack, 'seed': seed, 'batch_size': batch_size}
   outcomes = measure(subject, batch, **shared)
   if clean is None:

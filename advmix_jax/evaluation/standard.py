@@ -31,9 +31,14 @@ from advmix_jax.datasets import pixels
 from advmix_jax.encoder import algorithm1, lookup, perceptual, pipeline
 from advmix_jax.evaluation import foreign, inputs, ladder, measures, run
 from advmix_jax.evaluation.measures import Subject
-from advmix_jax.evaluation.outcomes import Outcomes, csv_text, identity
+from advmix_jax.evaluation.outcomes import (
+  Outcomes,
+  correct,
+  csv_text,
+  identity,
+)
 from advmix_jax.generators import ideal
-from advmix_jax.report import pages
+from advmix_jax.report import classes, ladder_table, pages
 from advmix_jax.runtime import files
 
 STANDARD = 'standard'
@@ -49,8 +54,9 @@ class Report(NamedTuple):
   """What an evaluation found; printed, it is a table.
 
   `results` holds JSON values: model, seed, num_classes, gradients (whether the
-  classifier has them), warnings, reconstruction_error (mean squared error), and
-  the values of `outcomes.summarise`, `ladder.summarise` and `gates.summarise`.
+  classifier has them), warnings, reconstruction_error (mean squared error),
+  by_class ({measure: {label: [right, images]}}), and the values of
+  `outcomes.summarise`, `ladder.summarise` and `gates.summarise`.
   """
 
   results: dict[str, Any]
@@ -63,7 +69,7 @@ class Report(NamedTuple):
   def table(self) -> list[list[str]]:
     """Rows of cells, the header first: accuracy in % [Wilson 95% interval]."""
     if self.rungs:
-      return pages.ladder_rows(self.results)
+      return ladder_table.rows(self.results)
     return pages.measure_rows([self._record()])
 
   @property
@@ -90,10 +96,13 @@ class Report(NamedTuple):
 
   def save(self, folder: str | os.PathLike) -> None:
     """Writes report.html, report.json and per_example.csv, each atomically."""
-    folder = pathlib.Path(folder)
-    files.write_text(folder / 'report.html', self.to_html())
-    files.write_text(folder / 'report.json', self.to_json())
-    files.write_text(folder / 'per_example.csv', self.to_csv())
+    texts = {  # All of them before the first is written.
+      'report.json': self.to_json(),
+      'per_example.csv': self.to_csv(),
+      'report.html': self.to_html(),
+    }
+    for name, text in texts.items():
+      files.write_text(pathlib.Path(folder) / name, text)
 
   def _notes(self) -> list[str]:
     """The warnings, the encoder's error and the gates that failed."""
@@ -161,23 +170,32 @@ def evaluate(
     FileNotFoundError: There is no file of the generator.
   """
   attack = _attack(attack)
+  inputs.check_name(name)
+  seed = inputs.check_seed(seed)
   images = _checked(images, sources, judge_fn, with_ladder)
   prepared = _prepare(
     logits_fn, images, labels, generator, latents, batch_size, judge_fn
   )
-  if not prepared.adapted.gradients:
-    attack = ladder.without_gradients(attack)
-  found = run.assess(
+  options = {'seed': seed, 'with_ladder': with_ladder, 'judge_fn': judge_fn}
+  try:
+    with foreign.naming(prepared.adapted):
+      found = _assess(prepared, attack, options)
+      return _report(prepared, found, sources, name, seed)
+  finally:
+    measures.forget()  # Else its programs keep the classifier in memory.
+
+
+def _assess(prepared, attack, options):
+  """Measures with the attack, or with what takes its place: an Evaluation."""
+  gradients = prepared.adapted.gradients
+  return run.assess(
     prepared.subject,
     prepared.batch,
-    attack=attack,
-    seed=seed,
+    attack=attack if gradients else ladder.without_gradients(attack),
     batch_size=prepared.batch_size,
-    with_ladder=with_ladder,
-    judge_fn=judge_fn,
-    gradients=prepared.adapted.gradients,
+    gradients=gradients,
+    **options,
   )
-  return _report(prepared, found, sources, name, seed)
 
 
 def _checked(images, sources, judge_fn, with_ladder):
@@ -201,6 +219,15 @@ class _Prepared(NamedTuple):
 def _attack(attack):
   """The attack's config."""
   if isinstance(attack, ml_collections.ConfigDict):
+    attack = ml_collections.ConfigDict(attack.to_dict())  # Not frozen.
+    missing = [
+      name for name in run.default_config().attack if name not in attack
+    ]
+    if missing:
+      raise ValueError(
+        f'attack lacks {", ".join(missing)}: change a '
+        'default_config().eval.attack'
+      )
     attacks.attack_options(attack)  # Bad options fail before anything long.
     return attack
   if attack != STANDARD:
@@ -224,14 +251,15 @@ def _prepare(
     raise ValueError(f'batch_size is {batch_size}, expected >= 1')
   some = datasets.to_float(images[:_PROBE])
   adapted = foreign.adapt(logits_fn, some)
-  inputs.check_classes(labels, adapted.num_classes)
+  labels = inputs.check_classes(labels, adapted.num_classes)
   if judge_fn is not None:
     inputs.check_shown(np.asarray(judge_fn(some)), len(some))
   for text in adapted.warnings:
     warnings.warn(text, stacklevel=3)
   subject = Subject(adapted.logits_fn, {}, functions, params)
   size = min(batch_size, len(images))
-  inputs.check_finite(measures.predict(subject, images, batch_size=size))
+  with foreign.naming(adapted):
+    inputs.check_finite(measures.predict(subject, images, batch_size=size))
   if latents is None:
     latents = _encode(images, generator)
   batch = types.Batch(images, labels, latents)
@@ -279,17 +307,6 @@ def _encode(images, generator):
   return found
 
 
-def _some_attacked(prepared, outcomes):
-  """The first images that Algorithm 2 kept."""
-  some = slice(prepared.batch_size)
-  return measures.adversarial_images(
-    prepared.subject,
-    jax.tree.map(lambda a: a[some], prepared.batch),
-    jax.tree.map(lambda a: a[some], outcomes.attacked),
-    batch_size=prepared.batch_size,
-  )
-
-
 def _leaving(images):
   """Says that a generator's images leave [0, 1], '' if none does."""
   low, high = float(images.min()), float(images.max())
@@ -301,13 +318,37 @@ def _leaving(images):
   )
 
 
+def _unnamed(margin):
+  """Says that logits of attacked images are not finite, '' if none are."""
+  count = int(np.isinf(margin).sum())
+  return count and (
+    f'logits of {count} of {len(margin)} attacked images are NaN or infinite; '
+    'they count as misclassified'
+  )
+
+
+def _by_class(found):
+  """How many images of each class are right, in every measure."""
+  outcomes = found.outcomes
+  right = {'clean': outcomes.clean == outcomes.label} | correct(outcomes)
+  right |= {rung.name: rung.right for rung in found.rungs}
+  return classes.count(outcomes.label, right)
+
+
 def _report(prepared, found, sources, name, seed) -> Report:
   subject, batch, adapted, size = prepared
   decoded = measures.decode(subject, batch.latents, batch_size=size)
   error = np.square(decoded - datasets.to_float(batch.image)).mean()
-  attacked = _some_attacked(prepared, found.outcomes)
-  notes = [lookup.misfit(batch.image, float(error)), _leaving(attacked)]
-  index = _hardest(subject, batch, found.outcomes, size)
+  attacked = measures.adversarial_images(
+    subject, batch, found.outcomes.attacked, batch_size=size
+  )
+  margin = measures.margins(subject, attacked, batch.label, batch_size=size)
+  notes = [
+    lookup.misfit(batch.image, float(error)),
+    _leaving(attacked),
+    _unnamed(margin),
+  ]
+  index = _hardest(margin, found.outcomes)
   worst = run.show(subject, batch, found.outcomes, index=index, seed=seed)
   results = {
     'model': name,
@@ -316,21 +357,22 @@ def _report(prepared, found, sources, name, seed) -> Report:
     'gradients': adapted.gradients,
     'warnings': [*adapted.warnings, *filter(None, notes)],
     'reconstruction_error': float(error),
+    'by_class': _by_class(found),
   }
   which = identity(batch.image, sources)
   results |= found.results
   return Report(results, found.outcomes, found.rungs, worst, which)
 
 
-def _hardest(subject, batch, outcomes, batch_size):
+def _hardest(margin, outcomes):
   """Places [n <= 10] of the images that the attack makes most wrong.
 
   Of those that are right before it; if there are none, of all.
+
+  Args:
+    margin: [N], of the attacked images.
+    outcomes: Of the N images.
   """
-  mixes = measures.adversarial_images(
-    subject, batch, outcomes.attacked, batch_size=batch_size
-  )
-  margin = measures.margins(subject, mixes, batch.label, batch_size=batch_size)
   right = np.flatnonzero(outcomes.clean == outcomes.label)
   places = right if len(right) else np.arange(len(margin))
   return places[np.argsort(-margin[places], kind='stable')][:_WORST]

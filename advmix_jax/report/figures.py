@@ -113,7 +113,8 @@ def line_plot(
   axis = fig.subplots()
   for i, (name, (x, y)) in enumerate(curves.items()):
     look = {'ls': ('-', '--', ':', '-.')[i % 4], 'marker': 'osD^v'[i % 5]}
-    axis.plot(x, y, color=_COLOURS[i % 8], ms=3, label=name, **look)
+    text = name.replace('$', r'\$')  # Else what is between two is TeX.
+    axis.plot(x, y, color=_COLOURS[i % 8], ms=3, label=text, **look)
   axis.set(xlabel=x_label, ylabel=y_label)
   axis.set_ylim(bottom=0)
   if log_x:

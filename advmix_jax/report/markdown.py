@@ -1,8 +1,8 @@
-"""Tables in Markdown.
+"""Tables in Markdown, and as plain text.
 
   text = markdown.table([['', 'clean'], ['AdvMix', '96.8%']])
 
-Contents: table.
+Contents: table, columns.
 """
 
 from collections.abc import Sequence
@@ -13,3 +13,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
   header, *body = rows
   lines = [header, ['---'] * len(header), *body]
   return '\n'.join(f'| {" | ".join(line)} |' for line in lines) + '\n'
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+  """The rows as lines of text, each column as wide as its longest cell."""
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -9,8 +9,8 @@ A record is the content of a run's results.json; its pictures are those of the
 run's pictures.npz, which evaluation/run.py writes. The layout is in
 templates/page.html.
 
-Contents: Pictures, Section, page, examples, mixes, attacked, ladder_rows,
-measure_rows, comparison, single, columns, listing.
+Contents: Pictures, Section, page, examples, mixes, attacked, measure_rows,
+comparison, single, listing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 
-from advmix_jax.report import checks, figures, rungs, statistics, tables
+from advmix_jax.report import (
+  checks,
+  classes,
+  figures,
+  ladder_table,
+  markdown,
+  statistics,
+  tables,
+)
 
 Pictures = Mapping[str, Any]  # The content of a run's pictures.npz.
 
@@ -45,15 +53,6 @@ _WORST = (
   f'{_SAYS}Of the images that are right before the attack, those that the '
   'classifier gets most wrong after it, or least right if it withstands all. '
   'The attack stops at the first mix that is misclassified.'
-)
-_LADDER = (
-  'All rows are measured on the same images. Brackets: Wilson 95% intervals. '
-  'Cost per image, at most: images tested, and forward passes, where a '
-  'backward pass counts as two.'
-)
-_AUDITED = (
-  'Audited: a misclassified mix counts only where a judge still names its true '
-  'class.'
 )
 _MEASURES = {
   'clean': 'Test images',
@@ -181,72 +180,24 @@ def measure_rows(records: Sequence[tables.Record]) -> list[list[str]]:
   return rows
 
 
-def ladder_rows(record: tables.Record) -> list[list[str]]:
-  """Table of a run's ladder: a row per rung.
-
-  Args:
-    record: With the values of `ladder.summarise`.
-
-  Returns:
-    Rows of cells, the header first: rung, accuracy with its interval, the
-    audited one where there was a judge, images, passes.
-  """
-  audit = 'audited_accuracy' in record['ladder'][0]
-  head = ['Attack', 'Accuracy', *['Audited'] * audit, 'Images', 'Passes']
-  rows = [head]
-  for rung in record['ladder']:
-    cells = [statistics.percent(rung['accuracy'], *rung['ci95'])]
-    if audit:
-      cells.append(
-        statistics.percent(rung['audited_accuracy'], *rung['audited_ci95'])
-      )
-    cells += [str(rung['images']), str(rung['passes'])]
-    title = rungs.TITLES.get(rung['name'], rung['name'])
-    rows.append([title, *cells])
-  return rows
-
-
-def _ladder_text(record):
-  """What the table of `ladder_rows` shows."""
-  audit = [_AUDITED] if 'audited_accuracy' in record['ladder'][0] else []
-  return ' '.join([_LADDER, *audit, *_ladder_notes(record)])
-
-
-def _ladder_notes(record: tables.Record) -> list[str]:
-  """Is the search converged, and what does it add to random mixes?"""
-  doubled, gradient = record['doubled'], record['gradient']
-  search = _search(record)
-  state = 'converged' if record['converged'] else 'NOT CONVERGED'
-  return [
-    f'{search}: {state}; {100 * doubled["restarts"]:.1f}% with twice the '
-    f'restarts, {100 * doubled["steps"]:.1f}% with twice the steps.',
-    f'At equal compute, {gradient["only_gradient"]} images are broken by '
-    f'{search} only and {gradient["only_random"]} by random mixes only '
-    f"(McNemar's exact test, p = {gradient['p_value']:.2g}).",
-    *_random_notes(record.get('random')),
-  ]
-
-
-def _random_notes(random):
-  """Would more random mixes break more? Earlier records do not say."""
-  if random and not random['converged']:
-    yield (
-      f'Random mixes: NOT CONVERGED; {100 * random["halved"]:.1f}% with half '
-      'of them, so more would break more, and the worst case is an upper bound.'
-    )
-
-
 def _ladder_sections(records: Sequence[tables.Record]) -> list[Section]:
   """A section per run that has a ladder."""
   return [
     Section(
       f'Ladder of attacks: {_run_name(record)}',
-      ladder_rows(record),
-      _ladder_text(record),
+      ladder_table.rows(record),
+      ladder_table.text(record),
     )
     for record in records
     if 'ladder' in record
   ]
+
+
+def _class_sections(record: tables.Record) -> list[Section]:
+  """The accuracy of each class, where that was counted."""
+  if 'by_class' not in record:
+    return []
+  return [Section('Accuracy in % by class', classes.rows(record))]
 
 
 def _check_rows(records: Sequence[tables.Record]) -> list[list[str]]:
@@ -353,18 +304,13 @@ def single(
   sections = [
     Section('Accuracy in %', measure_rows([record]), note),
     *_ladder_sections([record]),
+    *_class_sections(record),
     Section('The worst images', text=_WORST, pictures=shown),
     Section('Reconstructions and random mixes', text=_MIXES, pictures=mixed),
     Section('Accuracy by budget', pictures=_curves([record])),
     Section('Checks of the evaluation', _check_rows([record])),
   ]
   return page(title, sections)
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-  """The rows as lines of text, each column as wide as its longest cell."""
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  return ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def listing(record: tables.Record, *, clean_on_all: bool = True) -> str:
@@ -389,6 +335,10 @@ def listing(record: tables.Record, *, clean_on_all: bool = True) -> str:
     lines.append(f'  {text:32} {cell}')
   lines.append('  ' + ', '.join(f'{k}={v}' for k, v in attack.items()))
   if 'ladder' in record:
-    lines += ['', *columns(ladder_rows(record)), *_ladder_notes(record)]
-  lines += ['', *columns([checks.HEADER, *checks.rows(record)])]
+    lines += [
+      '',
+      *markdown.columns(ladder_table.rows(record)),
+      *ladder_table.notes(record),
+    ]
+  lines += ['', *markdown.columns([checks.HEADER, *checks.rows(record)])]
   return '\n'.join(lines)

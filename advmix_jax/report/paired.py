@@ -11,7 +11,7 @@ counts only the images on which they differ.
 An accuracy may also hide that a classifier gives the more frequent answer
 alone; `by_label` shows it, and `compare` tests each label's images, too.
 
-Contents: Rows, read, compare, attacks, table, by_label, label_table.
+Contents: Rows, read, compare, attacks, invalid, table, by_label, label_table.
 """
 
 import csv
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from advmix_jax.report import markdown, statistics
+from advmix_jax.report import classes, markdown, statistics
 
 _IMAGE = ('index', 'label')
 _TEXTS = ('image', 'source')  # Tables that were written earlier lack these.
@@ -109,14 +109,15 @@ def compare(first: Rows, second: Rows) -> dict[str, dict[str, Any]]:
 def attacks(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
   """Says in what the attacks of two runs differ, '' if in nothing known.
 
-  Two accuracies under attacks of different strength tell nothing about the
-  classifiers.
+  Two accuracies under attacks of different strength, or by mixes of different
+  generators, tell nothing about the classifiers.
 
   Args:
-    first: a run's results.json, which notes the attack.
+    first: a run's results.json, which notes the attack; `generator` and `seed`
+      where they are known, of any value.
     second: that of the other run.
   """
-  ours, theirs = (run.get('perturbed_attack') or {} for run in (first, second))
+  ours, theirs = (_attack(run) for run in (first, second))
   differ = [
     f'{name} is {ours[name]} and {theirs[name]}'
     for name in ours
@@ -127,6 +128,25 @@ def attacks(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
   return (
     f'the attacks differ: {", ".join(differ)}; what is measured under attack '
     'does not compare'
+  )
+
+
+def _attack(run):
+  """What an attack depends on, {name: value}."""
+  noted = {name: run[name] for name in ('generator', 'seed') if name in run}
+  return (run.get('perturbed_attack') or {}) | noted
+
+
+def invalid(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+  """Says which of two runs, as in `attacks`, failed a check; '' if none."""
+  failed = {
+    name: ', '.join(run.get('failed_gates', ()))
+    for name, run in (('first', first), ('second', second))
+  }
+  return '; '.join(
+    f'a check of the {name} evaluation failed: {gates}'
+    for name, gates in failed.items()
+    if gates
   )
 
 
@@ -152,14 +172,7 @@ def by_label(rows: Rows) -> dict[str, dict[str, list[int]]]:
   Returns:
     {measure: {label: [right, images]}}.
   """
-  labels = _labels(rows)
-  return {
-    name: {
-      label: [int(right[labels == label].sum()), int((labels == label).sum())]
-      for label in np.unique(labels).tolist()
-    }
-    for name, right in rows.right.items()
-  }
+  return classes.count(_labels(rows), rows.right)
 
 
 def label_table(

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from advmix_jax.report import curves, pages, statistics, tables
+from advmix_jax.report import curves, markdown, pages, statistics, tables
 
 _NOTE = (
   'Accuracy in %: eps and alpha are scaled together, then K alone. Each attack '
@@ -125,4 +125,4 @@ def section(record: tables.Record, png: bytes) -> pages.Section:
 
 def listing(record: tables.Record) -> str:
   """The table of `rows` as text, a line per attack."""
-  return '\n'.join(pages.columns(rows(record)))
+  return '\n'.join(markdown.columns(rows(record)))

@@ -37,25 +37,36 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
     yield
     return
   workdir = pathlib.Path(workdir)
-  workdir.mkdir(parents=True, exist_ok=True)
   lock = filelock.FileLock(workdir / _FILE, timeout=0)
-  try:
-    lock.acquire()
-  except filelock.Timeout:
-    raise ValueError(
-      f'{workdir} is in use by {_owner(workdir)}; wait for it, or write '
-      'elsewhere'
-    ) from None
+  _acquire(lock, workdir)
   try:
     owner = {'pid': os.getpid(), 'host': socket.gethostname()}
     files.write_json(workdir / _OWNER, owner)
     yield
   finally:
     (workdir / _OWNER).unlink(missing_ok=True)
-    lock.release()
     if os.listdir(workdir) == [_FILE]:  # Only the lock file is left.
       (workdir / _FILE).unlink()
-      workdir.rmdir()
+      with contextlib.suppress(OSError):  # Another process came meanwhile.
+        workdir.rmdir()
+    lock.release()  # Last, so that who waits for it sees that it is gone.
+
+
+def _acquire(lock, workdir):
+  """Makes WORKDIR and locks it; again where its last owner removed it."""
+  while not lock.is_locked:
+    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+      lock.acquire()
+    except FileNotFoundError:  # It was removed just now.
+      continue
+    except filelock.Timeout:
+      raise ValueError(
+        f'{workdir} is in use by {_owner(workdir)}; wait for it, or write '
+        'elsewhere'
+      ) from None
+    if not (workdir / _FILE).exists():  # The lock is of a file that is gone.
+      lock.release()
 
 
 def _owner(workdir: pathlib.Path) -> str:

@@ -8,6 +8,7 @@ Contents: check, check_flags, fill.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -63,10 +64,11 @@ def _leaves(config, name) -> Iterator[tuple[str, Any]]:
 
 
 def _check_number(path, value):
-  if type(value) not in _NUMBERS:
-    return
+  if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    return  # NumPy's numbers are numbers, too.
   key = path.rpartition('.')[2]
-  least, most = _LEAST.get(key, 0), _MOST[type(value)]
+  kind = int if isinstance(value, numbers.Integral) else float
+  least, most = _LEAST.get(key, 0), _MOST[kind]
   if key == 'seed':
     most = _MOST_SEED
   if not least <= value <= most:  # NaN is not, either.

@@ -21,3 +21,10 @@ def test_cross_entropy_of_the_true_class_in_closed_form():
   )
   np.testing.assert_allclose(nats, [np.log(2), -np.log(0.05)], rtol=1e-6)
   np.testing.assert_allclose(logits, jnp.log(probabilities) + 3.0)
+
+
+def test_logits_that_are_not_finite_name_no_class():
+  """argmax of NaN is 0, which would be right for class 0."""
+  logits = jnp.array([[3.0, 1.0], [jnp.nan, 1.0], [jnp.inf, 1.0], [1.0, 3.0]])
+  found = attacks.misclassified(logits, jnp.zeros(4, int))
+  np.testing.assert_array_equal(found, [False, True, True, True])

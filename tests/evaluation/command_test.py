@@ -1,13 +1,15 @@
 """What advmix-evaluate makes of its flags; see tests/processes/ for runs."""
 
+import os
 import types
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from advmix_jax import generators
+from advmix_jax import datasets, generators
 from advmix_jax.evaluation import command
+from advmix_jax.runtime import locks
 
 
 class _Values(types.SimpleNamespace):
@@ -26,7 +28,7 @@ def fixture_call(monkeypatch, tmp_path):
       **dict.fromkeys(command._GENERATOR, 0),
       **{'model': 'm:f', 'data': 'colored_mnist', 'generator': 'ideal'},
       **{'latents': '', 'output': str(tmp_path / 'out'), 'num_examples': 2},
-      **{'batch_size': 2, 'seed': 0, 'ladder': False},
+      **{'batch_size': 2, 'seed': 0, 'ladder': False, 'judge': ''},
     }
     values = types.SimpleNamespace(FLAGS=_Values(**values | changes))
     monkeypatch.setattr(command, 'flags', values)
@@ -50,11 +52,13 @@ _ROWS = 'file,label,split\na.png,owl,test\nb.png,jay,train\n'
     ('numpy', "--model is 'numpy'"),
     ('no_such_module:f', "No module named 'no_such_module'"),
     ('this_fails:f', '--model=this_fails:f: ZeroDivisionError: division'),
+    ('this_ends:f', '--model=this_ends:f: SystemExit: 0'),
     ('numpy:no_such_name', 'no no_such_name in numpy'),
   ],
 )
 def test_a_bad_model_is_named(value, message, monkeypatch, tmp_path):
   (tmp_path / 'this_fails.py').write_text('1 / 0\n')
+  (tmp_path / 'this_ends.py').write_text('import sys\nsys.exit(0)\n')
   monkeypatch.chdir(tmp_path)
   monkeypatch.setattr(command.sys, 'path', list(command.sys.path))
   with pytest.raises(ValueError, match=message):
@@ -69,20 +73,24 @@ def test_a_model_is_looked_up_in_the_current_folder(tmp_path, monkeypatch):
 
 
 def test_data_are_a_file_a_folder_or_a_name(tmp_path, monkeypatch):
+  def test_set(value, resolution, count):
+    config = command._data_config(value, resolution)
+    return command._test_set(config, value, count)
+
   image = np.full((3, 8, 8, 3), 9, np.uint8)
   np.savez(tmp_path / 'cells.npz', test_image=image, test_label=[0, 1, 1])
-  found = command._test_set(str(tmp_path / 'cells.npz'), 8, 2)
+  found = test_set(str(tmp_path / 'cells.npz'), 8, 2)
   assert found.image.shape == (2, 8, 8, 3)
   folder = tmp_path / 'birds'
   folder.mkdir()
   Image.fromarray(np.full((20, 30, 3), 9, np.uint8)).save(folder / 'a.png')
   (folder / 'labels.csv').write_text(_ROWS)
   monkeypatch.setenv('HOME', str(tmp_path))  # Decoded images are kept there.
-  found = command._test_set(str(folder), 16, 0)
+  found = test_set(str(folder), 16, 0)
   assert found.image.shape == (1, 16, 16, 3)
-  assert len(command._test_set('colored_mnist', 32, 5).label) == 5
+  assert len(test_set('colored_mnist', 32, 5).label) == 5
   with pytest.raises(ValueError, match='--data is missing'):
-    command._test_set('', 8, 0)
+    test_set('', 8, 0)
 
 
 def test_options_change_the_standard_attack():
@@ -183,3 +191,31 @@ def test_what_cannot_be_printed_is_saved_all_the_same(call, monkeypatch):
   with pytest.raises(OSError, match='No space'):
     call()
   assert len(saved) == 1
+
+
+def test_an_output_in_use_is_refused_before_anything_long(
+  call, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(command, '_model', None)
+  message = f'in use by process {os.getpid()}'
+  with locks.hold(tmp_path / 'out'), pytest.raises(ValueError, match=message):
+    call()
+
+
+def test_digits_have_a_judge_and_other_data_one_of_a_file(call, monkeypatch):
+  seen = []
+
+  def evaluate(*_, judge_fn, **__):
+    seen.append(judge_fn)
+    raise InterruptedError
+
+  monkeypatch.setattr(command.standard, 'evaluate', evaluate)
+  for ladder in (True, False):
+    with pytest.raises(InterruptedError):
+      call(ladder=ladder)
+  image = datasets.load(datasets.default_config('colored_mnist'), 'test').image
+  assert seen[0](image[:4] / 255).shape == (4,) and seen[1] is None
+  with pytest.raises(ValueError, match='--judge audits the ladder'):
+    call(judge='judge.npz')
+  with pytest.raises(ValueError, match='judge is judge.npz, but colored_mnist'):
+    call(judge='judge.npz', ladder=True)

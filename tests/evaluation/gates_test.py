@@ -82,10 +82,13 @@ def test_gates_see_masked_gradients():
   assert results['failed_gates'] == ['random_below_gradient', 'gradients_alive']
 
 
+@pytest.mark.parametrize('scale', [1.0, 1e-5])
 @pytest.mark.parametrize('batch_size', [1, 7, 8])
-def test_gates_see_logits_that_depend_on_the_batch(batch_size):
+def test_gates_see_logits_that_depend_on_the_batch(batch_size, scale):
+  """However small the logits are."""
+
   def normalised(params, image):
-    logits = toy.logits(params, image)
+    logits = scale * toy.logits(params, image)
     return logits - logits.mean(axis=0)
 
   batch = toy.batch()
@@ -112,3 +115,44 @@ def test_a_paired_gate_fails_beyond_chance_alone(more, passed):
   gate = gates.check_ladder(rungs)['corners_below_gradient']
   assert gate.passed is passed
   assert gate.value == pytest.approx(2.0**-more)
+
+
+def test_the_unit_of_logits_is_how_far_they_lie_apart_and_at_most_1():
+  logits = np.array([[0.0, 0.1], [7.0, 7.2], [3.0, 8.0]])
+  np.testing.assert_allclose(gates.unit(logits), 0.2)  # Of 0.1, 0.2 and 5.
+  assert gates.unit(100 * logits) == 1
+
+
+def test_logits_that_are_all_the_same_pass():
+  """A constant classifier is right about class 0, and ignores the batch."""
+
+  def constant(params, image):
+    return 0 * toy.logits(params, image)
+
+  batch = toy.batch()
+  subject = toy.SUBJECT._replace(logits_fn=constant)
+  for label in (0, 1):
+    labelled = batch._replace(label=np.full(toy.NUM, label))
+    measured = evaluation.measure(
+      subject, labelled, attack=toy.attack_config(), **toy.SIZE
+    )
+    found = gates.check(subject, batch.image, measured, **toy.SIZE)
+    assert found['kept_images_verified'].passed
+    assert found['logits_ignore_batch'].passed
+
+
+def test_the_gradient_is_that_of_the_loss_of_the_attack():
+  """A softmax that is very sure has none; the margin still has one."""
+
+  def sure(params, image):
+    return 1e4 * toy.logits(params, image)
+
+  subject = toy.SUBJECT._replace(logits_fn=sure)
+  batch = toy.batch()
+  passed = {}
+  for loss in ('cross_entropy', 'margin'):
+    attack = toy.attack_config(loss=loss)
+    measured = evaluation.measure(subject, batch, attack=attack, **toy.SIZE)
+    found = gates.check(subject, batch.image, measured, **toy.SIZE)
+    passed[loss] = found['gradients_alive'].passed
+  assert passed == {'cross_entropy': False, 'margin': True}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import toy_subject as toy
 
-from advmix_jax.evaluation import foreign, standard
+from advmix_jax.evaluation import foreign, inputs, standard
 
 N = 6
 
@@ -146,3 +146,17 @@ def test_logits_become_single_precision(dtype):
   adapted = foreign.adapt(lambda x: logits_fn(x).astype(dtype), images())
   assert adapted.gradients and adapted.num_classes == 2
   assert adapted.logits_fn({}, images()).dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+  ('shape', 'hint'),
+  [
+    ((4, 4, 1), r'images.repeat\(3, axis=-1\)'),
+    ((4, 4, 4), r'images\[..., :3\] leaves the transparency out'),
+    ((3, 4, 4), r'images.transpose\(0, 2, 3, 1\)'),
+    ((5, 4, 3), 'resize the images'),
+  ],
+)
+def test_images_of_another_size_are_told_how_to_mend(shape, hint):
+  with pytest.raises(ValueError, match=hint):
+    inputs.check_size(np.zeros((2, *shape)), (4, 4, 3))

@@ -1,9 +1,14 @@
 """The standard evaluation: its numbers, its report, and bad input."""
 
 import functools
+import gc
 import json
+import pathlib
+import warnings
+import weakref
 
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 from helpers import toy_subject as toy
@@ -91,7 +96,7 @@ def test_the_numbers_are_those_of_the_evaluation_of_runs():
   own = set(report().results) - set(whole)
   assert own == {
     *('model', 'seed', 'num_classes', 'gradients', 'warnings'),
-    'reconstruction_error',
+    *('reconstruction_error', 'by_class'),
   }
 
 
@@ -295,3 +300,133 @@ def test_the_standard_attack_is_that_of_evaluations(monkeypatch):
     evaluate(attack='standard')
   assert seen[0] == run.default_config().attack
   assert (seen[0].restarts, seen[0].steps) == (10, 5)
+
+
+@pytest.mark.parametrize('library', [np, jnp])
+def test_a_mix_without_finite_logits_is_no_success_of_the_classifier(library):
+  """All examples are of class 0, which argmax of NaN would name."""
+  batch = _batch()
+
+  def nan_on_mixes(image):
+    score = image[:, 0, 0, 0] + 0 * image[:, 0, 0, 1]
+    lost = library.where(image[:, 0, 0, 1] < 0.19, library.nan, 1.0)
+    return library.stack([lost * (10 + score), lost * score], axis=-1)
+
+  if library is np:
+    traced, nan_on_mixes = nan_on_mixes, lambda x: traced(np.asarray(x))
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # NumPy's have no gradients.
+    found = evaluate(nan_on_mixes, labels=0 * batch.label)
+  right = {rung.name: rung.right.mean() for rung in found.rungs}
+  assert right['clean'] == right['reconstruction'] == 1
+  assert right['worst_random'] == right['corners'] == right['worst'] == 0
+  assert any('NaN or infinite' in text for text in found.results['warnings'])
+
+
+def test_the_accuracy_of_each_class_is_counted_and_shown():
+  batch = _batch()
+  label = np.arange(toy.NUM) % 2
+  found = evaluate(labels=label)
+  rungs = {rung.name: rung.right for rung in found.rungs}
+  for name in ('clean', 'algorithm_2', 'worst'):
+    count = found.results['by_class'][name]
+    assert count == {
+      str(k): [int(rungs[name][label == k].sum()), int((label == k).sum())]
+      for k in (0, 1)
+    }
+  assert count['0'][0] == 0 < count['1'][0]  # All images are of class 1.
+  assert len(batch.label) == sum(images for _, images in count.values())
+  assert 'Accuracy in % by class' in found.to_html()
+
+
+def test_a_search_without_gradients_is_not_called_algorithm_2():
+  found = evaluate(attack=toy.attack_config(direction='corners'))
+  names = [rung.name for rung in found.rungs]
+  assert 'corners' in names and 'algorithm_2' not in names
+  assert 'corners_below_gradient' not in found.results['gates']
+
+
+def test_any_name_and_seed_give_a_report_of_three_files(tmp_path):
+  found = evaluate(name='a $^$ b', seed=np.int64(3), with_ladder=False)
+  found.save(tmp_path)
+  text = (tmp_path / 'report.json').read_text()
+  assert (json.loads(text)['seed'], json.loads(text)['model']) == (3, 'a $^$ b')
+  assert 'a $^$ b' in (tmp_path / 'report.html').read_text()
+
+
+def test_nothing_is_saved_where_a_page_cannot_be_made(tmp_path, monkeypatch):
+  found = evaluate(with_ladder=False)
+  monkeypatch.setattr(standard.pages, 'single', lambda *_, **__: 1 / 0)
+  with pytest.raises(ZeroDivisionError):
+    found.save(tmp_path)
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    ({'name': pathlib.Path('a')}, 'name is a PosixPath, expected text'),
+    ({'name': '\ud800'}, 'expected text that UTF-8 can hold'),
+    ({'seed': 1.5}, 'seed is 1.5, expected an integer'),
+    ({'seed': np.int64(-1)}, 'seed is -1, expected >= 0'),
+    ({'labels': np.full(toy.NUM, 2**32)}, 'labels are from 4294967296'),
+    (
+      {'attack': ml_collections.ConfigDict({'eps': 0.1})},
+      'attack lacks alpha, clean_fallback',
+    ),
+  ],
+)
+def test_names_seeds_labels_and_attacks_are_checked(change, message):
+  with pytest.raises(ValueError, match=message):
+    evaluate(with_ladder=False, **change)
+
+
+def test_a_frozen_attack_is_as_good_as_another():
+  attack = ml_collections.FrozenConfigDict(toy.attack_config())
+  assert evaluate(attack=attack).results == evaluate().results
+
+
+def test_a_classifier_that_fails_later_fails_in_its_own_words():
+  calls = []
+
+  def flaky(image):
+    calls.append(len(image))
+    if len(calls) > 5:
+      raise OSError('the server is gone')
+    return on_host(image)
+
+  def wider(image):
+    calls.append(len(image))
+    logits = on_host(image)
+    return np.pad(logits, ((0, 0), (0, int(len(calls) > 5))))
+
+  for function, message in (
+    (flaky, 'OSError: the server is gone'),
+    (wider, 'logits_fn returns 3 logits, and returned 2 before'),
+  ):
+    calls.clear()
+    with (
+      pytest.warns(UserWarning, match='no gradients'),
+      pytest.raises(ValueError, match=message),
+    ):
+      evaluate(function)
+
+
+def test_rows_in_a_list_are_logits():
+  def rows(image):
+    return list(logits_fn(image))
+
+  assert evaluate(rows).results == evaluate().results
+
+
+def test_an_evaluation_does_not_keep_its_classifier():
+  class Classifier:
+    def __call__(self, image):
+      return logits_fn(image)
+
+  classifier = Classifier()
+  kept = weakref.ref(classifier)
+  evaluate(classifier, with_ladder=False)
+  del classifier
+  gc.collect()
+  assert kept() is None

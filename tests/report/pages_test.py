@@ -7,7 +7,7 @@ import re
 import numpy as np
 from matplotlib import image as mpl_image
 
-from advmix_jax.report import pages
+from advmix_jax.report import ladder_table, pages
 
 NAMES = ('clean', 'reconstruction', 'random_mix', 'worst_random', 'perturbed')
 
@@ -121,7 +121,7 @@ def test_listing_and_page_show_a_ladder():
     {k: v for k, v in rung.items() if 'audited' not in k}
     for rung in LADDER['ladder']
   ]
-  rows = pages.ladder_rows(record | {'ladder': alone})
+  rows = ladder_table.rows(record | {'ladder': alone})
   assert rows[0] == ['Attack', 'Accuracy', 'Images', 'Passes']
 
 

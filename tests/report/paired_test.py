@@ -109,3 +109,15 @@ def test_another_file_is_refused(tmp_path):
     paired.read(tmp_path / 'a.csv')
   with pytest.raises(FileNotFoundError, match='no such file'):
     paired.read(tmp_path / 'b.csv')
+
+
+def test_other_generators_and_seeds_are_named_and_failed_checks():
+  shipped = {'generator': '0a', 'seed': 0, 'perturbed_attack': {'K': 5}}
+  other = shipped | {'generator': '0b', 'seed': 7, 'failed_gates': ['a', 'b']}
+  words = paired.attacks(shipped, other)
+  assert 'generator is 0a and 0b, seed is 0 and 7' in words
+  assert paired.attacks(shipped, {'perturbed_attack': {'K': 5}}) == ''
+  assert paired.invalid(shipped, shipped) == ''
+  assert paired.invalid(shipped, other) == (
+    'a check of the second evaluation failed: a, b'
+  )

@@ -1,6 +1,7 @@
 """Claims about runtime/options.py: numbers in range, types as declared."""
 
 import ml_collections
+import numpy as np
 import pytest
 from absl import flags
 
@@ -14,6 +15,8 @@ from advmix_jax.runtime import options
     ('eps', float('nan'), 'a.eps is nan, expected >= 0 and <= 1e'),
     ('eps', float('inf'), 'a.eps is inf'),
     ('eps', -1e-9, 'a.eps is -1e-09'),
+    ('eps', np.float64(-1), 'a.eps is -1.0'),
+    ('eps', np.float64('nan'), 'a.eps is nan'),
     ('seed', 2**32, 'a.seed is 4294967296, expected >= 0 and <= 4294967295'),
     ('seed', -1, 'a.seed is -1, expected >= 0'),
     ('steps', 2**31, 'a.steps is 2147483648, expected >= 0 and <= 2147483647'),

@@ -45,3 +45,21 @@ def test_runs_of_other_attacks_are_compared_with_a_warning(
   told = capsys.readouterr()
   assert told.err.startswith('warning: the attacks differ: N_r is 5 and 10')
   assert '2 images; first:' in told.out
+
+
+def test_mixes_of_other_generators_are_compared_with_a_warning(
+  monkeypatch, tmp_path, capsys
+):
+  folders = {'FIRST': tmp_path / 'a', 'SECOND': tmp_path / 'b/evaluations/x'}
+  for folder in folders.values():
+    folder.mkdir(parents=True)
+    table = 'index,label,clean,perturbed\n0,1,1,1\n1,0,1,0\n'
+    (folder / 'per_example.csv').write_text(table)
+    (folder / 'results.json').write_text('{"failed_gates": ["g"]}')
+  (tmp_path / 'a' / 'generator.sha256').write_text('0123456789')
+  (tmp_path / 'b' / 'generator.sha256').write_text('abcdef0123')
+  texts = {name: str(folder) for name, folder in folders.items()}
+  scripts.load('compare_runs', monkeypatch, **texts).main([])
+  told = capsys.readouterr().err
+  assert 'generator is 01234567 and abcdef01' in told
+  assert 'first evaluation failed: g; a check of the second' in told
