@@ -183,3 +183,18 @@ def test_classes_of_other_names_or_order_are_refused(tmp_path):
   classifiers.check_classes(plain, ('owl', 'zhawk'))  # Of an earlier version.
   with pytest.raises(ValueError, match='were hawk, owl in training, the data '):
     classifiers.check_classes(path, ('owl', 'zhawk'))
+
+
+def test_weights_start_he_normal_and_biases_at_zero():
+  """The variance of a convolution is 2 / fan-in: the ReLU halves it again."""
+  config = ml_collections.ConfigDict({'name': 'vgg', 'width': 16})
+  classifier = classifiers.make_classifier(config, 10)
+  init = jax.jit(classifier.init)
+  params = init(jax.random.key(0, impl='rbg'), _image(size=8))
+  for name, layer in params.items():
+    np.testing.assert_array_equal(layer['b'], 0)
+    if not name.endswith('logits'):
+      w = np.asarray(layer['w'])
+      want = np.sqrt(2 / np.prod(w.shape[:-1]))
+      # Four standard errors of a normal's; the tails are cut off here.
+      np.testing.assert_allclose(w.std(), want, rtol=4 / np.sqrt(2 * w.size))

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from helpers import made_images, tiny_runs
 
-from advmix_jax import datasets, generators, methods, training, types
+from advmix_jax import (
+  classifiers,
+  datasets,
+  generators,
+  methods,
+  training,
+  types,
+)
 from advmix_jax.encoder import lookup
 from advmix_jax.report import tables
 from advmix_jax.runtime import (
@@ -323,3 +330,28 @@ def test_the_summary_warns_of_a_failed_gate():
   warning, last = tables.summary(results, 'runs/x').splitlines()
   assert last == line
   assert warning.startswith('warning: ') and 'gradients_alive' in warning
+
+
+@pytest.mark.parametrize('seed', [0, 3])
+def test_weights_draws_and_order_follow_the_seed(tmp_path, seed):
+  """What a t-interval over seeds stands on; no example of an epoch is lost."""
+  config, keys, labels = tiny_runs.config(seed=seed), [], []
+  num, size = 20, config.optimizer.batch_size  # No multiple of the batch.
+  image = np.zeros((1, 4, 4, 3), np.float32)
+  classifier = classifiers.make_classifier(config.classifier, 10)
+  state = training.create_train_state(config, classifier, image)
+  expected = jax.jit(classifier.init)(jax.random.key(seed, impl='rbg'), image)
+  chex.assert_trees_all_equal(state.params, expected)
+
+  def train_step(state, batch, rng, generator_params):
+    keys.append(jax.random.key_data(rng))
+    labels.append(batch.label)
+    return state, {'loss': jnp.float32(0)}
+
+  data = types.Batch(np.zeros((num, 1, 1, 1), np.uint8), np.arange(num))
+  training._train(config, tmp_path, train_step, state, data, None)
+  rng = jax.random.fold_in(jax.random.key(seed), 1)
+  for key in keys:
+    np.testing.assert_array_equal(key, jax.random.key_data(rng))
+  epochs = [datasets.epoch_batches((seed, e), num, size) for e in range(2)]
+  np.testing.assert_array_equal(np.stack(labels), np.concatenate(epochs))

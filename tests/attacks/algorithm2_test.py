@@ -1,8 +1,10 @@
 """Claims about algorithm2.py, on the ideal generator."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import toy_subject as toy
 from helpers.toy_methods import (
   always_right,
   linear_logits_fn,
@@ -11,8 +13,9 @@ from helpers.toy_methods import (
   setting,
 )
 
-from advmix_jax import attacks
+from advmix_jax import attacks, types
 from advmix_jax.attacks.algorithm2 import SEARCHES
+from advmix_jax.attacks.losses import LOSSES
 from advmix_jax.generators import ideal, mixing
 
 
@@ -122,7 +125,8 @@ def test_without_the_fallback_a_mix_is_returned_always():
   np.testing.assert_array_equal(result.first_success[:, 0], 1)
 
 
-def test_a_radius_in_units_of_w_std_is_a_radius_in_w():
+@pytest.mark.parametrize('direction', ['sign', 'corners'])
+def test_a_radius_in_units_of_w_std_is_a_radius_in_w(direction):
   """One number per coordinate, which a generator of equal spreads shows."""
   generator, params, batch, *_ = setting()
   std = np.asarray(attacks.w_std(generator, params))
@@ -133,6 +137,7 @@ def test_a_radius_in_units_of_w_std_is_a_radius_in_w():
   batch, results = predicted(batch), []
   for unit, factor in (('w_std', 1.0), ('w', float(scale))):
     attack = make_config(unit=unit, alpha=0.1 * factor, eps=0.3 * factor).attack
+    attack.direction = direction
     results.append(
       attacks.algorithm2(
         jax.random.key(0),
@@ -216,3 +221,42 @@ def test_a_batch_that_lacks_something_is_refused(change, message):
       params,
       attack=make_config().attack,
     )
+
+
+def test_the_typical_set_comes_after_the_ball():
+  """One long step in z: into the ball of eps, then to the shell of Eq. 15."""
+  generator = toy.generator()._replace(latent_size=4, dlatent_size=4)
+  slope = np.float32([1, -1, 1, 1])
+  # Too long after the step, too short, and inside the shell.
+  z = np.float32([[3, -2, 1.5, 0.5], [-0.5, 0.5, -0.5, -0.6], [1, -1, 1, 0.5]])
+  latents = jnp.zeros((3, 2, 4))
+  batch = types.Batch(jnp.zeros((3, 1, 1, 8)), jnp.zeros(3, int), latents)
+
+  def logits_fn(image):  # Never wrong; the loss grows along the slope.
+    score = image[:, 0, 0, 4:] @ slope
+    return jnp.stack([jnp.full_like(score, 20), score], axis=-1)
+
+  attack = make_config(
+    typical_set=True, eps=0.5, alpha=2.0, restarts=1, steps=1,
+    clean_fallback=False, test_start=False,
+  ).attack  # fmt: skip
+  result, _ = attacks.algorithm2(
+    jax.random.key(0), logits_fn, batch, generator, {},
+    attack=attack, draw_fn=lambda key: jnp.asarray(z),
+  )  # fmt: skip
+  moved = z + 0.5 * slope
+  norm = np.linalg.norm(moved, axis=-1, keepdims=True)
+  radius = np.clip(norm, 2 - 2**0.5, 2 + 2**0.5)  # sqrt(4) -+ 4^(1/4).
+  assert (radius == norm).ravel().tolist() == [False, False, True]
+  np.testing.assert_allclose(result.x[:, 0], moved * radius / norm, rtol=1e-5)
+
+
+@pytest.mark.parametrize('loss', list(LOSSES))
+def test_the_loss_of_the_result_is_the_one_that_is_named(loss):
+  generator, params, batch, *_ = setting()
+  batch, logits_fn = predicted(batch), linear_logits_fn()
+  result, _ = attacked(logits_fn, batch, loss=loss, clean_fallback=False)
+  z_par, _ = mixing.split_latents(batch.latents, generator.split)
+  image = generator.synthesize(params, mixing.merge_latents(z_par, result.x))
+  expected, _ = LOSSES[loss](logits_fn, image, batch.label)
+  np.testing.assert_allclose(result.loss, expected, rtol=1e-4, atol=1e-5)

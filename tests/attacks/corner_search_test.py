@@ -96,3 +96,27 @@ def test_draws_of_an_example_may_depend_on_it_alone():
   all_of_them, some = found(jnp.arange(13)), found(jnp.arange(4, 9))
   np.testing.assert_array_equal(all_of_them.success[4:9], some.success)
   np.testing.assert_allclose(all_of_them.x[4:9], some.x, atol=1e-6)
+
+
+def test_step_k_moves_a_coordinate_with_probability_1_in_k():
+  """A draw below 1/(2k) goes up, below 1/k down; others stay at the best."""
+  weights, seen = jnp.array([1.0, 1.0, -0.5, -0.5]), []
+
+  def score(x, data):
+    jax.debug.callback(lambda x: seen.append(x[0]), x, ordered=True)
+    return x @ weights
+
+  noise = jnp.array([[0.2, 0.3, 0.6, 0.9]])
+  run(
+    never_wrong(score), lambda rng: jnp.zeros((1, 4)), zeros(1),
+    restarts=1, steps=4, eps=1.0, uniform_fn=lambda key, shape: noise,
+  )  # fmt: skip
+  jax.effects_barrier()
+  expected = [
+    [0, 0, 0, 0],
+    [1, 1, -1, -1],  # The best corner, and so the best to the end.
+    [1, -1, -1, -1],
+    [-1, -1, -1, -1],
+    [-1, 1, -1, -1],
+  ]
+  np.testing.assert_array_equal(seen, expected)

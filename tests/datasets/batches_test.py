@@ -65,3 +65,14 @@ def test_the_first_images_come_with_their_labels_and_groups():
   assert len(few.image) == 3 and few.num_classes == 4 and few.source == 'made'
   np.testing.assert_array_equal(few.label, [0, 1, 2])
   np.testing.assert_array_equal(few.groups['side'], [0, 1, 0])
+
+
+def test_an_environment_is_the_grouping_of_that_name():
+  image = np.zeros((2, 2, 2, 1), np.uint8)
+  groups = {'color': np.array([0, 1]), 'nearest_color': np.array([1, 0])}
+  data = types.Dataset(image, np.arange(2), 2, groups, 'made')
+  for name, group in groups.items():
+    np.testing.assert_array_equal(datasets.environment(data, name), group)
+  assert datasets.environment(data, '') is None
+  with pytest.raises(ValueError, match="'side', expected .*'nearest_color'"):
+    datasets.environment(data, 'side')

@@ -287,6 +287,10 @@ def test_tfds_gives_the_same_images_and_attributes(config, monkeypatch):
     'celeb_a',
     {'split': 'train', 'data_dir': config.data_dir, 'download': False},
   )
+  for split, theirs in (('valid', 'validation'), ('test', 'test')):
+    plain = datasets.load(config, split)  # Mirror images are for training.
+    np.testing.assert_array_equal(plain.image, wanted(range(4)))
+    assert calls[-1][1]['split'] == theirs
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', None)
   assert 'not installed' in error_of(config)
 

@@ -8,6 +8,8 @@ from advmix_jax.datasets import colored_mnist, image_hash
 from advmix_jax.datasets.digits import Digits, load_digits
 
 GOLDEN_TRAIN, GOLDEN_TEST = 'e014754ea6f15f47', '64e5ed932834b250'
+# Of the first 1,000 and 500 digits, at sigma = 0.1.
+GOLDEN_NOISY = {'train': 'f927886911e0949f', 'test': 'dcb9df258861ecee'}
 # Chi-square, 81 degrees of freedom: P(X > 140) = 5e-5 under independence; the
 # colours are a fixed function of the seed, so the test can't flicker.
 CHI2_81 = 140
@@ -265,6 +267,13 @@ def test_the_default_data_never_change():
   # Shipped latents name these hashes, so no version of NumPy may move them.
   assert image_hash.set_name(train.image) == GOLDEN_TRAIN
   assert image_hash.set_name(test.image) == GOLDEN_TEST
+
+
+def test_noisy_colours_never_change():
+  """Nor do choice and noise share a stream of random numbers."""
+  for split, golden in GOLDEN_NOISY.items():
+    found = datasets.load(small_config(sigma=0.1), split)
+    assert image_hash.set_name(found.image) == golden
 
 
 def test_load_paints_what_the_config_says():

@@ -90,10 +90,12 @@ def test_a_table_is_read_beside_other_members(config, tmp_path):
 
 
 def test_mirror_doubles_images_and_labels(config):
+  names = datasets.load(config, 'train').names
   config.mirror = True
   data = datasets.load(config, 'train')
   np.testing.assert_array_equal(data.image[1::2], data.image[::2, :, ::-1])
   assert data.label.tolist() == [1, 1, 0, 0]
+  assert data.names == (names[0], names[0], names[1], names[1])
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from advmix_jax import types
 from advmix_jax.encoder import algorithm1
 
 S, D, LEAK = 2, 12, 0.5
+RNG = jax.random.key(0)
 
 
 @functools.cache  # The same functions each time: what they compile to is kept.
@@ -285,3 +286,82 @@ def test_bad_options_are_refused(field, value, message):
 def test_no_images_are_refused():
   with pytest.raises(ValueError, match='no images'):
     _encode(_targets(1)[:0], _config())
+
+
+def test_the_weights_of_algorithm_1_multiply_their_own_terms():
+  generator, params = _generator()
+  x, w = _targets(3), jnp.full((3, 3, D), 0.1)
+  fine = jnp.zeros((3, 1, 1, D))
+
+  def terms(pixel, perceptual, mixing):
+    config = _config(
+      pixel_weight=pixel, perceptual_weight=perceptual, mixing_weight=mixing
+    )
+    target_fn, losses = algorithm1.make_losses(generator, config)
+    target = target_fn(_features, x)
+    rec, mix, image, mixes = losses(params, _features, w, target, fine)
+    return (rec, mix), image, mixes[:, 0]
+
+  _, image, mixes = terms(1.0, 1.0, 1.0)
+
+  def perceptual(images):
+    pairs = zip(_features(images), _features(x), strict=True)
+    return sum(_shares(a, b) for a, b in pairs)
+
+  for pixel, alpha, beta in ((0.5, 3.0, 0.25), (2.0, 0.0, 1.0)):
+    (rec, mix), *_ = terms(pixel, alpha, beta)
+    expected = pixel * _shares(image, x) + alpha * perceptual(image)
+    np.testing.assert_allclose(rec, expected, rtol=1e-4)
+    np.testing.assert_allclose(mix, beta * perceptual(mixes), rtol=1e-4)
+
+
+def test_the_rate_falls_along_a_cosine_and_each_step_has_its_draws():
+  """On a linear loss Adam moves by γ(k) against the sign, and all is best."""
+  steps, config = 6, _config(learning_rate=0.2, final_rate=0.3)
+  slope = jnp.array([[[2.0, -0.5]]])
+
+  def objective(w, key):
+    loss = (w * slope).sum((1, 2))
+    return loss.sum(), (loss, jax.random.uniform(key, (1,)))
+
+  _, drawn, path = algorithm1._descend(
+    objective, jnp.zeros((1, 1, 2)), RNG, steps, config, with_path=True
+  )
+  keys = [jax.random.fold_in(RNG, k) for k in range(steps + 1)]
+  expected = [jax.random.uniform(key, (1,))[0] for key in keys]
+  np.testing.assert_allclose(drawn[0], expected, rtol=1e-6)
+  wave = (1 + np.cos(np.pi * np.arange(steps) / steps)) / 2
+  rate = 0.2 * (0.3 + 0.7 * wave)  # γ(1) is 0.2, γ(N + 1) would be 0.06.
+  walked = np.concatenate([[0], np.cumsum(rate)])
+  found = -path[0, :, 0] * np.sign(slope[0])
+  np.testing.assert_allclose(found, walked[:, None].repeat(2, 1), rtol=1e-5)
+
+
+def test_by_the_mixing_loss_alone_the_coarse_latents_are_found():
+  """The best iterate is that of L_rec + L_mix; ẑ_⊥ takes no part in a mix."""
+  images, weights = _targets(6), {'pixel_weight': 0, 'perceptual_weight': 0}
+  start, _ = _encode(images, _config(steps=0, **weights))
+  w, _ = _encode(images, _config(mixing_weight=1.0, **weights))
+  np.testing.assert_array_equal(w[:, S:], start[:, S:])
+  generator, params = _generator()
+  before, after = (
+    _squares(
+      generator.fine(
+        params, generator.coarse(params, z[:, :S]), jnp.zeros((6, 1, D))
+      ),
+      images,
+    )
+    for z in (start, w)
+  )
+  assert (after < 0.5 * before).all()
+
+
+@pytest.mark.parametrize('batch_size', [1, 2])
+def test_two_copies_of_an_image_have_mixes_of_their_own(batch_size):
+  """In a batch and across batches; without mixes they are one image."""
+  images = np.repeat(_targets(1), 2, axis=0)
+  for weight in (0.0, 1.0):
+    config = _config(steps=5, mixing_weight=weight, batch_size=batch_size)
+    first, second = _encode(images, config)[0]
+    # Adam magnifies rounding, but by far less.
+    assert (np.abs(first - second).max() > 1e-2) == bool(weight)

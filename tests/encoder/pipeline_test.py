@@ -236,3 +236,18 @@ def copy_as_another(path):
 def test_both_generators_that_ship_can_be_inverted_at_once(name):
   setting = pipeline.load_setting(pipeline.config_for(shipped.DATA / name))
   assert setting.start_fn is not None and setting.provenance['start']
+
+
+def test_descents_keep_the_gradient_of_a_pixel_that_should_come_back(folder):
+  """Clipped to [0, 1]; only the descent that leads back passes."""
+  setting = pipeline.load_setting(_config(start='average'))
+  generator, params = setting.generator, setting.params
+  raw = stylegan.load(folder / 'generator.npz')[0]
+  shape = (4, generator.num_layers, generator.dlatent_size)
+  w = 5 * jax.random.normal(jax.random.key(0), shape)
+  outside = raw.synthesize(params, w) > 1
+  assert outside.any()
+  image, vjp = jax.vjp(lambda w: generator.synthesize(params, w), w)
+  assert image.min() >= 0 and image.max() <= 1
+  assert np.abs(vjp(1.0 * outside)[0]).max() > 0  # Descent darkens them.
+  np.testing.assert_array_equal(vjp(-1.0 * outside)[0], 0)

@@ -112,11 +112,12 @@ class _Steps:
 
   def __init__(self, bad=0):
     self.bad, self.labels, self.options, self.moments = bad, [], [], []
-    self.images, self.network = [], None
+    self.images, self.keys, self.network = [], [], None
 
   def __call__(self, state, batch, rng, blend, **options):
     self.labels.append(np.asarray(batch.label))
     self.images.append(np.asarray(batch.image))
+    self.keys.append(jax.random.key_data(rng))
     self.options.append(options | {'blend': float(blend)})
     adam, *rest = state.generator_opt
     self.moments.append(int(adam.count))
@@ -349,3 +350,26 @@ def test_a_generator_draws_classes_as_often_as_its_images_have_them(
   np.testing.assert_allclose(frequencies, shares)
   _, metadata = files.load_npz(tmp_path / 'run' / 'generator.npz')
   assert metadata['config']['label_frequencies'] == list(frequencies)
+
+
+def test_every_step_draws_by_a_key_of_its_own(run):
+  config = _growing(0.04)
+  config.seed = 3
+  rng = jax.random.key(4)
+  expected = [jax.random.key_data(jax.random.fold_in(rng, i)) for i in range(5)]
+  np.testing.assert_array_equal(run(config).keys, expected)
+
+
+def test_what_is_saved_is_the_average_of_the_generators(
+  run, tmp_path, monkeypatch
+):
+  config = _growing(0.08, phase_kimg=0.01)
+  state = tiny_gan.state(config)  # Its average is another draw.
+  monkeypatch.setattr(gan, 'init', lambda *_: state)
+  run(config)
+  _, params = stylegan.load(tmp_path / 'run' / 'generator.npz')
+  name = 'synthesis/~/b4_const'
+  np.testing.assert_array_equal(
+    params[name]['const'], state.average[name]['const']
+  )
+  assert (params[name]['const'] != state.generator[name]['const']).any()

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from helpers.toy_methods import (
   make_config,
   make_examples,
@@ -52,3 +53,15 @@ def test_mixup_weights_have_the_moments_of_the_beta_distribution():
   got = np.mean((mixed - 0.5) ** 2)
   want = 0.5 * 0.25 + 0.5 * variance
   assert abs(got - want) < 0.01  # 5 standard errors of 4000 draws.
+
+
+@pytest.mark.parametrize('alpha', [0.2, 1.0, 3.0])
+def test_weights_have_the_mean_and_the_variance_of_beta(alpha):
+  """1/2 and 1 / (4 (2 alpha + 1)), within five standard errors."""
+  n = 4000
+  keys = jax.random.split(jax.random.key(0))
+  weight = np.asarray(augmentation.draw_pairs(*keys, alpha, n, n)[0])
+  variance = 1 / (4 * (2 * alpha + 1))
+  assert abs(weight.mean() - 0.5) < 5 * np.sqrt(variance / n)
+  square = (weight - 0.5) ** 2
+  assert abs(square.mean() - variance) < 5 * square.std() / n**0.5

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.toy_methods import make_config, make_examples
+from scipy import stats
 
 from advmix_jax import types
 from advmix_jax.methods import cutting
@@ -114,3 +115,17 @@ def test_errors_name_the_value_and_the_valid_ones(name, field, value, message):
   config[name][field] = value
   with pytest.raises(ValueError, match=message):
     make_examples(name, config=config)
+
+
+def test_cutmix_pastes_nothing_as_often_as_its_alpha_says():
+  """A side of W sqrt(1 - l) < 2 pixels has no half: P(1 - l < (2 / W)^2)."""
+  n, extent, alpha = 4000, 32, 0.1
+  config = make_config(size=n)
+  config.cutmix.alpha = alpha
+  batch = constant_images(n, jnp.arange(n) / n, height=extent, width=extent)
+  batch = batch._replace(label=jnp.arange(n) % 10)
+  examples = make_examples('cutmix', config=config, batch=batch)
+  same = (examples.image == batch.image).all((1, 2, 3)).mean()
+  want = stats.beta.cdf((2 / extent) ** 2, alpha, alpha)
+  assert 0.2 < want < 0.4  # With alpha = 1 it is 0.004.
+  assert abs(same - want) < 5 * np.sqrt(want * (1 - want) / n)
