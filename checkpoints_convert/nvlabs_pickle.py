@@ -22,6 +22,7 @@ from checkpoints_convert import pickle_machine
 
 _MAX_PARTS = 10  # Components of a network; official ones have two.
 _MAX_KWARGS = 10_000  # Characters of a network's kwargs; they have about 500.
+_MOST_ITEMS = 100  # Of a list among them.
 _SCALARS = (type(None), bool, int, float, str, np.generic)
 
 
@@ -123,6 +124,8 @@ def _kwargs(items):
 
 def _length(value):
   """About how long a value is as text; anything but text and lists: 20."""
+  if type(value) in (list, tuple) and len(value) >= _MOST_ITEMS:
+    return _MAX_KWARGS + 1  # Not counted, for many may name the same list.
   if type(value) in (list, tuple):
     return sum(len(x) if type(x) is str else 20 for x in value)
   return len(value) if type(value) is str else 20
@@ -130,7 +133,7 @@ def _length(value):
 
 def _plain(key, value):
   """A kwarg as plain JSON: a scalar, or a flat list of scalars."""
-  if type(value) in (list, tuple) and len(value) < 100:
+  if type(value) in (list, tuple) and len(value) < _MOST_ITEMS:
     items = [_plain(key, x) if isinstance(x, _SCALARS) else [] for x in value]
     need([] not in items, f'kwarg {show(key)} is no flat list')
     return items

@@ -21,7 +21,9 @@ CHECKPOINT = flags.DEFINE_string(
 )
 SEEDS = flags.DEFINE_string('seeds', '0-15', 'Such as 0-15 or 3,5,8-10.')
 MIX_SEEDS = flags.DEFINE_string('mix_seeds', '', 'Seeds of the columns.')
-PSI = flags.DEFINE_float('truncation_psi', 0.7, '1 truncates nothing.', 0)
+PSI = flags.DEFINE_float(
+  'truncation_psi', 0.7, '1 truncates nothing; below 0: the opposites.'
+)
 CUT = flags.DEFINE_integer(
   'cut', 0, "Coarse layers of a mix; 0: the generator's split.", 0
 )

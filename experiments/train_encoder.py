@@ -15,7 +15,6 @@ share. The same command resumes what was stopped.
 import pathlib
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 from absl import flags
 
@@ -76,7 +75,6 @@ def _start(rng, workdir, output, config, dataset):
     option='--config.generator.size',
   )
   learned_start.check(config.inversion, shape[0])
-  _check_grown(generator, params)
   features_fn = perceptual.load(config.encoder.features)
   run_folder.claim_workdir(config, workdir, image_hash.data_hash(dataset))
   run_folder.claim_file(workdir, 'generator', GENERATOR.value)
@@ -95,17 +93,6 @@ def _start(rng, workdir, output, config, dataset):
     'generator': files.file_hash(GENERATOR.value),
   }
   learned_start.save(output, start, metadata)
-
-
-def _check_grown(generator, params):
-  """Raises ValueError for a network that still grows; computes nothing."""
-
-  def mixed(params, w):
-    x = generator.coarse(params, w[:, : generator.split])
-    return generator.fine(params, x, w[:, generator.split :])
-
-  shape = (1, generator.num_layers, generator.dlatent_size)
-  jax.eval_shape(mixed, params, jax.ShapeDtypeStruct(shape, jnp.float32))
 
 
 def _named(config):

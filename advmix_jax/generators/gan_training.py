@@ -24,6 +24,7 @@ from advmix_jax import datasets, ops, types
 from advmix_jax.datasets import image_hash
 from advmix_jax.generators import gan, presets, stylegan
 from advmix_jax.runtime import (
+  files,
   locks,
   loop,
   options,
@@ -86,12 +87,37 @@ def _train(config, workdir):
     after_fn=_picture_fn(config, workdir),
   )
   path = workdir / 'generator.npz'
-  stylegan.save(path, _grown(config), state.average, training=config.to_dict())
+  _save(path, config, state.average)
   return {
     'kimg': config.gan.kimg,
     'wall_seconds': time.monotonic() - started,
     'generator': str(path),
   }
+
+
+def _save(path, config, params):
+  """Writes the generator, unless the file has it: latents are held to its hash.
+
+  The file also says how it was trained, of which some may have changed.
+  """
+  network = _grown(config)
+  if path.exists():
+    theirs, metadata = files.load_npz(path, kind=stylegan.GENERATOR_KIND)
+    ours = jax.tree.map(np.asarray, dict(params))
+    same = metadata['config'] == run_folder.plain(network)
+    if same and _equal(theirs, ours):
+      return
+  stylegan.save(path, network, params, training=config.to_dict())
+
+
+def _equal(first, second):
+  """Whether two dicts of dicts hold the same arrays."""
+  first, second = (
+    jax.tree_util.tree_flatten_with_path(tree)[0] for tree in (first, second)
+  )
+  return [path for path, _ in first] == [path for path, _ in second] and all(
+    np.array_equal(a, b) for (_, a), (_, b) in zip(first, second, strict=True)
+  )
 
 
 def _may_change(config, workdir):
@@ -127,7 +153,13 @@ def _with_preset(config, images):
     print(f'preset {config.preset!r} of {count} images: {shown}')
   config = config.copy_and_resolve_references()
   config.network.update(fields)
-  size = config.network.resolution
+  stylegan.make_generator(config.network)  # Checks it.
+  size, channels = config.network.resolution, config.network.num_channels
+  if images.shape[3] != channels:
+    raise ValueError(
+      f'network.num_channels is {channels}, the images have {images.shape[3]}; '
+      'network.grey=True is for grey ones'
+    )
   if images.shape[1:3] != (size, size):
     raise ValueError(
       f'network.resolution is {size}, the images are {images.shape[1]}x'

@@ -189,7 +189,9 @@ def check_shape(
   why: str,
   option: str,
 ) -> None:
-  """Checks the size of a generator's images; computes none.
+  """Checks the size of a generator's images, and that it is grown.
+
+  Computes none of them.
 
   Args:
     generator: any generator.
@@ -199,7 +201,7 @@ def check_shape(
     option: what resizes its images, for the error: '--size'.
 
   Raises:
-    ValueError: its images have another shape.
+    ValueError: its images have another shape, or it still grows.
   """
   made = image_shape(generator, params)
   if made != shape:
@@ -207,3 +209,15 @@ def check_shape(
       f'the generator makes images {made}, expected {shape}, {why}; '
       f'{option}={shape[0]} resizes them, or name another generator'
     )
+  _check_grown(generator, params)
+
+
+def _check_grown(generator, params):
+  """Raises ValueError for a network that still grows; computes nothing."""
+
+  def mixed(params, w):
+    x = generator.coarse(params, w[:, : generator.split])
+    return generator.fine(params, x, w[:, generator.split :])
+
+  shape = (1, generator.num_layers, generator.dlatent_size)
+  jax.eval_shape(mixed, params, jax.ShapeDtypeStruct(shape, jnp.float32))

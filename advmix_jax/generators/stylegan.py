@@ -12,9 +12,10 @@ The networks are in stylegan_modules.py and work on images in [-1, 1]. The
 functions here take and return images in [0, 1], which are (official + 1) / 2
 without clipping.
 
-Contents: GENERATOR_KIND, DISCRIMINATOR_KIND, DiscriminatorFns, default_config,
-make_generator, split_z, make_discriminator, clipped, truncate, save, load,
-load_discriminator.
+Its config is in stylegan_config.py.
+
+Contents: GENERATOR_KIND, DISCRIMINATOR_KIND, DiscriminatorFns, make_generator,
+split_z, make_discriminator, clipped, truncate, save, load, load_discriminator.
 """
 
 import functools
@@ -29,8 +30,8 @@ import ml_collections
 import numpy as np
 
 from advmix_jax import ops, types
-from advmix_jax.datasets import class_shares
 from advmix_jax.generators import initial
+from advmix_jax.generators.stylegan_config import check, default_config
 from advmix_jax.generators.stylegan_modules import (
   Discriminator,
   Mapping,
@@ -46,55 +47,6 @@ GENERATOR_KIND = 'stylegan_generator'
 DISCRIMINATOR_KIND = 'stylegan_discriminator'
 
 
-def default_config() -> ml_collections.ConfigDict:
-  """Architecture of a small generator of 32x32 images.
-
-  Returns:
-    resolution: a power of two, at least 4. num_channels: of the image. grey:
-    these channels are equal. fmaps: channels at 4x4, 8x8, ..., up to the
-    resolution. dense_fmaps: width of the discriminator's first dense layer, 0 =
-    fmaps[0]. latent_size: Z. dlatent_size: D. mapping_fmaps, mapping_layers:
-    the mapping network. mapping_lrmul: learning-rate multiplier of the mapping.
-    label_size: classes of a conditional network, 0 = none. split: S, the number
-    of coarse layers. mbstd_group_size: the discriminator's stddev groups.
-    mbstd_by_class: a group is the samples of one class, where labels are known;
-    so the discriminator sees whether a class is drawn in too few ways.
-    split_fmaps: channels of layer S, the first one with a fine style, 0 = as
-    fmaps says. Few of them (1) make a narrow gate for all that the coarse
-    latents tell the fine layers. split_bounded: these maps pass through tanh,
-    too; they then tell a shape, hardly a colour. fine_norm: whether the layers
-    after S have an instance norm. With it, thin shapes tend to be brighter than
-    broad ones. use_noise: whether the layers have noise inputs, as the official
-    ones do; without them, an image is all from its latents. label_frequencies:
-    shares of the classes among the samples, () = all equal. lod: how often the
-    resolution is halved; above 0, maybe no integer, in one that was growing.
-  """
-  return ml_collections.ConfigDict(
-    {
-      'resolution': 32,
-      'num_channels': 3,
-      'grey': False,
-      'fmaps': (64, 64, 32, 16),
-      'dense_fmaps': 0,
-      'latent_size': 64,
-      'dlatent_size': 32,
-      'mapping_fmaps': 64,
-      'mapping_layers': 4,
-      'mapping_lrmul': 0.01,
-      'label_size': 0,
-      'label_frequencies': (),
-      'split': 6,
-      'split_fmaps': 0,
-      'split_bounded': False,
-      'fine_norm': True,
-      'use_noise': True,
-      'mbstd_group_size': 4,
-      'mbstd_by_class': False,
-      'lod': 0.0,
-    }
-  )
-
-
 class DiscriminatorFns(NamedTuple):
   """A discriminator of pure functions; images are in [0, 1]."""
 
@@ -102,35 +54,6 @@ class DiscriminatorFns(NamedTuple):
   # (params, images, labels=None, level=, blend=, size=) -> [B]; a conditional
   # network without labels returns [B, classes]. For size, see Discriminator.
   apply: Callable[..., jax.Array]
-
-
-def _check(config):
-  size = config.resolution
-  if size < 4 or size & (size - 1):
-    raise ValueError(f'resolution must be a power of two >= 4, got {size}')
-  blocks = num_layers(config) // 2
-  if len(config.fmaps) != blocks:
-    raise ValueError(
-      f'fmaps must list {blocks} widths (4x4 to {size}x{size}), '
-      f'got {tuple(config.fmaps)}'
-    )
-  if not 0 < config.split < num_layers(config):
-    raise ValueError(
-      f'split must be in 1..{num_layers(config) - 1}, got {config.split}'
-    )
-  if not 0 <= config.lod <= blocks - 1:
-    raise ValueError(f'lod must be in 0..{blocks - 1}, got {config.lod}')
-  if config.split_fmaps < 0:
-    raise ValueError(f'split_fmaps must be >= 0, got {config.split_fmaps}')
-  _check_frequencies(config.label_frequencies, config.label_size)
-
-
-def _check_frequencies(shares, classes):
-  if shares and not class_shares.are_shares(shares, classes):
-    raise ValueError(
-      f'label_frequencies must be {classes} shares >= 0 that sum to 1, or (), '
-      f'got {tuple(shares)}'
-    )
 
 
 def _level(config, level, blend):
@@ -170,7 +93,7 @@ def make_generator(config: ml_collections.ConfigDict) -> types.Generator:
   Raises:
     ValueError: a bad resolution, fmaps, split or lod.
   """
-  _check(config)
+  check(config)
   return _make_generator(ml_collections.FrozenConfigDict(config))
 
 
@@ -271,7 +194,7 @@ def _gumbel(normal):
 
 def make_discriminator(config: ml_collections.ConfigDict) -> DiscriminatorFns:
   """Builds the pure functions of the discriminator (see DiscriminatorFns)."""
-  _check(config)
+  check(config)
   blocks = len(config.fmaps)
 
   def score(
@@ -395,6 +318,29 @@ def _load(path, kind):
   params, metadata = files.load_npz(path, kind=kind, needed=needed)
   with untrusted.reading(path, 'corrupt'):
     config = options.fill(default_config(), metadata['config'], 'config')
-    _check(config)
+    check(config)  # 8.0 is 8 to the cache of `_shapes`.
+    _check_arrays(
+      params, _shapes(kind, ml_collections.FrozenConfigDict(config))
+    )
   # A file may hold 16-bit floats, to be small.
   return config, jax.tree.map(np.float32, params)
+
+
+@functools.lru_cache(maxsize=16)
+def _shapes(kind, config):
+  """The shapes of a network's arrays, {(module, name): shape}; checks it."""
+  make = make_generator if kind == GENERATOR_KIND else make_discriminator
+  made = jax.eval_shape(make(config).init, jax.random.key(0))
+  return {(m, name): x.shape for m in made for name, x in made[m].items()}
+
+
+def _check_arrays(params, shapes):
+  """Raises ValueError for arrays that a network lacks, or does not know."""
+  found = {(m, name): x for m in params for name, x in dict(params[m]).items()}
+  for key in sorted({*shapes, *found}):
+    array, shape = found.get(key), shapes.get(key)
+    if array is None or array.shape != shape or array.dtype.kind not in 'fiu':
+      raise ValueError(
+        f'{"/".join(key)} is {"missing" if array is None else array.shape}, '
+        f'expected {shape or "no such array"}'
+      )

@@ -32,5 +32,10 @@ clip_towards.defvjp(lambda x: (clip_towards(x), x), _clip_towards_bwd)
 
 
 def leaky_relu(x: jax.Array) -> jax.Array:
-  """Leaky rectifier with slope 0.2 and no gain."""
-  return jnp.maximum(x, 0.2 * x)
+  """Leaky rectifier with slope 0.2 and no gain.
+
+  Not `maximum(x, 0.2 * x)`: its gradient asks which of the two equals the
+  result. Neither does where a compiled program computes x twice, with other
+  rounding.
+  """
+  return jnp.where(x > 0, x, 0.2 * x)

@@ -81,6 +81,8 @@ def check_output(path: str | os.PathLike, *sources: str | os.PathLike) -> None:
     ValueError: `path` is a folder, a device, anything else but a file, or one
       of the sources.
   """
+  if not str(path):
+    raise ValueError("the file to write is '', expected a name")
   if os.path.exists(path) and not os.path.isfile(path):
     raise ValueError(f'{path}: exists and is not a regular file')
   for source in sources:

@@ -373,3 +373,14 @@ def test_what_is_saved_is_the_average_of_the_generators(
     params[name]['const'], state.average[name]['const']
   )
   assert (params[name]['const'] != state.generator[name]['const']).any()
+
+
+def test_a_finished_training_keeps_its_file_of_other_periods(tmp_path, run):
+  """Latents and learned starts are held to the hash of that file."""
+  config = _growing(0.016)
+  run(config)
+  path = tmp_path / 'run' / 'generator.npz'
+  before = path.read_bytes()
+  config.sample_kimg = 0.004
+  run(config)
+  assert path.read_bytes() == before

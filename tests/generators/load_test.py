@@ -138,3 +138,23 @@ def test_images_that_are_no_digits_need_a_generator_of_their_own():
   generators.check_named(config, 'folder')
   config.update(path='', name='ideal')
   generators.check_named(config, 'folder')
+
+
+@pytest.mark.parametrize('lod', [0.0, 0.5, 1.0])
+def test_a_generator_that_still_grows_is_refused(lod):
+  """Before anything is drawn: attacks need the full size."""
+  config = stylegan.default_config()
+  config.lod = lod
+  generator = stylegan.make_generator(config)
+  params = jax.eval_shape(generator.init, jax.random.key(0))
+
+  def check():
+    generators.check_shape(
+      generator, params, (32, 32, 3), why='as they are', option='--size'
+    )
+
+  if not lod:
+    check()
+    return
+  with pytest.raises(ValueError, match=f'needs a network of lod 0, got {lod}'):
+    check()

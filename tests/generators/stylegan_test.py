@@ -11,6 +11,7 @@ import pytest
 from helpers import random_params
 
 from advmix_jax.generators import stylegan
+from advmix_jax.runtime import files
 
 
 def _small(**fields):
@@ -259,3 +260,74 @@ def test_names_and_shapes_of_parameters_are_golden():
     }
   golden = pathlib.Path(__file__).parent / 'golden' / 'stylegan.json'
   assert found == json.loads(golden.read_text())
+
+
+def test_gradients_with_fresh_noise_are_those_of_each_operation_alone():
+  """Where a program computes an activation twice, rounding may differ.
+
+  A gradient that compares the two is lost.
+  """
+  config = _small(resolution=8, fmaps=(8, 8), split=2)
+  generator = stylegan.make_generator(config)
+  params = random_params.draw(generator)
+  w = generator.map(params, jax.random.normal(jax.random.key(1), (4, 64)))
+  pull = jax.random.normal(jax.random.key(2), (4, 8, 8, 3))
+
+  def loss(params):
+    return (generator.synthesize(params, w, jax.random.key(3)) * pull).sum()
+
+  users = {  # As programs of users are compiled, not as tests are.
+    'xla_backend_optimization_level': 3,
+    'xla_cpu_use_fusion_emitters': True,
+  }
+  whole = jax.jit(jax.grad(loss), compiler_options=users)(params)
+  for name, want in jax.grad(loss)(params).items():
+    for key, value in want.items():
+      atol = 1e-4 * np.abs(value).max() + 1e-6
+      np.testing.assert_allclose(whole[name][key], value, atol=atol)
+
+
+def _file(tmp_path, arrays=(), **config):
+  """A generator's file with other arrays or another architecture."""
+  shape = {'resolution': 8, 'fmaps': (8, 4), 'split': 2}
+  path = random_params.save_stylegan(tmp_path / 'good.npz', shape)
+  stylegan.load(path)
+  params, metadata = files.load_npz(path)
+  for name, value in dict(arrays).items():
+    module, _, array = name.rpartition('/')
+    params[module] = dict(params[module])
+    if value is None:
+      del params[module][array]
+    else:
+      params[module][array] = value
+  metadata['config'] |= config
+  bad = tmp_path / 'bad.npz'
+  files.save_npz(bad, params, metadata, kind=stylegan.GENERATOR_KIND)
+  return bad
+
+
+_CONST = 'synthesis/~/b4_const/const'
+
+
+@pytest.mark.parametrize(
+  ('arrays', 'config', 'message'),
+  [
+    ({_CONST: None}, {}, f'{_CONST} is missing'),
+    ({_CONST: np.zeros((1, 4, 4, 9))}, {}, r'is \(1, 4, 4, 9\), expected'),
+    ({_CONST: np.zeros((1, 4, 4, 8), bool)}, {}, f'{_CONST} is'),
+    ({'mapping/label_concat': np.float32(1)}, {}, 'expected no such array'),
+    ({}, {'fmaps': [8.0, 4.0]}, 'fmaps must be whole numbers'),
+    ({}, {'num_channels': 5}, r'num_channels must be in 1..4, got 5'),
+    ({}, {'num_channels': 2**24, 'grey': True}, 'num_channels must be in'),
+    ({}, {'latent_size': 2**27}, 'expected'),
+    ({}, {'resolution': 2048, 'fmaps': [4] * 10, 'lod': 9.0}, 'missing'),
+  ],
+)
+def test_a_file_whose_arrays_do_not_fit_is_refused_by_name(
+  tmp_path, arrays, config, message
+):
+  """Before anything is allocated by its sizes."""
+  path = _file(tmp_path, arrays, **config)
+  with pytest.raises(ValueError, match=message) as error:
+    stylegan.load(path)
+  assert str(path) in str(error.value)

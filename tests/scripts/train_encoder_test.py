@@ -5,13 +5,11 @@ import pathlib
 import shutil
 import types
 
-import jax
 import pytest
 from helpers import paths, scripts
 
 from advmix_jax import datasets
 from advmix_jax.encoder import pipeline
-from advmix_jax.generators import stylegan
 from advmix_jax.runtime import run_folder, shipped
 
 
@@ -141,17 +139,3 @@ def test_the_start_goes_to_the_folder_of_its_generator(
     script.main([])
   assert seen == [(tmp_path / 'encoder.npz').resolve()]
   assert parts == ['test', 'train']  # A missing part fails before the training.
-
-
-@pytest.mark.parametrize('lod', [0.0, 1.0])
-def test_a_generator_that_still_grows_is_refused(lod, monkeypatch):
-  script = scripts.load('train_encoder', monkeypatch)
-  config = stylegan.default_config()
-  config.lod = lod
-  generator = stylegan.make_generator(config)
-  params = jax.eval_shape(generator.init, jax.random.key(0))
-  if not lod:
-    script._check_grown(generator, params)
-    return
-  with pytest.raises(ValueError, match='needs a network of lod 0, got 1'):
-    script._check_grown(generator, params)

@@ -1,0 +1,98 @@
+"""Claims about what one batch of fakes is made of, and about the rate."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import tiny_gan, toy_gan
+
+from advmix_jax import types
+from advmix_jax.generators import gan, stylegan
+
+_SPLIT = 6
+
+
+def _fakes(monkeypatch, level=0, rows=200, **fields):
+  """(images, mean w) of fakes whose image is their w: (z's first, class)."""
+
+  def generator(config):
+    def to_latents(params, z, labels):
+      w = jnp.stack([z[:, 0], labels.argmax(-1)], axis=-1)
+      return jnp.repeat(w[:, None], 8, axis=1)
+
+    def synthesize(params, w, rng=None, *, level=None, blend=0.0):
+      return w if rng is None else w + 1000  # Fresh noise.
+
+    return types.Generator(
+      init=None,
+      map=to_latents,
+      synthesize=synthesize,
+      coarse=None,
+      fine=None,
+      num_layers=8,
+      split=_SPLIT,
+      latent_size=10,
+      dlatent_size=2,
+    )
+
+  monkeypatch.setattr(stylegan, 'make_generator', generator)
+  config = tiny_gan.config(1.0, **{'noise': False, 'batch_size': rows} | fields)
+  config.network.label_size = 2
+  fakes = gan._fakes_fn(config.network, config.gan)
+  images, (mean, _) = fakes({}, jax.random.key(0), rows, 0.0, level)
+  return np.asarray(images), np.asarray(mean)
+
+
+def _cuts(images):
+  """Where the second latent of each fake begins; 8: nowhere."""
+  other = images[:, :, 0] != images[:, :1, 0]
+  return 8 - other.sum(1)
+
+
+@pytest.mark.parametrize(
+  ('cut', 'level', 'wanted'),
+  [
+    ('random', 0, set(range(1, 8))),
+    ('random', 2, {1, 2, 3}),  # Four layers are in use.
+    ('split', 0, {_SPLIT}),
+    ('split', 1, {1, 2, 3, 4, 5}),  # It has not grown to the split yet.
+  ],
+)
+def test_mixed_fakes_keep_their_class(monkeypatch, cut, level, wanted):
+  images, mean = _fakes(monkeypatch, level, style_mixing=1.0, mixing_cut=cut)
+  assert set(_cuts(images)) == wanted
+  np.testing.assert_array_equal(images[:, :, 1], images[:, :1, 1].repeat(8, 1))
+  # The mean w is that before mixing.
+  np.testing.assert_allclose(mean, images[:, 0].mean(0), rtol=1e-5)
+
+
+def test_without_mixing_all_layers_have_one_latent(monkeypatch):
+  assert set(_cuts(_fakes(monkeypatch)[0])) == {8}
+
+
+@pytest.mark.parametrize('noise', [True, False])
+def test_noise_is_fresh_only_where_it_is_asked_for(monkeypatch, noise):
+  images, _ = _fakes(monkeypatch, noise=noise)
+  assert (images[:, :, 0].min() > 900) == noise
+
+
+@pytest.mark.parametrize('clip', [True, False])
+def test_fakes_are_clipped_where_it_is_asked_for(monkeypatch, clip):
+  images, _ = _fakes(monkeypatch, clip=clip)
+  assert (images.min() >= 0) == clip
+
+
+def test_both_players_learn_at_the_falling_rate(monkeypatch):
+  config = toy_gan.config(
+    r1_gamma=0.0,
+    learning_rate=0.01,
+    decay_kimg=2.0,  # kimg is 1.
+  )
+  state, _ = toy_gan.step(monkeypatch, config)
+  # Half of the rate is left.
+  np.testing.assert_allclose(
+    state.discriminator['slope'], toy_gan.SLOPE - 0.005, rtol=1e-5
+  )
+  np.testing.assert_allclose(
+    state.generator['image']['level'], toy_gan.LEVEL + 0.005, rtol=1e-5
+  )
