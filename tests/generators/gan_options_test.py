@@ -76,12 +76,6 @@ def test_noise_is_fresh_only_where_it_is_asked_for(monkeypatch, noise):
   assert (images[:, :, 0].min() > 900) == noise
 
 
-@pytest.mark.parametrize('clip', [True, False])
-def test_fakes_are_clipped_where_it_is_asked_for(monkeypatch, clip):
-  images, _ = _fakes(monkeypatch, clip=clip)
-  assert (images.min() >= 0) == clip
-
-
 def test_both_players_learn_at_the_falling_rate(monkeypatch):
   config = toy_gan.config(
     r1_gamma=0.0,
@@ -96,3 +90,26 @@ def test_both_players_learn_at_the_falling_rate(monkeypatch):
   np.testing.assert_allclose(
     state.generator['image']['level'], toy_gan.LEVEL + 0.005, rtol=1e-5
   )
+
+
+def test_adam_has_the_decays_of_the_config():
+  """After one gradient of 2: moments of 2 (1 - beta1) and 4 (1 - beta2)."""
+  config = tiny_gan.config(1.0, beta1=0.25, beta2=0.75).gan
+  adam = gan.optimizer(config)
+  _, (state, *_) = adam.update({'x': 2.0}, adam.init({'x': 0.0}))
+  np.testing.assert_allclose([state.mu['x'], state.nu['x']], [1.5, 1.0])
+
+
+def test_both_players_see_the_blend():
+  config = tiny_gan.config(1.0, start_resolution=4)
+  config.network.update(resolution=8, fmaps=(8, 4), split=2)
+  step = gan.make_step(config.network, config.gan)
+  image = jax.random.uniform(jax.random.key(1), (8, 8, 8, 3))
+  batch, rng = types.Batch(image, jnp.zeros(8, int)), jax.random.key(0)
+
+  def scores(blend):
+    state, options = tiny_gan.state(config), {'level': 0, 'with_r1': False}
+    _, record = step(state, batch, rng, jnp.float32(blend), **options)
+    return np.array([record['real_score'], record['fake_score']])
+
+  assert (scores(0.0) != scores(0.5)).all()

@@ -230,23 +230,6 @@ def _of_w(monkeypatch, image_fn, **fields):
   return lambda params: fakes(params, jax.random.key(0), 500, 0.0, 0)[0]
 
 
-def test_mixed_fakes_have_the_styles_of_two_independent_draws(monkeypatch):
-  fields = {'style_mixing': 1.0, 'mixing_cut': 'split'}
-  fakes = _of_w(monkeypatch, lambda params, w, rng: w, **fields)
-  first, same, second, last = np.asarray(fakes({})).swapaxes(0, 1)
-  np.testing.assert_array_equal(first, same)
-  np.testing.assert_array_equal(second, last)
-  correlation = np.corrcoef(first.ravel(), second.ravel())[0, 1]
-  assert abs(correlation) < 4 / first.size**0.5  # Four standard errors.
-
-
-@pytest.mark.parametrize('noise', [True, False])
-def test_fakes_have_fresh_noise_where_it_is_asked_for(monkeypatch, noise):
-  drawn = []
-  _of_w(monkeypatch, lambda params, w, rng: drawn.append(rng), noise=noise)({})
-  assert [rng is not None for rng in drawn] == [noise]
-
-
 @pytest.mark.parametrize('clip', [True, False])
 def test_a_clipped_fake_keeps_the_gradient_that_leads_back(monkeypatch, clip):
   """A pixel of 1.5 may become darker; that it become brighter is no use."""
@@ -255,12 +238,3 @@ def test_a_clipped_fake_keeps_the_gradient_that_leads_back(monkeypatch, clip):
   assert level == (1.0 if clip else 1.5)
   assert vjp(jnp.float32(1)) == (1.0,)
   assert vjp(jnp.float32(-1)) == ((0.0,) if clip else (-1.0,))
-
-
-def test_both_players_step_by_the_rate_that_is_left(monkeypatch):
-  """A half of it: 1,000 images are left, and it falls over 2,000."""
-  config = toy_gan.config(r1_gamma=0.0, learning_rate=0.01, decay_kimg=2.0)
-  state, _ = toy_gan.step(monkeypatch, config)
-  slope, level = state.discriminator['slope'], state.generator['image']['level']
-  np.testing.assert_allclose(slope, toy_gan.SLOPE - 0.005, rtol=1e-5)
-  np.testing.assert_allclose(level, toy_gan.LEVEL + 0.005, rtol=1e-5)

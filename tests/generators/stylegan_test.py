@@ -4,13 +4,14 @@ import functools
 import json
 import pathlib
 
+import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import random_params
 
-from advmix_jax.generators import stylegan
+from advmix_jax.generators import stylegan, stylegan_modules
 from advmix_jax.runtime import files
 
 
@@ -331,3 +332,17 @@ def test_a_file_whose_arrays_do_not_fit_is_refused_by_name(
   with pytest.raises(ValueError, match=message) as error:
     stylegan.load(path)
   assert str(path) in str(error.value)
+
+
+def test_layers_of_one_size_have_fresh_noise_of_their_own():
+  params = {'noise_strength': jnp.ones(1), 'noise': jnp.ones((1, 8, 8, 1))}
+
+  def noise(index):
+    layer = hk.transform(
+      lambda: stylegan_modules.StyleLayer(index, 1, 'layer')._noise(
+        1, jax.random.key(0)
+      )
+    )
+    return layer.apply({'layer': params}, None)
+
+  assert np.abs(noise(2) - noise(3)).max() > 0.1
