@@ -321,7 +321,9 @@ def _leaving(images):
 def _unnamed(margin):
   """Says that logits of attacked images are not finite, '' if none are."""
   count = int(np.isinf(margin).sum())
-  return count and (
+  if not count:
+    return ''
+  return (
     f'logits of {count} of {len(margin)} attacked images are NaN or infinite; '
     'they count as misclassified'
   )

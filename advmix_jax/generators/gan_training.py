@@ -101,13 +101,19 @@ def _save(path, config, params):
   The file also says how it was trained, of which some may have changed.
   """
   network = _grown(config)
-  if path.exists():
+  if not _has(path, network, params):
+    stylegan.save(path, network, params, training=config.to_dict())
+
+
+def _has(path, network, params):
+  """Whether a file holds this very generator."""
+  try:
     theirs, metadata = files.load_npz(path, kind=stylegan.GENERATOR_KIND)
-    ours = jax.tree.map(np.asarray, dict(params))
-    same = metadata['config'] == run_folder.plain(network)
-    if same and _equal(theirs, ours):
-      return
-  stylegan.save(path, network, params, training=config.to_dict())
+  except (FileNotFoundError, ValueError):  # There is none, or another one.
+    return False
+  ours = jax.tree.map(np.asarray, dict(params))
+  same = metadata.get('config') == run_folder.plain(network)
+  return same and _equal(theirs, ours)
 
 
 def _equal(first, second):
