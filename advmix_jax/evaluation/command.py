@@ -138,6 +138,15 @@ def _judge_fn(values, data, num_classes):
   return audits.judge_fn(data, values.judge, num_classes=num_classes)
 
 
+def _save(report, values, output):
+  """Prints the report and writes its files."""
+  try:  # A full disk does not lose what is printed, nor a pipe what is saved.
+    print(report, flush=True)
+  finally:
+    run_folder.claim_workdir(_subject(values), output)
+    report.save(output)
+
+
 def _check_output(folder):
   """Raises ValueError unless OUTPUT can be made and written; makes nothing."""
   try:
@@ -161,14 +170,8 @@ def _subject(values):
 
 def _main(argv):
   del argv  # Empty: cli.run refuses arguments.
-  output = pathlib.Path(flags.FLAGS.output)
+  values, output = flags.FLAGS, pathlib.Path(flags.FLAGS.output)
   _check_output(output)
-  with locks.hold(output):
-    return _evaluate(flags.FLAGS, output)
-
-
-def _evaluate(values, output):
-  """Evaluates what the flags name, and returns the exit code."""
   run_folder.check_workdir(_subject(values), output, option='--output')
   attack = _attack(values)
   model, config = _model(values.model), _config(values)
@@ -183,25 +186,26 @@ def _evaluate(values, output):
   adapted = foreign.adapt(model, datasets.to_float(test.image[:1]))
   inputs.check_classes(test.label, adapted.num_classes)
   judge_fn = _judge_fn(values, data, adapted.num_classes)
-  report = standard.evaluate(
-    model,
-    test.image,
-    test.label,
-    generator=generator,
-    latents=lookup.load_latents(config, test, *generator, output),
-    attack=attack,
-    name=values.model,
-    seed=values.seed,
-    sources=test.names,
-    batch_size=values.batch_size,
-    with_ladder=values.ladder,
-    judge_fn=judge_fn,
-  )
-  try:  # A full disk does not lose what is printed, nor a pipe what is saved.
-    print(report, flush=True)
-  finally:
-    run_folder.claim_workdir(_subject(values), output)
-    report.save(output)
+  options = {
+    'attack': attack,
+    'name': values.model,
+    'seed': values.seed,
+    'sources': test.names,
+    'batch_size': values.batch_size,
+    'with_ladder': values.ladder,
+    'judge_fn': judge_fn,
+  }
+  with locks.hold(output):  # Bad input has made no folder before.
+    run_folder.check_workdir(_subject(values), output, option='--output')
+    report = standard.evaluate(
+      model,
+      test.image,
+      test.label,
+      generator=generator,
+      latents=lookup.load_latents(config, test, *generator, output),
+      **options,
+    )
+    _save(report, values, output)
   print(output / _FILES[0])
   return 0 if report.valid else gates.EXIT_CODE
 

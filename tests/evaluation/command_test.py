@@ -196,7 +196,7 @@ def test_what_cannot_be_printed_is_saved_all_the_same(call, monkeypatch):
 def test_an_output_in_use_is_refused_before_anything_long(
   call, monkeypatch, tmp_path
 ):
-  monkeypatch.setattr(command, '_model', None)
+  monkeypatch.setattr(command.lookup, 'load_latents', None)
   message = f'in use by process {os.getpid()}'
   with locks.hold(tmp_path / 'out'), pytest.raises(ValueError, match=message):
     call()
