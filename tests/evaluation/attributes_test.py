@@ -1,5 +1,6 @@
 """The judge of attributes: learns what can be seen, says what it is sure of."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import row_generator
@@ -111,7 +112,11 @@ def test_it_sees_the_size_that_it_was_trained_on_and_no_other(trained):
   def grey(*arguments):
     return colour.synthesize(*arguments)[..., :1]
 
-  small = colour._replace(synthesize=grey)
+  small = colour._replace(
+    synthesize=grey,
+    coarse=lambda params, z_par: z_par,
+    fine=lambda *parts: grey(parts[0], jnp.concatenate(parts[1:], axis=1)),
+  )
   attributes.check_generator(trained, generators.resized(small, 16), {})
   message = (
     r'makes images \(4, 5, 1\), expected \(16, 16, 1\), as the judge sees; '

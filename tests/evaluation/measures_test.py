@@ -46,12 +46,12 @@ def test_a_second_run_of_the_same_networks_compiles_nothing():
   assert made[0] == made[1]
   config.width = 3
   assert classifiers.make_classifier(config, 10).apply != made[0][0]
-  run = measures._compiled(toy.SUBJECT.logits_fn, 'pmap', 1, 1)
+  run = measures._of_classifier(toy.SUBJECT.logits_fn, 'pmap', 1, 1)
   images = toy.batch().image
   before = run._cache_size()
   for _ in range(2):
     measures.predict(toy.SUBJECT, images, batch_size=5)
-  assert measures._compiled(toy.SUBJECT.logits_fn, 'pmap', 1, 1) is run
+  assert measures._of_classifier(toy.SUBJECT.logits_fn, 'pmap', 1, 1) is run
   assert run._cache_size() == before + 1
 
 

@@ -32,7 +32,8 @@ def use(monkeypatch):
   def set_devices(n):
     monkeypatch.setattr(jax, 'devices', lambda *_: ALL[:n])
     monkeypatch.setattr(jax, 'device_count', lambda *_: n)
-    measures._compiled.cache_clear()
+    measures._of_classifier.cache_clear()
+    measures._of_generator.cache_clear()
     algorithm1._make_descent.cache_clear()
 
   set_devices(1)
