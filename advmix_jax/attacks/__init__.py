@@ -57,6 +57,7 @@ from advmix_jax.attacks.losses import (
   margin,
   margin_and_logits,
   misclassified,
+  named,
 )
 from advmix_jax.attacks.pgd import pgd
 from advmix_jax.attacks.projections import (
@@ -92,6 +93,7 @@ __all__ = [
   'margin',
   'margin_and_logits',
   'misclassified',
+  'named',
   'pgd',
   'shrinking_pgd',
   'typical_set_fn',

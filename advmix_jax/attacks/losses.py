@@ -1,7 +1,7 @@
 """Losses that an attack maximises, per example.
 
-Contents: misclassified, margin, margin_and_logits, cross_entropy_and_logits,
-LOSSES.
+Contents: named, misclassified, margin, margin_and_logits,
+cross_entropy_and_logits, LOSSES.
 """
 
 import jax
@@ -11,16 +11,21 @@ import optax
 from advmix_jax.types import LogitsFn
 
 
+def named(logits: jax.Array) -> jax.Array:
+  """The class [B] that logits [B, K] name; -1: one of them is not finite.
+
+  `argmax` of logits that are NaN would be 0.
+  """
+  finite = jnp.isfinite(logits).all(axis=-1)
+  return jnp.where(finite, jnp.argmax(logits, axis=-1), -1)
+
+
 def misclassified(
   logits: jax.Array,  # [B, K]
   labels: jax.Array,  # [B]
 ) -> jax.Array:
-  """Whether another class is named, or none, [B] bool.
-
-  Logits that are NaN or infinite name no class; `argmax` of them would be 0.
-  """
-  named = jnp.isfinite(logits).all(axis=-1)
-  return ~named | (jnp.argmax(logits, axis=-1) != labels)
+  """Whether another class is named, or none, [B] bool."""
+  return named(logits) != labels
 
 
 def margin(

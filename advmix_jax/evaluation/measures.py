@@ -129,7 +129,7 @@ def margins(
   """
   logits = predict(subject, images, batch_size=batch_size)
   margin = np.asarray(jax.jit(attacks.margin)(logits, label))
-  return np.where(np.isfinite(logits).all(axis=-1), margin, np.inf)
+  return np.where(attacks.named(logits) < 0, np.inf, margin)
 
 
 def decode(

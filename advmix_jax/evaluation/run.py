@@ -121,7 +121,7 @@ def measure(
   return Outcomes(
     label=batch.label,
     clean=clean.argmax(-1),
-    reconstruction=_named(reconstruction),
+    reconstruction=np.asarray(attacks.named(reconstruction)),
     first_random=random_failures(
       subject,
       rng_random,
@@ -132,11 +132,6 @@ def measure(
     attacked=attacked,
     verified=tie | ((margin >= 0) == attacked.success),
   )
-
-
-def _named(logits):
-  """The class [N] that logits [N, K] name; -1: one of them is not finite."""
-  return np.where(np.isfinite(logits).all(axis=-1), logits.argmax(-1), -1)
 
 
 class Evaluation(NamedTuple):

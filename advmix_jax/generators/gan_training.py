@@ -111,18 +111,10 @@ def _has(path, network, params):
     theirs, metadata = files.load_npz(path, kind=stylegan.GENERATOR_KIND)
   except (FileNotFoundError, ValueError):  # There is none, or another one.
     return False
-  ours = jax.tree.map(np.asarray, dict(params))
-  same = metadata.get('config') == run_folder.plain(network)
-  return same and _equal(theirs, ours)
-
-
-def _equal(first, second):
-  """Whether two dicts of dicts hold the same arrays."""
-  first, second = (
-    jax.tree_util.tree_flatten_with_path(tree)[0] for tree in (first, second)
-  )
-  return [path for path, _ in first] == [path for path, _ in second] and all(
-    np.array_equal(a, b) for (_, a), (_, b) in zip(first, second, strict=True)
+  return (
+    metadata.get('config') == run_folder.plain(network)
+    and jax.tree.structure(theirs) == jax.tree.structure(params)
+    and jax.tree.all(jax.tree.map(np.array_equal, theirs, params))
   )
 
 

@@ -14,15 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from advmix_jax.report import statistics
+from advmix_jax.report import rungs, statistics
 
-# What the table shows, of all that is counted; with a ladder the last three.
-_SHOWN = {
-  'clean': 'These images',
-  'random_mix': 'One random mix',
+# Of all that is counted the table shows these, and the first of the searches.
+_SHOWN = ('clean', 'random_mix', 'search', 'worst')
+_SEARCHES = ('algorithm_2', 'corners', 'perturbed')  # No ladder: the last.
+_TITLES = rungs.TITLES | {
   'perturbed': 'Under attack',
-  'algorithm_2': 'Algorithm 2',
-  'corners': 'Search without gradients',
   'worst': 'Worst of all attacks',
 }
 
@@ -58,10 +56,10 @@ def rows(record: Mapping[str, Any]) -> list[list[str]]:
     Rows of cells, the header first.
   """
   found = record['by_class']
-  names = [name for name in _SHOWN if name in found]
-  if 'algorithm_2' in names:  # The search without gradients is beside it.
-    names = [name for name in names if name not in ('corners', 'perturbed')]
-  table = [['Class', 'Images', *(_SHOWN[name] for name in names)]]
+  search = next(name for name in _SEARCHES if name in found)
+  names = [search if name == 'search' else name for name in _SHOWN]
+  names = [name for name in names if name in found]
+  table = [['Class', 'Images', *(_TITLES[name] for name in names)]]
   for label, (_, images) in found['clean'].items():
     counts = [found[name][label] for name in names]
     table.append([label, str(images), *(_cell(*pair) for pair in counts)])

@@ -12,33 +12,38 @@ from advmix_jax.generators import gan, stylegan
 _SPLIT = 6
 
 
-def _fakes(monkeypatch, level=0, rows=200, **fields):
-  """(images, mean w) of fakes whose image is their w: (z's first, class)."""
+def _fakes_fn(monkeypatch, synthesize, **fields):
+  """`gan._fakes_fn` of a G with w (z's first, class) in all layers."""
 
-  def generator(config):
-    def to_latents(params, z, labels):
-      w = jnp.stack([z[:, 0], labels.argmax(-1)], axis=-1)
-      return jnp.repeat(w[:, None], 8, axis=1)
+  def to_latents(params, z, labels):
+    w = jnp.stack([z[:, 0], labels.argmax(-1)], axis=-1)
+    return jnp.repeat(w[:, None], 8, axis=1)
 
-    def synthesize(params, w, rng=None, *, level=None, blend=0.0):
-      return w if rng is None else w + 1000  # Fresh noise.
-
-    return types.Generator(
-      init=None,
-      map=to_latents,
-      synthesize=synthesize,
-      coarse=None,
-      fine=None,
-      num_layers=8,
-      split=_SPLIT,
-      latent_size=10,
-      dlatent_size=2,
-    )
-
-  monkeypatch.setattr(stylegan, 'make_generator', generator)
-  config = tiny_gan.config(1.0, **{'noise': False, 'batch_size': rows} | fields)
+  generator = types.Generator(
+    init=None,
+    map=to_latents,
+    synthesize=synthesize,
+    coarse=None,
+    fine=None,
+    num_layers=8,
+    split=_SPLIT,
+    latent_size=10,
+    dlatent_size=2,
+  )
+  monkeypatch.setattr(stylegan, 'make_generator', lambda config: generator)
+  config = tiny_gan.config(1.0, **fields)
   config.network.label_size = 2
-  fakes = gan._fakes_fn(config.network, config.gan)
+  return gan._fakes_fn(config.network, config.gan)
+
+
+def _fakes(monkeypatch, level=0, rows=200, **fields):
+  """(images, mean w) of fakes whose image is their w."""
+
+  def synthesize(params, w, rng=None, *, level=None, blend=0.0):
+    return w if rng is None else w + 1000  # Fresh noise.
+
+  options = {'noise': False, 'batch_size': rows} | fields
+  fakes = _fakes_fn(monkeypatch, synthesize, **options)
   images, (mean, _) = fakes({}, jax.random.key(0), rows, 0.0, level)
   return np.asarray(images), np.asarray(mean)
 
@@ -74,6 +79,24 @@ def test_without_mixing_all_layers_have_one_latent(monkeypatch):
 def test_noise_is_fresh_only_where_it_is_asked_for(monkeypatch, noise):
   images, _ = _fakes(monkeypatch, noise=noise)
   assert (images[:, :, 0].min() > 900) == noise
+
+
+@pytest.mark.parametrize('clip', [True, False])
+def test_a_clipped_fake_keeps_the_gradient_that_leads_back(monkeypatch, clip):
+  """A pixel of 1.5 may become darker; that it become brighter is no use."""
+
+  def synthesize(brightness, w, rng=None, **_):
+    return brightness
+
+  fakes = _fakes_fn(monkeypatch, synthesize, clip=clip)
+
+  def image(level):
+    return fakes(level, jax.random.key(0), 200, 0.0, 0)[0]
+
+  level, vjp = jax.vjp(image, jnp.float32(1.5))
+  assert level == (1.0 if clip else 1.5)
+  assert vjp(jnp.float32(1)) == (1.0,)
+  assert vjp(jnp.float32(-1)) == ((0.0,) if clip else (-1.0,))
 
 
 def test_both_players_learn_at_the_falling_rate(monkeypatch):
