@@ -232,9 +232,7 @@ def clipped(
       pixel outside [0, 1] keeps the gradient that leads back into the range.
   """
 
-  def clip(images):
-    return ops.clip_towards(images) if towards else jnp.clip(images, 0, 1)
-
+  clip = ops.clip_towards if towards else ops.clip_unit
   return generator._replace(
     synthesize=lambda *a, **k: clip(generator.synthesize(*a, **k)),
     fine=lambda *a: clip(generator.fine(*a)),

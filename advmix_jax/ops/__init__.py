@@ -11,7 +11,7 @@ from advmix_jax.ops.conv import (
   upscale_conv2d,
   upscale_conv2d_reference,
 )
-from advmix_jax.ops.pointwise import clip_towards, leaky_relu
+from advmix_jax.ops.pointwise import clip_towards, clip_unit, leaky_relu
 from advmix_jax.ops.resample import (
   blur2d,
   downscale2d,
@@ -24,6 +24,7 @@ from advmix_jax.ops.winograd import winograd_conv2d
 __all__ = [
   'blur2d',
   'clip_towards',
+  'clip_unit',
   'conv2d',
   'conv2d_downscale',
   'conv2d_downscale_reference',

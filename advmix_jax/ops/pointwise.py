@@ -1,10 +1,25 @@
 """Functions that act on each number of an array.
 
-Contents: clip_towards, leaky_relu.
+Contents: clip_unit, clip_towards, leaky_relu.
 """
 
 import jax
 import jax.numpy as jnp
+
+
+def clip_unit(x: jax.Array) -> jax.Array:
+  """Clips to [0, 1]; the gradient is 1 within, ends included, and 0 outside.
+
+  `jnp.clip` is made of maximum and minimum, whose gradients ask for equality,
+  as `leaky_relu` says.
+
+  Args:
+    x: Any shape.
+
+  Returns:
+    The same shape, in [0, 1].
+  """
+  return jnp.where(x < 0, 0.0, jnp.where(x > 1, 1.0, x))
 
 
 @jax.custom_vjp
