@@ -12,8 +12,8 @@ al. 2020, appendix B), and one batch of fakes for both players: D is updated
 first, and then G learns from the new D on the same fakes. The training loop is
 in gan_training.py.
 
-Contents: CUTS, GanState, default_config, level_at, optimizer, init,
-reset_optimizers, mix_styles, r1_penalty, make_step.
+Contents: CUTS, GanState, default_config, optimizer, init, reset_optimizers,
+mix_styles, r1_penalty, make_step.
 """
 
 import functools
@@ -41,6 +41,7 @@ class GanState(NamedTuple):
   average: types.Params  # the generator's exponential moving average (Gs)
   generator_opt: Any
   discriminator_opt: Any
+  scores: Any = None  # [N], D's of all training images; None without rare_cap
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -60,7 +61,9 @@ def default_config() -> ml_collections.ConfigDict:
     start_resolution: where growing starts (0 = full size at once). phase_kimg:
     length of each fade and of each stable phase. noise: fresh noise while
     training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
-    so that pixels may saturate.
+    so that pixels may saturate. rare_cap: shows training images that the
+    generator does not learn to draw more often, up to so many times (rare.py; 0
+    = all equally often). rare_kimg: how often D scores all images for this.
   """
   return ml_collections.ConfigDict(
     {
@@ -80,31 +83,10 @@ def default_config() -> ml_collections.ConfigDict:
       'phase_kimg': 60.0,
       'noise': True,
       'clip': False,
+      'rare_cap': 0.0,
+      'rare_kimg': 10.0,
     }
   )
-
-
-def level_at(
-  config: ml_collections.ConfigDict, resolution: int, kimg: float
-) -> tuple[int, float]:
-  """Progressive growing: (level, blend) after `kimg` thousand images.
-
-  lod = level + blend falls from log2(resolution / start_resolution) to 0. Each
-  level is stable for `phase_kimg`, then the next one fades in over
-  `phase_kimg`.
-  """
-  start = config.start_resolution or resolution
-  sizes = tuple(2**n for n in range(2, resolution.bit_length()))
-  if start not in sizes:
-    raise ValueError(
-      f'gan.start_resolution is {start}, expected 0 (no growing) or one of '
-      f'{sizes}'
-    )
-  lod = float(resolution.bit_length() - start.bit_length())
-  phase, rest = divmod(kimg, 2 * config.phase_kimg)
-  lod -= phase + max(0.0, rest / config.phase_kimg - 1)
-  lod = max(lod, 0.0)
-  return int(lod), lod - int(lod)
 
 
 def optimizer(
@@ -367,7 +349,9 @@ def _step_fn(network_config, config):
     updates, g_opt = adam.update(grads, state.generator_opt)
     g_params = _apply(updates, state.generator, factor)
     average = _average(state.average, g_params, mean, ema, config)
-    state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
+    state = GanState(
+      state.step + 1, g_params, d_params, average, g_opt, d_opt, state.scores
+    )
     return state, metrics | {'generator_loss': g_loss}
 
   return step

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from advmix_jax import datasets, ops, types
+from advmix_jax import datasets, types
 from advmix_jax.datasets import image_hash
-from advmix_jax.generators import gan, presets, stylegan
+from advmix_jax.generators import gan, growing, presets, rare, stylegan
 from advmix_jax.runtime import (
   files,
   locks,
@@ -81,7 +81,7 @@ def _train(config, workdir):
   started = time.monotonic()
   state = loop.run(
     workdir,
-    gan.init(rng, config.network, config.gan),
+    _init(rng, config, len(data.label)),
     step_fn,
     plan,
     after_fn=_picture_fn(config, workdir),
@@ -93,6 +93,12 @@ def _train(config, workdir):
     'wall_seconds': time.monotonic() - started,
     'generator': str(path),
   }
+
+
+def _init(rng, config, images):
+  state = gan.init(rng, config.network, config.gan)
+  scores = jnp.zeros(images, jnp.float32) if config.gan.rare_cap else None
+  return state._replace(scores=scores)
 
 
 def _save(path, config, params):
@@ -191,7 +197,8 @@ def _grown(config):
 def _network_at(config, kimg):
   """The network's config, with its lod after `kimg` thousand images."""
   network = config.network.copy_and_resolve_references()
-  network.lod = float(sum(gan.level_at(config.gan, network.resolution, kimg)))
+  lod = growing.level_at(config.gan, network.resolution, kimg)
+  network.lod = float(sum(lod))
   return network
 
 
@@ -243,14 +250,16 @@ def _step_fn(config, data):
   """Returns (step, state) -> (state, record)."""
   update = gan.make_step(config.network, config.gan, config.parallel)
   rng = jax.random.key(config.seed + 1)
+  choose = _choose_fn(config, data)
   _level(config, 0)  # Raises for a bad start of growing.
 
   def step_fn(step, state):
     level, blend = _level(config, step)
     if level != _level(config, max(step - 1, 0))[0]:
       state = gan.reset_optimizers(state, config.gan)
-    batch = _batch(config, data, step)
-    batch = batch._replace(image=_at_level(batch.image, level, blend))
+    state, index = choose(step, state, level, blend)
+    batch = datasets.take(types.Batch(data.image, data.label), index)
+    batch = batch._replace(image=growing.at_level(batch.image, level, blend))
     return update(
       state,
       batch,
@@ -263,27 +272,33 @@ def _step_fn(config, data):
   return step_fn
 
 
-def _batch(config, data, step):
-  index = datasets.endless_batch(
-    config.seed, len(data.label), config.gan.batch_size, step
-  )
-  return datasets.take(types.Batch(data.image, data.label), index)
+def _choose_fn(config, data):
+  """Returns (step, state, level, blend) -> state, the indices of the batch."""
+  seed, count, size = config.seed, len(data.label), config.gan.batch_size
+  rare.check(config.gan)
+  if not config.gan.rare_cap:
+    return lambda step, state, level, blend: (
+      state,
+      datasets.endless_batch(seed, count, size, step),
+    )
+  scores = rare.make_scores(config.network, config.gan, config.parallel)
+  index = rare.make_index(config.gan, seed)
+  every = rare.period(config.gan)
+
+  def choose(step, state, level, blend):
+    if step and step % every == 0:
+      found = scores(
+        state.discriminator, data, (seed, step), level=level, blend=blend
+      )
+      state = state._replace(scores=jnp.asarray(found))
+    return state, index(step, state.scores)
+
+  return choose
 
 
 def _level(config, step):
   kimg = step * config.gan.batch_size / 1000
-  return gan.level_at(config.gan, config.network.resolution, kimg)
-
-
-def _at_level(images, level, blend):
-  """Averages real images down to the detail that this lod can show."""
-  if level:
-    images = ops.upscale2d(ops.downscale2d(images, 2**level), 2**level)
-  if blend:
-    coarser = 2 ** (level + 1)
-    smooth = ops.upscale2d(ops.downscale2d(images, coarser), coarser)
-    images = images + (smooth - images) * blend
-  return images
+  return growing.level_at(config.gan, config.network.resolution, kimg)
 
 
 def mixing_grid(

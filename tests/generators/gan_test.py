@@ -18,19 +18,6 @@ def _gan_config(**fields):
   return config
 
 
-def test_the_schedule_is_stable_then_fades_level_by_level():
-  config = _gan_config(start_resolution=8, phase_kimg=10.0)
-  expected = {0: 2.0, 9: 2.0, 15: 1.5, 20: 1.0, 29: 1.0, 38: 0.2, 50: 0.0}
-  for kimg, lod in expected.items():
-    level, blend = gan.level_at(config, 32, kimg)
-    assert level + blend == pytest.approx(lod)
-    assert level == int(lod)
-
-
-def test_without_growing_the_lod_is_always_zero():
-  assert gan.level_at(_gan_config(), 32, 0.0) == (0, 0.0)
-
-
 def test_the_rate_falls_linearly_to_zero_at_the_end():
   config = _gan_config(kimg=1.0, decay_kimg=0.5, batch_size=10)
   factors = [float(gan._decay(config, step)) for step in (0, 50, 75, 100)]
@@ -103,13 +90,6 @@ def test_a_growing_network_mixes_among_the_layers_that_it_uses():
   w, other = jnp.zeros((200, 8, 1)), jnp.ones((200, 8, 1))
   mixed = gan.mix_styles(jax.random.key(0), w, other, 1.0, used=4)[..., 0]
   assert set(np.asarray(mixed.sum(1)).astype(int)) == {5, 6, 7}  # Cuts 1..3.
-
-
-@pytest.mark.parametrize('start', [2, 7, 12, 64])
-def test_a_start_that_is_no_size_of_the_network_is_refused(start):
-  config = _gan_config(start_resolution=start)
-  with pytest.raises(ValueError, match=rf'{start}, .*one of \(4, 8, 16, 32\)'):
-    gan.level_at(config, 32, 0.0)
 
 
 def test_without_a_half_life_the_average_is_the_generator():

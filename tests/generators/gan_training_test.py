@@ -10,7 +10,13 @@ from helpers import toy_subject as toy
 from PIL import Image
 
 from advmix_jax import datasets
-from advmix_jax.generators import gan, gan_training, presets, stylegan
+from advmix_jax.generators import (
+  gan,
+  gan_training,
+  growing,
+  presets,
+  stylegan,
+)
 from advmix_jax.runtime import checkpoints, files, loop, metrics, preemption
 
 pytestmark = pytest.mark.usefixtures('compile_fast')
@@ -34,21 +40,27 @@ def of_8_pixels(tmp_path):
   return config
 
 
+@pytest.mark.parametrize('rare_cap', [0.0, 4.0])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-  of_8_pixels, tmp_path, monkeypatch
+  rare_cap, of_8_pixels, tmp_path, monkeypatch
 ):
+  def config(kimg):
+    made = of_8_pixels(kimg)
+    made.gan.rare_cap, made.gan.rare_kimg = rare_cap, 0.024
+    return made
+
   # One compilation for the three runs, whose steps are the same program.
-  step = gan.make_step(of_8_pixels(1).network, of_8_pixels(1).gan)
+  step = gan.make_step(config(1).network, config(1).gan)
   monkeypatch.setattr(gan, 'make_step', lambda *arguments: step)
-  gan_training.train(of_8_pixels(0.032), tmp_path / 'whole')
-  gan_training.train(of_8_pixels(0.016), tmp_path / 'parts')
-  gan_training.train(of_8_pixels(0.032), tmp_path / 'parts')
+  gan_training.train(config(0.032), tmp_path / 'whole')
+  gan_training.train(config(0.016), tmp_path / 'parts')
+  gan_training.train(config(0.032), tmp_path / 'parts')
   with monkeypatch.context() as patch, pytest.raises(SystemExit) as e:
     answers = iter([False, False, True])
     patch.setattr(preemption, 'asked', lambda step, every: next(answers))
-    gan_training.train(of_8_pixels(0.032), tmp_path / 'stopped')
+    gan_training.train(config(0.032), tmp_path / 'stopped')
   assert e.value.code == 143
-  gan_training.train(of_8_pixels(0.032), tmp_path / 'stopped')
+  gan_training.train(config(0.032), tmp_path / 'stopped')
   whole = tiny_gan.leaves(tmp_path / 'whole' / 'generator.npz')
   stopped = tiny_gan.leaves(tmp_path / 'stopped' / 'generator.npz')
   parts = tiny_gan.leaves(tmp_path / 'parts' / 'generator.npz')
@@ -60,8 +72,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
   shapes = jax.eval_shape(init, jax.random.key(0))
   assert len(whole) == len(jax.tree.leaves(shapes))
   assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()
-  config = json.loads((tmp_path / 'parts' / 'config.json').read_text())
-  assert config['gan']['kimg'] == 0.032
+  written = json.loads((tmp_path / 'parts' / 'config.json').read_text())
+  assert written['gan']['kimg'] == 0.032
 
 
 def test_too_few_classes_for_the_images_are_refused(tmp_path):
@@ -190,7 +202,7 @@ def test_a_network_that_still_grows_is_stored_with_its_lod(
   )
   generator, params = stylegan.load(tmp_path / 'run' / 'generator.npz')
   w = np.ones((1, 8, 8), np.float32)
-  level, blend = gan.level_at(_growing(1.0, phase_kimg=0.02).gan, 32, 0.032)
+  level, blend = growing.level_at(_growing(1.0, phase_kimg=0.02).gan, 32, 0.032)
   np.testing.assert_array_equal(
     generator.synthesize(params, w),
     generator.synthesize(params, w, level=level, blend=blend),
@@ -203,7 +215,7 @@ def test_a_step_has_the_level_and_the_losses_that_the_options_ask_for(run):
   config = _growing(0.128, phase_kimg=0.02, r1_interval=3)
   steps = run(config)
   assert len(steps.options) == 16
-  levels = [gan.level_at(config.gan, 32, 0.008 * i) for i in range(16)]
+  levels = [growing.level_at(config.gan, 32, 0.008 * i) for i in range(16)]
   assert {level for level, _ in levels} == {0, 1, 2}
   for i, options in enumerate(steps.options):
     level, blend = levels[i]
@@ -309,33 +321,11 @@ def test_bad_options_leave_an_empty_folder(
   assert not (tmp_path / 'run' / 'config.json').exists()
 
 
-def _averaged(images, size):
-  """The mean of each block of size x size pixels, in all of its pixels."""
-  n, h, w, c = images.shape
-  blocks = images.reshape(n, h // size, size, w // size, size, c)
-  mean = blocks.mean((2, 4), keepdims=True)
-  return np.broadcast_to(mean, blocks.shape).reshape(images.shape)
-
-
-def test_real_images_show_the_detail_of_their_level_and_blend():
-  images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
-  whole, two, four = (_averaged(images, size) for size in (1, 2, 4))
-  for level, blend, wanted in (
-    (0, 0.0, whole),
-    (1, 0.0, two),
-    (2, 0.0, four),
-    (0, 0.25, 0.75 * whole + 0.25 * two),
-    (1, 0.5, 0.5 * two + 0.5 * four),
-  ):
-    found = gan_training._at_level(images, level, blend)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-
-
 def test_a_step_sees_real_images_at_its_level(run):
   steps = run(_growing(0.016))  # Level 2, from 8 x 8 to 32 x 32.
   for images in steps.images:
-    np.testing.assert_allclose(images, _averaged(images, 4), atol=1e-6)
-    assert not np.allclose(images, _averaged(images, 8), atol=0.1)
+    np.testing.assert_allclose(images, tiny_gan.averaged(images, 4), atol=1e-6)
+    assert not np.allclose(images, tiny_gan.averaged(images, 8), atol=0.1)
 
 
 def test_a_generator_draws_classes_as_often_as_its_images_have_them(

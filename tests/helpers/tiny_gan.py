@@ -1,5 +1,5 @@
 """A StyleGAN whose training takes seconds. Contents: config, state,
-leaves.
+leaves, averaged.
 """
 
 import jax
@@ -55,3 +55,11 @@ def leaves(path):
   """The arrays of a released network, by name."""
   with np.load(path) as f:
     return {k: f[k] for k in f.files if not k.startswith('__')}
+
+
+def averaged(images, size):
+  """The mean of each block of size x size pixels, in all of its pixels."""
+  n, h, w, c = images.shape
+  blocks = images.reshape(n, h // size, size, w // size, size, c)
+  mean = blocks.mean((2, 4), keepdims=True)
+  return np.broadcast_to(mean, blocks.shape).reshape(images.shape)
