@@ -183,18 +183,21 @@ def save(
   files.save_npz(path, params, metadata, kind=_KIND)
 
 
-def check_classes(path: str | os.PathLike, classes: Sequence[str]) -> None:
-  """Checks that a classifier's classes are those of the data.
+def check_classes(
+  path: str | os.PathLike, classes: Sequence[str], kind: str = _KIND
+) -> None:
+  """Checks that a network's classes are those of the data.
 
   Args:
-    path: of what `save` wrote.
+    path: of what `save` wrote, or of another file that notes its classes.
     classes: names of the data's classes, (): they have none.
+    kind: of the file.
 
   Raises:
     ValueError: They have other names, or another order.
     FileNotFoundError, ValueError: As `load`.
   """
-  trained = files.load_npz(path, kind=_KIND)[1].get('classes')
+  trained = files.load_npz(path, kind=kind)[1].get('classes')
   if trained and classes and list(classes) != trained:
     ours, theirs = ', '.join(map(str, trained)), ', '.join(classes)
     raise ValueError(

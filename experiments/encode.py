@@ -45,13 +45,13 @@ COMPARE = flags.DEFINE_integer(
 )
 
 
-def _encode(setting, images, output) -> bytes:
+def _encode(setting, images, names, output) -> bytes:
   """Encodes the images; prints and returns the report."""
   latents, errors = pipeline.encode_to_file(setting, images, output)
   print(fit.histogram(errors))
   worst = [index for index, _ in fit.worst(errors)]
-  print('worst:', *(f'{i} ({errors[i]:.4f})' for i in worst))
-  table = fit.table(errors, MAX_ERROR.value)
+  print('worst:', *(f'{names[i]} ({errors[i]:.4f})' for i in worst))
+  table = fit.table(errors, MAX_ERROR.value, names)
   files.write_text(_beside(output, '.csv'), table)
   if MAX_ERROR.value:
     print(fit.flagged(errors, MAX_ERROR.value))
@@ -60,6 +60,12 @@ def _encode(setting, images, output) -> bytes:
   return fit.worst_grid(
     errors[worst], datasets.to_float(images[worst]), decoded
   )
+
+
+def _names(dataset):
+  """What the user calls each image: its file, or its place in the part."""
+  names = dataset.names or range(len(dataset.label))
+  return [str(n).encode(errors='backslashreplace').decode() for n in names]
 
 
 def _beside(output, ending):
@@ -85,15 +91,16 @@ def main(argv: list[str]) -> None:
   config, output = CONFIG.value, pathlib.Path(OUTPUT.value)
   _check_output(config, output)
   generators.check_named(config.generator, config.data.name)
-  parts = [datasets.load(config.data, split).image for split in SPLIT.value]
-  images = np.concatenate(parts) if len(parts) > 1 else parts[0]
+  parts = [datasets.load(config.data, split) for split in SPLIT.value]
+  images = np.concatenate([part.image for part in parts])
+  names = [name for part in parts for name in _names(part)]
   setting = pipeline.load_setting(config)
   if COMPARE.value > 0:
     curves = pipeline.compare_starts(setting, images[: COMPARE.value])
     print(fit.curves_table(curves))
     png = fit.curves_plot(curves)
   else:
-    png = _encode(setting, images, output)
+    png = _encode(setting, images, names, output)
     print(f'{output}: latents of {len(images)} images')
   picture = _beside(output, '.png')
   files.write_bytes(picture, png)

@@ -27,8 +27,15 @@ import pathlib
 from absl import flags
 
 try:
-  from advmix_jax import attacks, classifiers, training
-  from advmix_jax.evaluation import audits, gates, recolouring, sweep
+  from advmix_jax import attacks, classifiers, datasets, training
+  from advmix_jax.datasets import image_hash
+  from advmix_jax.evaluation import (
+    attributes,
+    audits,
+    gates,
+    recolouring,
+    sweep,
+  )
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages, strength
   from advmix_jax.runtime import cli, files
@@ -141,9 +148,26 @@ def _evaluate(config, workdir, output):
 def _judge_fn(config, workdir):
   """The judge of the data, which knows as many classes as the classifier."""
   metadata = files.load_npz(workdir / 'classifier.npz')[1]
+  if JUDGE.value:
+    classes = metadata.get('classes', ())
+    classifiers.check_classes(JUDGE.value, classes, attributes.KIND)
   return audits.judge_fn(
     config.data, JUDGE.value, num_classes=metadata['num_classes']
   )
+
+
+def _warn_of_other_data(config, workdir):
+  """Says where the run was trained on other images than its data now have."""
+  try:
+    known = (workdir / 'data.sha256').read_text()
+    now = image_hash.data_hash(datasets.load(config.data, 'train'))
+  except (OSError, ValueError):  # The test images may be all that is left.
+    return
+  if now != known.strip():
+    print(
+      f'warning: {workdir} was trained on other images than its data have now; '
+      'where a split was made, some of them may be test images now'
+    )
 
 
 def _write(record, output):
@@ -166,6 +190,7 @@ def main(argv: list[str]) -> int:
   config, name = _config()
   workdir = pathlib.Path(WORKDIR.value)
   output = workdir / 'evaluations' / name
+  _warn_of_other_data(config, workdir)
   record = _evaluate(config, workdir, output)
   _write(record, output)
   print(pages.listing(record))

@@ -33,6 +33,8 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = WORKDIR.value or root / 'runs' / run_folder.run_name(CONFIG.value)
+  if (pathlib.Path(workdir) / 'results.json').exists():
+    print(f'{workdir} is finished: nothing is trained, and no data are read')
   results = training.train_and_evaluate(CONFIG.value, workdir)
   print(tables.summary(results, workdir))
 

@@ -25,6 +25,7 @@ try:
     algorithm1,
     latents_file,
     learned_start,
+    lookup,
     perceptual,
     pipeline,
   )
@@ -147,6 +148,9 @@ def _encode(setting, config, output, split):
   """Writes the latents of one part of the data set beside the generator."""
   images = _images(config, split)
   path = _latents_path(output, split)
+  if lookup.made_as(path, images, setting.provenance):
+    print(f'{path}: has the latents of {len(images)} images already')
+    return
   _, errors = pipeline.encode_to_file(setting, images, path)
   print(f'{path}: latents of {len(images)} images')
   print(fit.histogram(errors))
@@ -158,6 +162,11 @@ def _check_flags(config):
     raise ValueError(
       '--config.generator.path does nothing here, expected --generator='
       f'{config.generator.path}'
+    )
+  if not pathlib.Path(GENERATOR.value).is_file():
+    raise FileNotFoundError(
+      f'--generator={GENERATOR.value}: no such file, expected one that '
+      'train_stylegan.py wrote'
     )
   home = pathlib.Path(GENERATOR.value).resolve().parent
   if home == shipped.DATA.resolve() and not OUTPUT_DIR.value:

@@ -34,7 +34,7 @@ SEED = flags.DEFINE_integer(
   'seed', 0, 'Of weights, order and shifts.', lower_bound=0
 )
 EPOCHS = flags.DEFINE_integer(
-  'epochs', 5, 'Passes over the images and their mirror images.', lower_bound=1
+  'epochs', 5, 'Passes over the images.', lower_bound=1
 )
 
 
@@ -99,7 +99,8 @@ def main(argv: list[str]) -> None:
   files.check_output(OUTPUT.value)
   _check_overrides()
   config = CONFIG.value.data.copy_and_resolve_references()
-  if 'mirror' in config:
+  given = config_flags.get_override_values(flags.FLAGS['config'])
+  if 'mirror' in config and 'data.mirror' not in given:
     config.mirror = True
   claim = ml_collections.ConfigDict(
     {'data': config, 'seed': SEED.value, 'epochs': EPOCHS.value}
@@ -116,6 +117,7 @@ def main(argv: list[str]) -> None:
   accuracy = attributes.accuracy(judge, test)
   metadata = {
     'dataset': config.name,
+    'classes': list(train.classes),
     'resolution': train.image.shape[1],
     'seed': SEED.value,
     'epochs': EPOCHS.value,

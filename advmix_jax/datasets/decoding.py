@@ -84,16 +84,15 @@ def _levels(image, kind):
     return np.asarray(image.convert('RGB'), np.float32)
   # `convert` would turn all above 255 white.
   levels = np.asarray(image, np.float32)
+  if image.mode == 'I' and kind == 'TIFF':
+    raise ValueError('has 32 bits a channel, expected 8 or 16')
   low, high = float(levels.min()), float(levels.max())
   if image.mode == 'F' or low < 0 or high > 65535:
     raise ValueError(
       f'has levels from {low:g} to {high:g} in mode {image.mode!r}, expected '
-      'whole numbers from 0 to 255 or 65535'
+      'whole numbers from 0 to 65535'
     )
-  # Pillow spreads the levels of a deep PPM over all 16 bits.
-  small = image.mode == 'I' and kind != 'PPM' and high <= 255
-  most = 255 if small else 65535
-  return np.repeat(levels[..., None] * (255 / most), 3, axis=-1)
+  return np.repeat(levels[..., None] * (255 / 65535), 3, axis=-1)
 
 
 def decode(
@@ -119,7 +118,10 @@ def decode(
   try:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
       if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f'{image.width}x{image.height} pixels are too many')
+        raise ValueError(
+          f'has {image.width}x{image.height} pixels, expected at most '
+          f'{MAX_PIXELS}'
+        )
       upright = _upright(image)
       box = box_fn(upright.height, upright.width)
       array = _levels(upright, image.format)

@@ -21,47 +21,25 @@ get three equal channels. decoding.FORMATS has the formats. Without a CSV, files
 that don't end so are left out, which is printed, and so are hidden files and
 folders.
 
-Contents: SPLITS, default_config, load, describe, read_labels, by_folder.
+Contents: SPLITS, default_config, load, describe, by_folder.
 """
 
 import collections
-import csv
-import io
 import os
 import pathlib
 import posixpath
 import re
-from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 
-from advmix_jax.datasets import decoding, image_files, splits
+from advmix_jax.datasets import decoding, image_files, label_table, splits
 from advmix_jax.runtime import hosts, untrusted
 from advmix_jax.types import Dataset
 
 SPLITS = splits.SPLITS
 _LABELS = 'labels.csv'
-_COLUMNS = ('file', 'label', 'split')
-# Folders that hold a part of the data, by what they are usually called.
-_PARTS = {
-  'train': 'train',
-  'training': 'train',
-  'val': 'valid',
-  'valid': 'valid',
-  'validation': 'valid',
-  'test': 'test',
-  'testing': 'test',
-}
 _SHOWN = 20  # Classes that are printed.
-
-
-class Row(NamedTuple):
-  """One image."""
-
-  file: str
-  label: str
-  split: str  # '': none is given.
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -138,25 +116,31 @@ def _rows(config, folder, images):
   rows = table or by_folder(images)
   labels = {row.label for row in rows}
   # Folders as torchvision's ImageFolder has them.
-  names = _numbered(labels) if table else sorted(labels)
+  names = _numbered(folder, labels) if table else sorted(labels)
   if rows[0].split:
     return rows, names, ''
+  files = _as_written(rows) if table else _short(rows)
   parts = splits.make(
-    [row.label for row in rows], config, source=folder, names=_short(rows)
+    [row.label for row in rows], config, source=folder, names=files
   )
   pairs = zip(rows, parts.tolist(), strict=True)
   made = f', split: {splits.describe_made(config)}'
   return [row._replace(split=part) for row, part in pairs], names, made
 
 
+def _as_written(rows):
+  """The files' names in a table: another folder changes no name."""
+  return [posixpath.normpath(row.file) for row in rows]
+
+
 def _short(rows):
   """The files' names without the folder in which all of them lie."""
-  names = [posixpath.normpath(row.file) for row in rows]
+  names = _as_written(rows)
   outer = posixpath.commonpath([posixpath.dirname(name) for name in names])
   return [posixpath.relpath(name, outer or '.') for name in names]
 
 
-def _numbered(labels):
+def _numbered(source, labels):
   """The labels of a table in the order of the classes; '': a class without.
 
   Numbers are the classes themselves, if at least half of these are there.
@@ -170,7 +154,8 @@ def _numbered(labels):
   count = max(place) + 1
   if twins := sorted(labels - {*place.values()}):
     raise ValueError(
-      f'labels {twins[0]!r} and {place[int(twins[0])]!r} are the same number'
+      f'{source}: labels {twins[0]!r} and {place[int(twins[0])]!r} are the '
+      'same number'
     )
   if count > 2 * len(labels):
     return sorted(labels, key=lambda label: (int(label), label))
@@ -187,12 +172,16 @@ def _table(config, folder, images):
   path = pathlib.Path(os.path.expanduser(config.labels or folder))
   path = path if config.labels else path / _LABELS
   if config.labels or path.exists():
-    rows = read_labels(path)
+    rows = label_table.read(path)
   else:
     rows = _archived(images, path)
-  if rows:
-    _print_unlisted(images, rows)
-  return rows
+  if not rows:
+    return rows
+  _print_unlisted(images, rows)
+  if rows[0].split or not (parted := label_table.by_parts(rows))[0].split:
+    return rows
+  hosts.print_once(f'{path}: has no column split, the folders are the parts')
+  return parted
 
 
 def _archived(images, path):
@@ -201,7 +190,7 @@ def _archived(images, path):
     data = images.read(_LABELS)
   except FileNotFoundError:
     return []
-  return _parse(data, path)
+  return label_table.parse(data, path)
 
 
 def _print_unlisted(images, rows):
@@ -216,7 +205,7 @@ def _print_unlisted(images, rows):
     )
 
 
-def by_folder(images: image_files.Images) -> list[Row]:
+def by_folder(images: image_files.Images) -> list[label_table.Row]:
   """Labels each image by the folder that it lies in, the first of its path.
 
   Where these are all called like parts (train, val, test), they are the parts
@@ -240,15 +229,27 @@ def by_folder(images: image_files.Images) -> list[Row]:
   tops = {name[outer:].partition('/')[0] for name in names}
   parted = _parted(images.path, tops)
   rows = [_of_folder(images.path, name, outer, parted) for name in names]
-  _check(images.path, rows)
+  label_table.check(images.path, rows)
+  if parted:
+    _check_classes(images.path, rows)
   return rows
+
+
+def _check_classes(path, rows):
+  """Raises ValueError where parts hold parts, as train/train/owl/1.jpg."""
+  labels = sorted({row.label for row in rows})
+  if all(label.lower() in label_table.PARTS for label in labels):
+    raise ValueError(
+      f'{path}: the folders in the parts are {", ".join(labels)}, parts '
+      'themselves; expected a folder for each class, train/owl/1.jpg'
+    )
 
 
 def _parted(path, tops):
   """Whether the folders at the top are parts of the data, not classes."""
-  parts = {top for top in tops if top.lower() in _PARTS}
+  parts = {top for top in tops if top.lower() in label_table.PARTS}
   others = sorted(tops - parts)
-  if others and len({_PARTS[part.lower()] for part in parts}) > 1:
+  if others and len({label_table.PARTS[part.lower()] for part in parts}) > 1:
     raise ValueError(
       f'{path}: {others[0]} lies beside {" and ".join(sorted(parts))}, '
       'expected parts of the data alone, or classes alone'
@@ -265,7 +266,9 @@ def _parted(path, tops):
 def _like_parts(top):
   """The parts that a folder's name may stand for: seg_train, test-set."""
   words = re.split('[^a-z]+', top.lower())
-  return {_PARTS[word] for word in words if word in _PARTS}
+  return {
+    label_table.PARTS[word] for word in words if word in label_table.PARTS
+  }
 
 
 def _check_others(path, names):
@@ -295,14 +298,14 @@ def _of_folder(path, name, outer, parted):
   inner, split = name[outer:], ''
   if parted:
     part, _, inner = inner.partition('/')
-    split = _PARTS[part.lower()]
+    split = label_table.PARTS[part.lower()]
   label, slash, _ = inner.partition('/')
   if not slash:
     raise ValueError(
       f'{path}: {name} lies in no folder, expected a folder for each class, or '
       'a labels.csv'
     )
-  return Row(name, label, split)
+  return label_table.Row(name, label, split)
 
 
 def _outer(names):
@@ -312,72 +315,10 @@ def _outer(names):
   """
   length = 0
   while len(tops := {n[length:].partition('/')[0] for n in names}) == 1:
-    if tops.pop().lower() in _PARTS:
+    if tops.pop().lower() in label_table.PARTS:
       break
     inner = names[0].find('/', length) + 1
     if not all('/' in name[inner:] for name in names):
       break
     length = inner
   return length
-
-
-def read_labels(path: str | os.PathLike) -> list[Row]:
-  """Reads the CSV of labels.
-
-  Raises:
-    FileNotFoundError: no such file.
-    ValueError: another header, an incomplete row, a file named twice, or fewer
-      than two labels.
-  """
-  try:
-    data = pathlib.Path(path).read_bytes()
-  except FileNotFoundError as error:
-    raise FileNotFoundError(
-      f'{path}: no such file, expected a CSV with the columns '
-      f'{",".join(_COLUMNS)}'
-    ) from error
-  return _parse(data, path)
-
-
-def _parse(data, path):
-  """The rows of a CSV of labels; `path` is for errors."""
-  try:
-    text = io.StringIO(data.decode('utf-8-sig'), newline='')
-    header, *rows = list(csv.reader(text)) or [[]]
-  except (csv.Error, UnicodeDecodeError) as error:
-    raise ValueError(f'{path}: {error}, expected a CSV in UTF-8') from error
-  if tuple(header) not in (_COLUMNS, _COLUMNS[:2]):
-    raise ValueError(
-      f'{path}: first line is {",".join(header)[:60]!r}, expected '
-      f'{",".join(_COLUMNS)!r} or {",".join(_COLUMNS[:2])!r}'
-    )
-  width = len(header)
-  found = [
-    _row(path, number, row, width) for number, row in enumerate(rows, 2) if row
-  ]
-  _check(path, found)
-  return found
-
-
-def _row(path, number, row, width):
-  blank = not all(field.strip() for field in row)
-  if len(row) != width or blank or row[2:] and row[2] not in SPLITS:
-    splits_too = f' and one of {", ".join(SPLITS)}' if width == 3 else ''
-    raise ValueError(
-      f'{path}: line {number} is {",".join(row)[:60]!r}, expected a file, a '
-      f'label{splits_too}'
-    )
-  file, label, *part = row
-  return Row(file, label.strip(), *part or [''])
-
-
-def _check(path, rows):
-  seen = set()
-  for row in rows:
-    file = posixpath.normpath(row.file)
-    if file in seen:
-      raise ValueError(f'{path}: {row.file!r} is there twice')
-    seen.add(file)
-  labels = {row.label for row in rows}
-  if len(labels) < 2:
-    raise ValueError(f'{path}: {len(labels)} different labels, expected >= 2')

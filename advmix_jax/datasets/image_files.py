@@ -33,7 +33,8 @@ from advmix_jax.runtime import files, hosts, metrics, preemption, untrusted
 MAX_BYTES = 2**26  # Of one image file.
 _CHUNK = 256  # Images in memory at a time.
 _MAC = '__MACOSX/'  # What macOS adds to archives, beside the files.
-_DECODER = 3  # Changes whenever `decoding` makes other pixels of a file.
+_DARK = 64  # Of 255: 14 bits in 16 have at most 63.
+_DECODER = 4  # Changes whenever `decoding` makes other pixels of a file.
 
 
 class Images(NamedTuple):
@@ -151,13 +152,36 @@ def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
 def _files_below(folder: pathlib.Path) -> list[str]:
   """All files, also of folders that are links, but not to one around them."""
   found = []
-  for parent, inner, names in os.walk(folder, followlinks=True):
+  for parent, inner, names in os.walk(folder, onerror=_raise, followlinks=True):
     here = pathlib.Path(os.path.abspath(parent))
     around = {os.path.realpath(outer) for outer in (here, *here.parents)}
     inner[:] = [n for n in inner if os.path.realpath(here / n) not in around]
     found += [pathlib.Path(parent, name) for name in names]
+  _check_links(folder, found)
   found = (path for path in found if path.is_file())
   return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def _raise(error):
+  """Of a folder that can't be read."""
+  raise ValueError(f'{error.filename}: {error.strerror}') from error
+
+
+def _check_links(folder, paths):
+  """Raises ValueError for images that are links to nowhere."""
+  lost = sorted(
+    path
+    for path in paths
+    if path.is_symlink()
+    and not path.exists()
+    and decoding.is_image_name(path.name)
+    and not decoding.is_hidden(path.relative_to(folder).as_posix())
+  )
+  if lost:
+    raise ValueError(
+      f'{folder}: {len(lost)} images are links that lead nowhere, the first is '
+      f'{lost[0]}'
+    )
 
 
 def _file_stamp(folder: pathlib.Path, name: str) -> object:
@@ -278,6 +302,7 @@ def _write(f, images, names, shape, box_fn, mirror):
   header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
   np.lib.format.write_array_header_1_0(f, header)
   sizes = []  # (width, height); threads append in any order.
+  most = 0  # The brightest level of all.
 
   def seen(height, width):
     sizes.append((width, height))
@@ -296,10 +321,16 @@ def _write(f, images, names, shape, box_fn, mirror):
     for start in range(0, len(names), _CHUNK):
       preemption.check()
       chunk = np.stack(list(pool.map(one, names[start : start + _CHUNK])))
+      most = max(most, int(chunk.max()))
       f.write((mirrored(chunk) if mirror else chunk).tobytes())
       bar.update(len(chunk))
   for line in _about_sizes(images.path, collections.Counter(sizes), shape[1]):
     print(line)
+  if most < _DARK:
+    print(
+      f'{images.path}: the brightest level of all images is {most} of 255, as '
+      'of 12 bits in files of 16; scale them first'
+    )
 
 
 def _about_sizes(path, sizes, size):

@@ -11,7 +11,7 @@ written to WORKDIR/latents; what is printed says which file beside the generator
 has other options. The encoder of the ideal generator is exact and needs no
 file.
 
-Contents: load_latents, misfit, check_file.
+Contents: load_latents, misfit, check_file, made_as.
 """
 
 from __future__ import annotations
@@ -195,16 +195,30 @@ def _at_hand(config, images, wanted, *further):
     one. The error is the mean squared one that the file notes; 0: none.
   """
   for path in (*_beside(config), *further):
-    try:
-      metadata = latents_file.load_metadata(path)
-      if _differences(metadata, wanted):
-        continue
-      error = metadata.get('mean_squared_error')
-      found = latents_file.load(path, images)
-      return path, found, error if isinstance(error, float) else 0.0
-    except (FileNotFoundError, ValueError):
-      continue
+    if (found := made_as(path, images, wanted)) is not None:
+      return path, *found
   return None
+
+
+def made_as(
+  path: str | os.PathLike, images: np.ndarray, wanted: dict[str, object]
+) -> tuple[np.ndarray, float] | None:
+  """The latents [N, L, D] and the error in a file; None if it does not fit.
+
+  Args:
+    path: of the file.
+    images: [N, H, W, C] whose latents it should have.
+    wanted: the provenance that it should have, `pipeline.provenance`.
+  """
+  try:
+    metadata = latents_file.load_metadata(path)
+    if _differences(metadata, wanted):
+      return None
+    error = metadata.get('mean_squared_error')
+    found = latents_file.load(path, images)
+  except (FileNotFoundError, ValueError):
+    return None
+  return found, error if isinstance(error, float) else 0.0
 
 
 def _differences(metadata, wanted):

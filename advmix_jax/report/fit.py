@@ -14,7 +14,10 @@ curves_table.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,12 +54,17 @@ def worst(errors: np.ndarray, count: int = 10) -> list[tuple[int, float]]:
   return [(int(i), float(errors[i])) for i in order]
 
 
-def table(errors: np.ndarray, max_error: float = 0) -> str:
-  """CSV of all images: index, error, flag; 1 if error > max_error > 0."""
-  lines = ['image,mean_squared_error,flagged']
+def table(
+  errors: np.ndarray, max_error: float = 0, names: Sequence[Any] = ()
+) -> str:
+  """CSV of all images: index, error, flag, name; 1 if error > max_error > 0."""
+  rows = [('image', 'mean_squared_error', 'flagged', 'source')]
   for i, error in enumerate(errors):
-    lines.append(f'{i},{error:.6f},{int(0 < max_error < error)}')
-  return '\n'.join(lines) + '\n'
+    name = names[i] if names else i
+    rows.append((i, f'{error:.6f}', int(0 < max_error < error), name))
+  text = io.StringIO()
+  csv.writer(text, lineterminator='\n').writerows(rows)
+  return text.getvalue()
 
 
 def flagged(errors: np.ndarray, max_error: float) -> str:

@@ -64,9 +64,12 @@ def is_first() -> bool:
 
 @functools.cache
 def print_once(line: str) -> None:
-  """Prints the line, once in a process, and in the first process alone."""
+  """Prints the line, once in a process, and in the first process alone.
+
+  Names of files need not be text: bytes that aren't are shown as \\udc...
+  """
   if is_first():
-    print(line)
+    print(line.encode(errors='backslashreplace').decode())
 
 
 def barrier(name: str) -> None:

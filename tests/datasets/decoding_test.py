@@ -65,25 +65,19 @@ def test_an_image_with_a_damaged_exif_block_is_decoded():
   np.testing.assert_array_equal(found, np.asarray(image))
 
 
-@pytest.mark.parametrize('type_', [np.uint16, np.int32])
-def test_sixteen_bits_become_eight(type_):
-  levels = np.linspace(0, 65535, 16).reshape(4, 4).astype(type_)
+def test_sixteen_bits_become_eight():
+  levels = np.linspace(0, 65535, 16).reshape(4, 4).astype(np.uint16)
   found = _decoded(Image.fromarray(levels), format='TIFF')
   want = np.repeat(np.round(levels / 257)[..., None], 3, axis=-1)
   np.testing.assert_array_equal(found, want)
 
 
-def test_eight_bits_in_larger_numbers_stay():
-  levels = np.arange(0, 256, 17, np.int32).reshape(4, 4)
-  found = _decoded(Image.fromarray(levels), format='TIFF')
-  np.testing.assert_array_equal(found[..., 0], levels)
-
-
 @pytest.mark.parametrize(
   'level, type_, message',
   [
-    (70000, np.int32, "levels from 70000 to 70000 in mode 'I', expected"),
-    (-3, np.int32, "levels from -3 to -3 in mode 'I', expected"),
+    # White may be 255, 65535 or more: one image can't say.
+    (255, np.int32, 'has 32 bits a channel, expected 8 or 16'),
+    (70000, np.int32, 'has 32 bits a channel, expected 8 or 16'),
     (1, np.float32, "levels from 1 to 1 in mode 'F', expected"),
   ],
 )
@@ -97,7 +91,7 @@ def test_an_image_of_too_many_pixels_is_not_decoded(monkeypatch):
   buffer = io.BytesIO()
   Image.new('RGB', (100, 90)).save(buffer, 'png')
   monkeypatch.setattr(decoding, 'MAX_PIXELS', 8999)
-  with pytest.raises(ValueError, match='x.png: 100x90 pixels are too many'):
+  with pytest.raises(ValueError, match='x.png: has 100x90 pixels, .* 8999'):
     decoding.decode(buffer.getvalue(), 'x.png', 4, decoding.whole_square)
 
 

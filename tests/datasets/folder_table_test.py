@@ -8,7 +8,7 @@ from helpers.one_line import loading_error as error_of
 from PIL import Image
 
 from advmix_jax import datasets
-from advmix_jax.datasets import folder, pixels
+from advmix_jax.datasets import folder, label_table, pixels
 from advmix_jax.ops import area
 
 
@@ -169,7 +169,7 @@ def test_two_names_of_one_number_are_refused(config, tmp_path):
 
 def test_spaces_around_a_label_are_none_of_it(tmp_path):
   (tmp_path / 'labels.csv').write_text('file,label\na, owl\nb,owl \nc,crow')
-  rows = folder.read_labels(tmp_path / 'labels.csv')
+  rows = label_table.read(tmp_path / 'labels.csv')
   assert [row.label for row in rows] == ['owl', 'owl', 'crow']
 
 
@@ -213,3 +213,62 @@ def test_a_table_without_splits_has_the_seed_of_the_split(config, tmp_path):
   assert (datasets.load(config, 'test').image != same).any()
   (path / 'labels.csv').write_text('file,label\nowl/0.png\n')
   assert 'expected a file, a label' in error_of(config)
+
+
+def _split_of(config):
+  found = {s: datasets.load(config, s).names for s in folder.SPLITS}
+  return {name: split for split, names in found.items() for name in names}
+
+
+def test_a_second_folder_in_a_table_moves_no_image(config, tmp_path):
+  """All files of the first table lie in one folder."""
+  path = tmp_path / 'many'
+  made_folders.flat(path, {'images': 40, 'more': 2})
+  names = [f'images/{i}.png' for i in range(40)]
+  lines = [f'{name},{"ab"[i % 2]}' for i, name in enumerate(names)]
+  made_folders.table(config, path, lines)
+  before = _split_of(config)
+  made_folders.table(config, path, [*lines, 'more/0.png,a'])
+  after = _split_of(config)
+  assert sum(after[name] != split for name, split in before.items()) <= 2
+
+
+def test_folders_called_like_parts_are_the_parts_of_a_table(
+  config, tmp_path, capsys
+):
+  path = tmp_path / 'parted'
+  made_folders.flat(path, {'train': 4, 'Val': 2, 'test': 4})
+  counts = {'train': 4, 'Val': 2, 'test': 4}
+  made_folders.table(
+    config,
+    path,
+    [f'{p}/{i}.png,{"ab"[i % 2]}' for p, n in counts.items() for i in range(n)],
+  )
+  found = _split_of(config)
+  assert {name for name, split in found.items() if split == 'valid'} == {
+    'Val/0.png',
+    'Val/1.png',
+  }
+  assert all(
+    split == name.partition('/')[0].lower()
+    for name, split in found.items()
+    if split != 'valid'
+  )
+  assert 'no column split, the folders are the parts' in capsys.readouterr().out
+
+
+def test_a_part_may_have_its_usual_other_names(config, tmp_path):
+  (tmp_path / 'birds' / 'labels.csv').write_text(
+    'file, label, split\na/1.png,owl,training\na/2.gif,crow,Val\n'
+    'b/4.png,owl,test\n'
+  )
+  assert _split_of(config) == {
+    'a/1.png': 'train',
+    'a/2.gif': 'valid',
+    'b/4.png': 'test',
+  }
+
+
+def test_a_folder_in_place_of_a_table_is_named(config, tmp_path):
+  config.labels = str(tmp_path / 'birds')
+  assert 'birds: is a folder, expected a CSV' in error_of(config)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from advmix_jax import datasets
 from advmix_jax.datasets import decoding, folder, image_files
+from advmix_jax.runtime import hosts
 
 
 @pytest.fixture
@@ -253,3 +254,46 @@ def test_an_image_outside_all_folders_is_named(config, tmp_path):
   Image.fromarray(made_images.picture(0, 9, 9)).save(path / 'lost.png')
   config.data_dir = str(path)
   assert 'lost.png lies in no folder' in error_of(config)
+
+
+def test_parts_in_parts_are_no_classes(config, tmp_path):
+  """As archives unpack that hold train/train/owl and test/test/owl."""
+  path = tmp_path / 'twice'
+  for part in ('train', 'test'):
+    made_folders.flat(path / part / part, {'crow': 1, 'owl': 1})
+  config.data_dir = str(path)
+  assert 'the folders in the parts are test, train, parts' in error_of(config)
+
+
+def test_links_to_nowhere_are_named(config, tmp_path):
+  """Files that a tool has not fetched yet; others may be left as they are."""
+  path = tmp_path / 'linked'
+  made_folders.flat(path, {'crow': 5, 'owl': 5})
+  config.data_dir = str(path)
+  (path / 'owl' / '.lost.png').symlink_to(tmp_path / 'nowhere')
+  (path / 'owl' / 'lost.txt').symlink_to(tmp_path / 'nowhere')
+  assert len(datasets.load(config, 'train').label) > 0
+  (path / 'owl' / 'lost.png').symlink_to(tmp_path / 'nowhere')
+  message = error_of(config)
+  assert '1 images are links that lead nowhere' in message
+  assert message.endswith('owl/lost.png')
+
+
+@pytest.mark.parametrize('most, said', [(4095, True), (65535, False)])
+def test_levels_that_leave_images_black_are_said(
+  most, said, config, tmp_path, capsys
+):
+  path = tmp_path / 'deep'
+  for name in ('crow', 'owl'):
+    (path / name).mkdir(parents=True)
+    for i in range(4):
+      levels = np.full((9, 9), most * (i + 1) // 4, np.uint16)
+      Image.fromarray(levels).save(path / name / f'{i}.png')
+  config.data_dir = str(path)
+  datasets.load(config, 'train')
+  assert ('brightest level of all images is' in capsys.readouterr().out) == said
+
+
+def test_a_name_that_is_no_text_can_be_printed(capsys):
+  hosts.print_once('owl\udce9')
+  assert capsys.readouterr().out == 'owl\\udce9\n'

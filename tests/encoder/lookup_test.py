@@ -272,3 +272,26 @@ def test_a_generator_of_images_of_another_size_is_refused(release, tmp_path):
   with pytest.raises(ValueError, match=message):  # Before any training.
     lookup.check_file(_config(release), small)
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('change', ['', 'images', 'options'])
+def test_finished_latents_are_known_by_images_and_options(
+  change, release, tmp_path
+):
+  config, images = _config(release), _dataset().image
+  path, wanted = tmp_path / 'latents.npz', pipeline.provenance(config)
+  assert lookup.made_as(path, images, wanted) is None  # There is no file.
+  metadata = wanted | {'mean_squared_error': 0.25}
+  latents_file.save(path, _latents(), images=images, metadata=metadata)
+  if change == 'images':
+    images = 255 - images
+  if change == 'options':
+    config.encoder.steps += 1
+    wanted = pipeline.provenance(config)
+  found = lookup.made_as(path, images, wanted)
+  if change:
+    assert found is None
+    return
+  latents, error = found
+  np.testing.assert_array_equal(latents, latents_file.load(path, images))
+  assert error == 0.25

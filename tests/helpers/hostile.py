@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from advmix_jax import datasets, training
-from advmix_jax.datasets import arrays, celeba, decoding, digits, folder
+from advmix_jax.datasets import arrays, celeba, decoding, digits, label_table
 from advmix_jax.encoder import latents_file
 from advmix_jax.runtime import files, metrics, run_folder, untrusted
 from checkpoints_convert import convert, convert_vgg, nvlabs_pickle, torch_file
@@ -201,7 +201,7 @@ KINDS = {
   'config': Kind('.json', _config, _read_config),
   'arrays': Kind('.npz', _written('.npz', _save_images), _read_images),
   'jpeg': Kind('.jpg', _image, _read_image),
-  'labels': Kind('.csv', lambda: _LABELS, folder.read_labels),
+  'labels': Kind('.csv', lambda: _LABELS, label_table.read),
   'attributes': Kind('.txt', _attributes, celeba.read_attributes),
   'partition': Kind(
     '.txt', lambda: b'a.jpg 0\nb.jpg 2\n', celeba.read_partition

@@ -1,5 +1,7 @@
 """Claims about advmix_jax/report/fit.py."""
 
+import csv
+
 import numpy as np
 
 from advmix_jax.report import fit
@@ -52,13 +54,15 @@ def test_bad_fits_are_flagged_by_number():
   errors = np.float32([0.01, 0.04, 0.02, 0.03])
   assert fit.flagged(errors, 0.025) == 'above 0.025: 2 of 4 images: 1 3'
   assert fit.flagged(errors, 0.05) == 'above 0.05: 0 of 4 images'
-  rows = [line.split(',') for line in fit.table(errors, 0.025).split()]
-  assert rows[0] == ['image', 'mean_squared_error', 'flagged']
-  assert [(int(i), float(e)) for i, e, _ in rows[1:]] == [
+  text = fit.table(errors, 0.025, ['a.png', 'b, c.png', 'd.png', 'e.png'])
+  rows = list(csv.reader(text.splitlines()))
+  assert rows[0] == ['image', 'mean_squared_error', 'flagged', 'source']
+  assert [(int(i), float(e)) for i, e, *_ in rows[1:]] == [
     (0, 0.01),
     (1, 0.04),
     (2, 0.02),
     (3, 0.03),
   ]
-  assert [f for *_, f in rows[1:]] == ['0', '1', '0', '1']
-  assert ',1\n' not in fit.table(errors)
+  assert [f for *_, f, _ in rows[1:]] == ['0', '1', '0', '1']
+  assert [name for *_, name in rows[1:3]] == ['a.png', 'b, c.png']
+  assert fit.table(errors).splitlines()[2] == '1,0.040000,0,1'

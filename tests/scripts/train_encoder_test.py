@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import types
 
+import numpy as np
 import pytest
 from helpers import paths, scripts
 
@@ -139,3 +140,32 @@ def test_the_start_goes_to_the_folder_of_its_generator(
     script.main([])
   assert seen == [(tmp_path / 'encoder.npz').resolve()]
   assert parts == ['test', 'train']  # A missing part fails before the training.
+
+
+def test_latents_that_are_there_are_not_made_again(
+  tmp_path, monkeypatch, capsys
+):
+  """A run that was stopped while it encoded the second part."""
+  script = scripts.load('train_encoder', monkeypatch)
+  monkeypatch.setattr(script, '_images', lambda *_: np.zeros((2, 4, 4, 3)))
+  monkeypatch.setattr(pipeline, 'encode_to_file', lambda *_: 1 / 0)
+  setting = types.SimpleNamespace(provenance={'a': 1})
+  seen = []
+
+  def made_as(path, images, wanted):
+    seen.append((path, len(images), wanted))
+    return images, 0.0
+
+  monkeypatch.setattr(script.lookup, 'made_as', made_as)
+  script._encode(setting, None, tmp_path, 'train')
+  assert seen == [(tmp_path / 'latents_train.npz', 2, {'a': 1})]
+  assert 'has the latents of 2 images already' in capsys.readouterr().out
+
+
+def test_a_generator_that_is_not_there_names_its_flag(monkeypatch, tmp_path):
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  config = importlib.import_module('configs.encoder').get_config()
+  path = str(tmp_path / 'gan.npz')
+  script = scripts.load('train_encoder', monkeypatch, GENERATOR=path)
+  with pytest.raises(FileNotFoundError, match='--generator=.*: no such file'):
+    script._check_flags(config)

@@ -1,8 +1,10 @@
 """experiments/train_judge.py: what the judge learns of a data set."""
 
+import importlib
+
 import numpy as np
 import pytest
-from helpers import scripts
+from helpers import paths, scripts
 
 from advmix_jax import datasets
 from advmix_jax.types import Dataset
@@ -39,3 +41,33 @@ def test_other_data_have_their_classes(groups_of, groups):
     'class_1': [0, 1, 0, 0],
     'class_2': [0, 0, 1, 1],
   }
+
+
+@pytest.mark.parametrize('given, mirror', [({}, True), ({'data.mirror': 0}, 0)])
+def test_images_are_mirrored_unless_that_is_refused(
+  given, mirror, monkeypatch, tmp_path
+):
+  """Left and right may be the classes."""
+  monkeypatch.syspath_prepend(paths.EXPERIMENTS)
+  config = importlib.import_module('configs.folder').get_config()
+  script = scripts.load(
+    'train_judge',
+    monkeypatch,
+    CONFIG=config,
+    OUTPUT=str(tmp_path / 'judge.npz'),
+    WORKDIR=str(tmp_path / 'run'),
+  )
+  monkeypatch.setattr(script.flags, 'FLAGS', {'config': None})
+  monkeypatch.setattr(
+    script.config_flags, 'get_override_values', lambda flag: given
+  )
+  seen = []
+
+  def load(config):
+    seen.append(config.mirror)
+    raise RuntimeError('loads')
+
+  monkeypatch.setattr(script, '_load', load)
+  with pytest.raises(RuntimeError, match='loads'):
+    script.main([])
+  assert seen == [mirror]
