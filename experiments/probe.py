@@ -178,7 +178,7 @@ def _plot(record, names):
   return figures.line_plot(
     curves,
     x_label='split: first layer of the other image',
-    y_label='share of the mixes',
+    y_label='share of the mixes, or change',
   )
 
 

@@ -229,7 +229,10 @@ def _plot(layout, found, folder):
   if not drawn:
     return
   pictures = curves.plot(
-    drawn, x_label=layout.x_label, y_label='accuracy on unbiased colours, %'
+    drawn,
+    x_label=layout.x_label,
+    y_label='accuracy on unbiased colours, %',
+    bold='AdvMix',
   )
   for data, kind in zip(pictures, ('png', 'svg'), strict=True):
     files.write_bytes(folder / f'{layout.name}.{kind}', data)

@@ -63,7 +63,9 @@ def check(flag: str, wanted: Iterable, known: Iterable) -> None:
   for value in wanted:
     if value not in known:
       expected = f'some of {known}' if known else f'no --{flag}: there is none'
-      expected += ' at this --scale' if flag in ('column', 'row') else ''
+      expected += (
+        ' at this --scale' if flag in ('column', 'row', 'seeds') else ''
+      )
       raise ValueError(f'--{flag} has {value!r}, expected {expected}')
 
 

@@ -20,6 +20,7 @@ from advmix_jax.report import rungs, statistics
 _SHOWN = ('clean', 'random_mix', 'search', 'worst')
 _SEARCHES = ('algorithm_2', 'corners', 'perturbed')  # No ladder: the last.
 _TITLES = rungs.TITLES | {
+  'clean': 'Clean',
   'perturbed': 'Under attack',
   'worst': 'Worst of all attacks',
 }

@@ -12,10 +12,12 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from advmix_jax.report import figures
 from advmix_jax.report.results import Cell
 
 _DPI = 130
-_OVER_SEEDS = "Student's t over seeds"
+_BLACK = '#000000'
+_COLOURS = tuple(color for color in figures.COLOURS if color != _BLACK)
 # The same input gives the same bytes: no date, and fixed names of elements.
 _METADATA = {'png': {'Software': None}, 'svg': {'Date': None}}
 
@@ -25,6 +27,7 @@ def plot(
   *,
   x_label: str,
   y_label: str,
+  bold: str = '',
 ) -> tuple[bytes, bytes]:
   """Draws each curve with its interval as a band.
 
@@ -33,6 +36,7 @@ def plot(
       in percent.
     x_label: Of the x-axis.
     y_label: Of the y-axis, from 0 to 100.
+    bold: As for `draw`.
 
   Returns:
     (PNG, SVG).
@@ -45,7 +49,7 @@ def plot(
     name: [(x, cell.mean, cell.low, cell.high) for x, cell in points]
     for name, points in curves.items()
   }
-  draw(axis, lines)
+  draw(axis, lines, bold)
   axis.set(xlabel=x_label, ylabel=y_label)
   axis.legend(
     title=_bands(curves),
@@ -55,17 +59,19 @@ def plot(
     loc='center left',
     bbox_to_anchor=(1.01, 0.5),
   )
-  _magnify(axis, lines)
+  _magnify(axis, lines, bold)
   return render(fig)
 
 
 def _bands(curves):
   """What the bands are."""
-  seeds = all(cell.n > 1 for points in curves.values() for _, cell in points)
-  return f'bands: 95% intervals{(", " + _OVER_SEEDS) * seeds}'
+  seeds = {cell.n > 1 for points in curves.values() for _, cell in points}
+  kinds = [(True, "Student's t over seeds"), (False, "Wilson's of one seed")]
+  names = ', '.join(name for several, name in kinds if several in seeds)
+  return f'bands: 95% intervals,\n{names}'
 
 
-def _magnify(axis, lines):
+def _magnify(axis, lines, bold):
   """Draws the top tenth once more, larger, if curves lie on each other there.
 
   The inset lies where curves that rise with x leave room.
@@ -74,15 +80,16 @@ def _magnify(axis, lines):
   if len(high) < 3:
     return
   inset = axis.inset_axes((0.5, 0.07, 0.48, 0.5))
-  draw(inset, lines)
+  draw(inset, lines, bold)
   inset.set_ylim(90, 100)
   inset.tick_params(labelsize=7)
-  inset.set_title('90 to 100%', fontsize=8)
+  inset.set_title('90 to 100%, enlarged', fontsize=8)
 
 
 def draw(
   axis: Any,
   curves: Mapping[str, Sequence[tuple[float, float, float, float]]],
+  bold: str = '',
 ) -> None:
   """Draws each curve with its band on an axis of Matplotlib, from 0 to 100.
 
@@ -90,20 +97,21 @@ def draw(
     axis: Gets the curves, with their names as labels; no legend.
     curves: {name: [(x, mean, low, high)]}, x ascending; the others are
       fractions, are clipped to [0, 1] and drawn in percent.
+    bold: Name of the curve that is drawn thick, black and above all others.
   """
-  import matplotlib
-
-  colors = matplotlib.colormaps['tab20']
   for i, (name, points) in enumerate(curves.items()):
     x, *parts = zip(*points, strict=True)
     mean, low, high = (
       [100 * min(max(value, 0), 1) for value in part] for part in parts
     )
-    # The ten dark colours first. The light ones are dashed, and lie below them.
-    light = i // 10 % 2
-    color = colors(2 * i % 20 + light)
-    look = {'ls': ('-', '--')[light], 'marker': 'osD^v'[i % 5], 'ms': 4}
-    axis.plot(x, mean, color=color, label=name, zorder=2 - light / 2, **look)
+    # Once all colours are used, curves are dashed, and lie below.
+    again, place = divmod(i, len(_COLOURS))
+    color, look = _COLOURS[place], {'ls': ('-', '--')[again % 2]}
+    look['marker'] = 'osD^vPX*'[i % 8]
+    order = 2 - again / 2
+    if name == bold:
+      color, order, look = _BLACK, 3, look | {'ls': '-', 'lw': 2.5}
+    axis.plot(x, mean, color=color, label=name, ms=4, zorder=order, **look)
     axis.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
   axis.set_ylim(0, 101)
   axis.spines[['top', 'right']].set_visible(False)

@@ -17,7 +17,7 @@ from advmix_jax.runtime import pictures
 
 _DPI = 110
 # Okabe and Ito's, which the colour-blind tell apart.
-_COLOURS = (
+COLOURS = (
   *('#0072B2', '#D55E00', '#009E73', '#CC79A7'),
   *('#E69F00', '#56B4E9', '#000000', '#999999'),
 )
@@ -114,7 +114,7 @@ def line_plot(
   for i, (name, (x, y)) in enumerate(curves.items()):
     look = {'ls': ('-', '--', ':', '-.')[i % 4], 'marker': 'osD^v'[i % 5]}
     text = name.replace('$', r'\$')  # Else what is between two is TeX.
-    axis.plot(x, y, color=_COLOURS[i % 8], ms=3, label=text, **look)
+    axis.plot(x, y, color=COLOURS[i % 8], ms=3, label=text, **look)
   axis.set(xlabel=x_label, ylabel=y_label)
   axis.set_ylim(bottom=0)
   if log_x:

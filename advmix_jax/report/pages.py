@@ -47,7 +47,7 @@ _SAYS = (
 _ATTACKED = (
   f'{_SAYS}Shown are the first test images that are right '
   'before the attack and wrong after it; if there are none, the first of all. '
-  'Algorithm 2 stops at the first mix that is misclassified.'
+  'The attack stops at the first mix that is misclassified.'
 )
 _WORST = (
   f'{_SAYS}Of the images that are right before the attack, those that the '
@@ -265,7 +265,7 @@ def comparison(
     shown = [(f'{_run_name(record)}: images before and after', attacked(kept))]
     sections.append(Section(heading, text=_ATTACKED, pictures=shown))
   note = (
-    'First column: all test images; others: the first '
+    'Test images: all of them; other columns: the first '
     f'{records[0]["num_attacked"]}. Brackets: Wilson 95% intervals.'
     f'{tables.doubts_note(records)}'
   )

@@ -99,8 +99,8 @@ def cell(
     column: Its column.
     measure: Path of an accuracy in the results, without '_accuracy'.
   """
-  measured = [r for r in records if _value(r, measure) is not None]
-  found = newest(measured, item, row, column)
+  newest_ones = newest(records, item, row, column)
+  found = [r for r in newest_ones if _value(r, measure) is not None]
   if not found:
     return None
   values = [_value(record, measure) for record in found]
@@ -184,15 +184,16 @@ def generators(layout: Layout, records: Iterable[Record]) -> str:
 
   The shares are those of the mean colours that the samples are nearest to.
   """
-  rows = []
+  texts = {}  # The newest of each generator.
   for record in records:
     if record['kind'] != 'measure':
       continue
     for item, name, column in record['cells']:
       if item == layout.name and column in layout.columns:
-        rows.append([name, column, *_generator_texts(record['results'])])
-  if not rows:
+        texts[name, column] = _generator_texts(record['results'])
+  if not texts:
     return ''
+  rows = [[*names, *text] for names, text in texts.items()]
   rows.sort(key=lambda r: (r[0], list(layout.columns).index(r[1])))
   header = [
     'Generator',

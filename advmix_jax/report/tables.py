@@ -98,8 +98,9 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
     Rows of cells; accuracies are percentages with their interval.
 
   Raises:
-    ValueError: There are no records, their attacks differ, or not all methods
-      have the same seeds; the cells would not be comparable.
+    ValueError: There are no records, their attacks or the numbers of attacked
+      images differ, or not all methods have the same seeds; the cells would not
+      be comparable.
   """
   if not records:
     raise ValueError('table_rows got no records, expected at least one.')
@@ -109,6 +110,9 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
   attacks = {_attack_name(record['perturbed_attack']) for record in records}
   if len(attacks) > 1:
     raise ValueError(f'records have different attacks: {sorted(attacks)}.')
+  counts = {record.get('num_attacked') for record in records}
+  if len(counts) > 1:
+    raise ValueError(f'records have attacked {counts} images, expected as many')
   seeds = {m: sorted(r['seed'] for r in group) for m, group in groups.items()}
   if len(set(map(tuple, seeds.values()))) > 1:
     raise ValueError(f'methods have different seeds: {seeds}.')
@@ -120,16 +124,19 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
 
 
 def interval_note(records: Sequence[Record]) -> str:
-  """Says what the table's brackets mean, and its words of doubt."""
+  """Says what the table's brackets mean, of how many images, and its doubts."""
+  count = records[0].get('num_attacked')  # Records of 0.1.0 have none.
+  of = f' Under attack: the first {count} test images.' if count else ''
+  end = of + doubts_note(records)
   seeds = sorted({record['seed'] for record in records})
   if len(seeds) == 1:
     return (
       f'Accuracy in %, seed {seeds[0]}; brackets: Wilson 95% interval '
-      'over test images.' + doubts_note(records)
+      'over test images.' + end
     )
   return (
     f'Accuracy in %, mean of seeds {", ".join(map(str, seeds))}; brackets: '
-    "Student's 95% t-interval over seeds." + doubts_note(records)
+    "Student's 95% t-interval over seeds." + end
   )
 
 

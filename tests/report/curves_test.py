@@ -28,9 +28,24 @@ def test_a_band_is_drawn_within_the_axis():
 
 def test_bands_over_seeds_are_named_so():
   """A cell of one seed has Wilson's interval over images."""
-  assert curves._bands(CURVES).endswith("95% intervals, Student's t over seeds")
-  one = {'AdvMix': [(0.0, Cell(0.9, 0.8, 1.0, 1, 1))]}
-  assert curves._bands(CURVES | one).endswith('95% intervals')
+  one = {'RandMix': [(0.0, Cell(0.9, 0.8, 1.0, 1, 1))]}
+  student, wilson = "Student's t over seeds", "Wilson's of one seed"
+  for shown, kinds in (
+    (CURVES, student),
+    (one, wilson),
+    (CURVES | one, f'{student}, {wilson}'),
+  ):
+    assert curves._bands(shown) == f'bands: 95% intervals,\n{kinds}'
+
+
+def test_one_curve_may_be_bold_and_no_two_look_alike():
+  names = [str(i) for i in range(14)]
+  axis = figure.Figure().subplots()
+  curves.draw(axis, dict.fromkeys(names, [(0.0, 0.5, 0.4, 0.6)]), bold='3')
+  looks = [(x.get_color(), x.get_linestyle()) for x in axis.get_lines()]
+  assert len(set(looks)) == len(names)
+  black = [i for i, (color, _) in enumerate(looks) if color == '#000000']
+  assert black == [3] and axis.get_lines()[3].get_linewidth() == 2.5
 
 
 def test_curves_that_lie_on_each_other_at_the_top_are_drawn_once_more():
@@ -38,6 +53,6 @@ def test_curves_that_lie_on_each_other_at_the_top_are_drawn_once_more():
   low = [(0.0, 0.1, 0.0, 0.2), (1.0, 0.95, 0.9, 1.0)]
   for names, insets in (('abc', 1), ('ab', 0)):
     axis = figure.Figure().subplots()
-    curves._magnify(axis, dict.fromkeys(names, high) | {'low': low})
+    curves._magnify(axis, dict.fromkeys(names, high) | {'low': low}, '')
     assert len(axis.child_axes) == insets
   assert axis.get_legend() is None

@@ -198,6 +198,23 @@ def attacked_record(seed):
   return made
 
 
+def test_a_row_has_one_config_in_all_its_measures():
+  """A measure that only an older config took is of another classifier."""
+  old = attacked_record(0) | {'config': {'seed': 0, 'method': 'old'}}
+  records = [old, record('AdvMix', '0', 0, 0.75)]
+  args = records, 'table_9', 'AdvMix', '0'
+  assert results.cell(*args).mean == 0.75
+  assert results.cell(*args, 'perturbed') is None
+
+
+def test_a_generator_has_its_newest_measurement_alone():
+  again = GENERATOR['results'] | {'styles': [0.5, 0.4, 0.1]}
+  found = results.generators(
+    TABLE, [*RECORDS, GENERATOR, GENERATOR | {'results': again}]
+  )
+  assert '50.0, 40.0, 10.0' in found and '30.0, 60.0, 10.0' not in found
+
+
 def test_only_accuracies_under_attack_say_that_a_gate_failed():
   made = [attacked_record(seed) for seed in (0, 1)]
   assert 'not valid' not in results.table(TABLE, made, 'perturbed')

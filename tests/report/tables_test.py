@@ -97,3 +97,16 @@ def test_a_unit_other_than_w_is_named():
     assert (
       rows[0][2] == f'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03{name})'
     )
+
+
+def test_the_images_that_were_attacked_are_counted():
+  """Often fewer than those of the clean column."""
+  two = [
+    dict(record('nominal', 0, 0.5, 0.5), num_attacked=20),
+    dict(record('advmix', 0, 0.5, 0.5), num_attacked=20),
+  ]
+  note = tables.interval_note(two)
+  assert note.endswith(' Under attack: the first 20 test images.')
+  two[1]['num_attacked'] = 7
+  with pytest.raises(ValueError, match='attacked .* images, expected as many'):
+    tables.table_rows(two)
