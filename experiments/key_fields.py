@@ -25,8 +25,6 @@ ADDED = {
   'preset': '',
   'generator.dtype': 'float32',
   'pixel_attack.ramp_steps': 0,
-  'gan.rare_cap': 0.0,
-  'gan.rare_kimg': 10.0,
 }
 
 

@@ -3,7 +3,7 @@
 Contents: ITEMS.
 """
 
-from sweeps_shared import FULL, PIXELS, PRINTED, QUICK, RARE, UNCONDITIONAL
+from sweeps_shared import FULL, PIXELS, PRINTED, QUICK, UNCONDITIONAL
 
 # The paper has one reading of it, and we two.
 _PAPER_RANDMIX = {'unbiased': 88.55, '99% red': 83.18, '99.9% red': 53.56}
@@ -65,22 +65,6 @@ _ROWS = {
     'config': {'method': 'advmix', 'data.variant': 'unbiased'},
   }
   | UNCONDITIONAL,
-  'RandMix, rare images more often, unbiased digits': {
-    'config': {'method': 'randmix', 'data.variant': 'unbiased'},
-  }
-  | RARE,
-  'AdvMix, rare images more often, unbiased digits': {
-    'config': {'method': 'advmix', 'data.variant': 'unbiased'},
-  }
-  | RARE,
-  'RandMix, rare images more often, digits as the StyleGAN': {
-    'config': {'method': 'randmix'},
-  }
-  | RARE,
-  'AdvMix, rare images more often, digits as the StyleGAN': {
-    'config': {'method': 'advmix'},
-  }
-  | RARE,
   'RandMix, ideal generator, unbiased digits': {
     'config': {
       'method': 'randmix',

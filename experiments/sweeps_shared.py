@@ -1,6 +1,6 @@
 """What the items of sweeps.py, sweeps_rgb.py and sweeps_faces.py share.
 
-Contents: UNCONDITIONAL, RARE, PRINTED, PIXELS, QUICK, FULL.
+Contents: UNCONDITIONAL, PRINTED, PIXELS, QUICK, FULL.
 """
 
 # Of a row: without classes, style mixing is off the data where the colour is
@@ -8,12 +8,6 @@ Contents: UNCONDITIONAL, RARE, PRINTED, PIXELS, QUICK, FULL.
 UNCONDITIONAL = {
   'generator': {'network.label_size': 0, 'gan.style_mixing': 0.0},
   'generator_name': 'StyleGAN, unconditional',
-}
-# Of a row: training images that the GAN does not learn to draw are shown more
-# often (generators/rare.py).
-RARE = {
-  'generator': {'gan.rare_cap': 100.0},
-  'generator_name': 'StyleGAN, rare images more often',
 }
 # Algorithm 2 with lines 1 and 9 as the paper prints them; steps go along the
 # gradient's sign all the same.

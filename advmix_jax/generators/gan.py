@@ -41,7 +41,6 @@ class GanState(NamedTuple):
   average: types.Params  # the generator's exponential moving average (Gs)
   generator_opt: Any
   discriminator_opt: Any
-  scores: Any = None  # [N], D's of all training images; None without rare_cap
 
 
 def default_config() -> ml_collections.ConfigDict:
@@ -61,9 +60,7 @@ def default_config() -> ml_collections.ConfigDict:
     start_resolution: where growing starts (0 = full size at once). phase_kimg:
     length of each fade and of each stable phase. noise: fresh noise while
     training. clip: clips fakes to [0, 1] for both players (ops.clip_towards),
-    so that pixels may saturate. rare_cap: shows training images that the
-    generator does not learn to draw more often, up to so many times (rare.py; 0
-    = all equally often). rare_kimg: how often D scores all images for this.
+    so that pixels may saturate.
   """
   return ml_collections.ConfigDict(
     {
@@ -83,8 +80,6 @@ def default_config() -> ml_collections.ConfigDict:
       'phase_kimg': 60.0,
       'noise': True,
       'clip': False,
-      'rare_cap': 0.0,
-      'rare_kimg': 10.0,
     }
   )
 
@@ -349,9 +344,7 @@ def _step_fn(network_config, config):
     updates, g_opt = adam.update(grads, state.generator_opt)
     g_params = _apply(updates, state.generator, factor)
     average = _average(state.average, g_params, mean, ema, config)
-    state = GanState(
-      state.step + 1, g_params, d_params, average, g_opt, d_opt, state.scores
-    )
+    state = GanState(state.step + 1, g_params, d_params, average, g_opt, d_opt)
     return state, metrics | {'generator_loss': g_loss}
 
   return step

@@ -22,7 +22,7 @@ import numpy as np
 
 from advmix_jax import datasets, types
 from advmix_jax.datasets import image_hash
-from advmix_jax.generators import gan, growing, presets, rare, stylegan
+from advmix_jax.generators import gan, growing, presets, stylegan
 from advmix_jax.runtime import (
   files,
   locks,
@@ -81,7 +81,7 @@ def _train(config, workdir):
   started = time.monotonic()
   state = loop.run(
     workdir,
-    _init(rng, config, len(data.label)),
+    gan.init(rng, config.network, config.gan),
     step_fn,
     plan,
     after_fn=_picture_fn(config, workdir),
@@ -93,12 +93,6 @@ def _train(config, workdir):
     'wall_seconds': time.monotonic() - started,
     'generator': str(path),
   }
-
-
-def _init(rng, config, images):
-  state = gan.init(rng, config.network, config.gan)
-  scores = jnp.zeros(images, jnp.float32) if config.gan.rare_cap else None
-  return state._replace(scores=scores)
 
 
 def _save(path, config, params):
@@ -250,15 +244,13 @@ def _step_fn(config, data):
   """Returns (step, state) -> (state, record)."""
   update = gan.make_step(config.network, config.gan, config.parallel)
   rng = jax.random.key(config.seed + 1)
-  choose = _choose_fn(config, data)
   _level(config, 0)  # Raises for a bad start of growing.
 
   def step_fn(step, state):
     level, blend = _level(config, step)
     if level != _level(config, max(step - 1, 0))[0]:
       state = gan.reset_optimizers(state, config.gan)
-    state, index = choose(step, state, level, blend)
-    batch = datasets.take(types.Batch(data.image, data.label), index)
+    batch = _batch(config, data, step)
     batch = batch._replace(image=growing.at_level(batch.image, level, blend))
     return update(
       state,
@@ -272,28 +264,11 @@ def _step_fn(config, data):
   return step_fn
 
 
-def _choose_fn(config, data):
-  """Returns (step, state, level, blend) -> state, the indices of the batch."""
-  seed, count, size = config.seed, len(data.label), config.gan.batch_size
-  rare.check(config.gan)
-  if not config.gan.rare_cap:
-    return lambda step, state, level, blend: (
-      state,
-      datasets.endless_batch(seed, count, size, step),
-    )
-  scores = rare.make_scores(config.network, config.gan, config.parallel)
-  index = rare.make_index(config.gan, seed)
-  every = rare.period(config.gan)
-
-  def choose(step, state, level, blend):
-    if step and step % every == 0:
-      found = scores(
-        state.discriminator, data, (seed, step), level=level, blend=blend
-      )
-      state = state._replace(scores=jnp.asarray(found))
-    return state, index(step, state.scores)
-
-  return choose
+def _batch(config, data, step):
+  index = datasets.endless_batch(
+    config.seed, len(data.label), config.gan.batch_size, step
+  )
+  return datasets.take(types.Batch(data.image, data.label), index)
 
 
 def _level(config, step):
