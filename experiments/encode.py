@@ -92,7 +92,9 @@ def main(argv: list[str]) -> None:
   _check_output(config, output)
   generators.check_named(config.generator, config.data.name)
   parts = [datasets.load(config.data, split) for split in SPLIT.value]
-  images = np.concatenate([part.image for part in parts])
+  images = parts[0].image  # May be a file that is larger than the memory.
+  if len(parts) > 1:
+    images = np.concatenate([part.image for part in parts])
   names = [name for part in parts for name in _names(part)]
   setting = pipeline.load_setting(config)
   if COMPARE.value > 0:

@@ -157,7 +157,7 @@ def _files_below(folder: pathlib.Path) -> list[str]:
     around = {os.path.realpath(outer) for outer in (here, *here.parents)}
     inner[:] = [n for n in inner if os.path.realpath(here / n) not in around]
     found += [pathlib.Path(parent, name) for name in names]
-  _check_links(folder, found)
+  _print_lost(folder, found)
   found = (path for path in found if path.is_file())
   return sorted(path.relative_to(folder).as_posix() for path in found)
 
@@ -167,8 +167,8 @@ def _raise(error):
   raise ValueError(f'{error.filename}: {error.strerror}') from error
 
 
-def _check_links(folder, paths):
-  """Raises ValueError for images that are links to nowhere."""
+def _print_lost(folder, paths):
+  """Says how many images are links to nowhere, as those not fetched yet."""
   lost = sorted(
     path
     for path in paths
@@ -178,9 +178,9 @@ def _check_links(folder, paths):
     and not decoding.is_hidden(path.relative_to(folder).as_posix())
   )
   if lost:
-    raise ValueError(
-      f'{folder}: {len(lost)} images are links that lead nowhere, the first is '
-      f'{lost[0]}'
+    hosts.print_once(
+      f'{folder}: {len(lost)} images are links that lead nowhere and are left '
+      f'out, the first is {lost[0]}'
     )
 
 

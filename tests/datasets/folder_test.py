@@ -265,18 +265,20 @@ def test_parts_in_parts_are_no_classes(config, tmp_path):
   assert 'the folders in the parts are test, train, parts' in error_of(config)
 
 
-def test_links_to_nowhere_are_named(config, tmp_path):
-  """Files that a tool has not fetched yet; others may be left as they are."""
+def test_images_that_are_links_to_nowhere_are_said(config, tmp_path, capsys):
+  """Files that a tool has not fetched yet."""
   path = tmp_path / 'linked'
   made_folders.flat(path, {'crow': 5, 'owl': 5})
   config.data_dir = str(path)
   (path / 'owl' / '.lost.png').symlink_to(tmp_path / 'nowhere')
   (path / 'owl' / 'lost.txt').symlink_to(tmp_path / 'nowhere')
-  assert len(datasets.load(config, 'train').label) > 0
+  datasets.load(config, 'train')
+  assert 'lead nowhere' not in capsys.readouterr().out
   (path / 'owl' / 'lost.png').symlink_to(tmp_path / 'nowhere')
-  message = error_of(config)
-  assert '1 images are links that lead nowhere' in message
-  assert message.endswith('owl/lost.png')
+  assert len(datasets.load(config, 'test').label) == 2
+  shown = [x for x in capsys.readouterr().out.splitlines() if 'nowhere' in x]
+  (line,) = shown
+  assert ' 1 images are links' in line and line.endswith('owl/lost.png')
 
 
 @pytest.mark.parametrize('most, said', [(4095, True), (65535, False)])
