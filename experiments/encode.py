@@ -23,7 +23,7 @@ try:
   from advmix_jax import datasets, generators
   from advmix_jax.encoder import pipeline
   from advmix_jax.report import fit
-  from advmix_jax.runtime import cli, files
+  from advmix_jax.runtime import cli, files, untrusted
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'encode.py: error: {error}; run `make install` or `pip install -e .` in '
@@ -65,7 +65,7 @@ def _encode(setting, images, names, output) -> bytes:
 def _names(dataset):
   """What the user calls each image: its file, or its place in the part."""
   names = dataset.names or range(len(dataset.label))
-  return [str(n).encode(errors='backslashreplace').decode() for n in names]
+  return [untrusted.printable(str(name)) for name in names]
 
 
 def _beside(output, ending):

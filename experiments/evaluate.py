@@ -38,7 +38,7 @@ try:
   )
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages, strength
-  from advmix_jax.runtime import cli, files
+  from advmix_jax.runtime import cli, files, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'evaluate.py: error: {error}; run `make install` or `pip install -e .` '
@@ -159,11 +159,10 @@ def _judge_fn(config, workdir):
 def _warn_of_other_data(config, workdir):
   """Says where the run was trained on other images than its data now have."""
   try:
-    known = (workdir / 'data.sha256').read_text()
-    now = image_hash.data_hash(datasets.load(config.data, 'train'))
+    train = datasets.load(config.data, 'train')
   except (OSError, ValueError):  # The test images may be all that is left.
     return
-  if now != known.strip():
+  if run_folder.is_of_other_data(workdir, image_hash.data_hash(train)):
     print(
       f'warning: {workdir} was trained on other images than its data have now; '
       'where a split was made, some of them may be test images now'

@@ -63,9 +63,7 @@ def check(flag: str, wanted: Iterable, known: Iterable) -> None:
   for value in wanted:
     if value not in known:
       expected = f'some of {known}' if known else f'no --{flag}: there is none'
-      expected += (
-        ' at this --scale' if flag in ('column', 'row', 'seeds') else ''
-      )
+      expected += ' at this --scale' if flag != 'only' else ''
       raise ValueError(f'--{flag} has {value!r}, expected {expected}')
 
 

@@ -38,6 +38,7 @@ try:
     options,
     run_folder,
     shipped,
+    untrusted,
   )
 except ModuleNotFoundError as error:
   raise SystemExit(
@@ -163,11 +164,7 @@ def _check_flags(config):
       '--config.generator.path does nothing here, expected --generator='
       f'{config.generator.path}'
     )
-  if not pathlib.Path(GENERATOR.value).is_file():
-    raise FileNotFoundError(
-      f'--generator={GENERATOR.value}: no such file, expected one that '
-      'train_stylegan.py wrote'
-    )
+  untrusted.check_file(GENERATOR.value, '--generator=')
   home = pathlib.Path(GENERATOR.value).resolve().parent
   if home == shipped.DATA.resolve() and not OUTPUT_DIR.value:
     raise ValueError(

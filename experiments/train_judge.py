@@ -38,14 +38,16 @@ EPOCHS = flags.DEFINE_integer(
 )
 
 
-def _check_overrides():
-  """Raises ValueError for a field of the config that nothing here reads."""
-  for name in config_flags.get_override_values(flags.FLAGS['config']):
+def _overrides():
+  """The fields that were given; ValueError for one that nothing here reads."""
+  given = config_flags.get_override_values(flags.FLAGS['config'])
+  for name in given:
     if not name.startswith('data.'):
       raise ValueError(
         f'--config.{name} does nothing here, expected fields of config.data; '
         '--seed and --epochs are flags of their own'
       )
+  return given
 
 
 def _load(config):
@@ -97,9 +99,8 @@ def main(argv: list[str]) -> None:
   """Trains the judge, writes it, and prints how good it is."""
   del argv  # cli.run has refused any.
   files.check_output(OUTPUT.value)
-  _check_overrides()
+  given = _overrides()
   config = CONFIG.value.data.copy_and_resolve_references()
-  given = config_flags.get_override_values(flags.FLAGS['config'])
   if 'mirror' in config and 'data.mirror' not in given:
     config.mirror = True
   claim = ml_collections.ConfigDict(

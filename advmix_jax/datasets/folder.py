@@ -238,7 +238,7 @@ def by_folder(images: image_files.Images) -> list[label_table.Row]:
 def _check_classes(path, rows):
   """Raises ValueError where parts hold parts, as train/train/owl/1.jpg."""
   labels = sorted({row.label for row in rows})
-  if all(label.lower() in label_table.PARTS for label in labels):
+  if all(map(label_table.part_of, labels)):
     raise ValueError(
       f'{path}: the folders in the parts are {", ".join(labels)}, parts '
       'themselves; expected a folder for each class, train/owl/1.jpg'
@@ -247,9 +247,9 @@ def _check_classes(path, rows):
 
 def _parted(path, tops):
   """Whether the folders at the top are parts of the data, not classes."""
-  parts = {top for top in tops if top.lower() in label_table.PARTS}
+  parts = set(filter(label_table.part_of, tops))
   others = sorted(tops - parts)
-  if others and len({label_table.PARTS[part.lower()] for part in parts}) > 1:
+  if others and len(set(map(label_table.part_of, parts))) > 1:
     raise ValueError(
       f'{path}: {others[0]} lies beside {" and ".join(sorted(parts))}, '
       'expected parts of the data alone, or classes alone'
@@ -266,9 +266,7 @@ def _parted(path, tops):
 def _like_parts(top):
   """The parts that a folder's name may stand for: seg_train, test-set."""
   words = re.split('[^a-z]+', top.lower())
-  return {
-    label_table.PARTS[word] for word in words if word in label_table.PARTS
-  }
+  return set(map(label_table.part_of, words)) - {''}
 
 
 def _check_others(path, names):
@@ -298,7 +296,7 @@ def _of_folder(path, name, outer, parted):
   inner, split = name[outer:], ''
   if parted:
     part, _, inner = inner.partition('/')
-    split = label_table.PARTS[part.lower()]
+    split = label_table.part_of(part)
   label, slash, _ = inner.partition('/')
   if not slash:
     raise ValueError(
@@ -315,7 +313,7 @@ def _outer(names):
   """
   length = 0
   while len(tops := {n[length:].partition('/')[0] for n in names}) == 1:
-    if tops.pop().lower() in label_table.PARTS:
+    if label_table.part_of(tops.pop()):
       break
     inner = names[0].find('/', length) + 1
     if not all('/' in name[inner:] for name in names):

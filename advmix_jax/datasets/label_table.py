@@ -1,6 +1,6 @@
 """A CSV that labels images: `file,label,split` or `file,label`.
 
-Contents: PARTS, Row, read, parse, check, by_parts.
+Contents: PARTS, Row, part_of, read, parse, check, by_parts.
 """
 
 import csv
@@ -32,6 +32,11 @@ class Row(NamedTuple):
   file: str
   label: str
   split: str  # '': none is given.
+
+
+def part_of(name: str) -> str:
+  """The part that a folder or a split of this name is; '': none."""
+  return PARTS.get(name.lower(), '')
 
 
 def read(path: str | os.PathLike) -> list[Row]:
@@ -75,7 +80,7 @@ def parse(data: bytes, path: str | os.PathLike) -> list[Row]:
 
 def _row(path, number, row, width):
   file, label, part = (*row, '', '', '')[:3]
-  split = PARTS.get(part.strip().lower(), '')
+  split = part_of(part.strip())
   blank = not all(field.strip() for field in row)
   if len(row) != width or blank or part and not split:
     splits_too = f' and one of {", ".join(splits.SPLITS)}' if width == 3 else ''
@@ -106,7 +111,7 @@ def by_parts(rows: Sequence[Row]) -> list[Row]:
   otherwise they stay as they are.
   """
   tops = [posixpath.normpath(row.file).partition('/')[0] for row in rows]
-  parts = [PARTS.get(top.lower(), '') for top in tops]
+  parts = [part_of(top) for top in tops]
   if not all(parts) or len(set(parts)) < 2:
     return list(rows)
   pairs = zip(rows, parts, strict=True)

@@ -24,6 +24,7 @@ from advmix_jax import attacks, types
 from advmix_jax.datasets import image_hash
 from advmix_jax.evaluation.measures import Attacked
 from advmix_jax.report import statistics
+from advmix_jax.runtime import untrusted
 
 
 def num_random_draws(attack: ml_collections.ConfigDict) -> int:
@@ -152,9 +153,7 @@ def identity(
   """
   columns = {'image': [f'{h:016x}' for h in image_hash.image_hashes(images)]}
   if len(names):
-    # A file's name may have bytes that are no UTF-8.
-    known = [str(n).encode(errors='backslashreplace').decode() for n in names]
-    columns['source'] = known
+    columns['source'] = [untrusted.printable(str(name)) for name in names]
   return columns
 
 

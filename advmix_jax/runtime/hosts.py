@@ -20,6 +20,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
+from advmix_jax.runtime import untrusted
+
 
 def initialize(address: str, count: int, index: int) -> None:
   """Connects this process with the others; does nothing for a single one.
@@ -64,12 +66,9 @@ def is_first() -> bool:
 
 @functools.cache
 def print_once(line: str) -> None:
-  """Prints the line, once in a process, and in the first process alone.
-
-  Names of files need not be text: bytes that aren't are shown as \\udc...
-  """
+  """Prints the line, once in a process, and in the first process alone."""
   if is_first():
-    print(line.encode(errors='backslashreplace').decode())
+    print(untrusted.printable(line))
 
 
 def barrier(name: str) -> None:

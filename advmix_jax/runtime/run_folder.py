@@ -4,7 +4,8 @@
   config = run_folder.load_workdir(workdir, default)    # reads it
 
 Contents: plain, flat, without_folders, digest, run_name, data_name,
-check_workdir, claim_workdir, claim_file, claim_array, load_workdir, commit.
+check_workdir, claim_workdir, is_of_other_data, claim_file, claim_array,
+load_workdir, commit.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def claim_workdir(
   """
   check_workdir(config, workdir, may_change)
   noted = _noted(workdir, 'data')
-  if data_hash and noted.exists() and noted.read_text() != data_hash:
+  if data_hash and is_of_other_data(workdir, data_hash):
     raise ValueError(
       f'{workdir} holds a run on other data, with the same config; give that '
       'data, or another --workdir'
@@ -180,6 +181,12 @@ def claim_workdir(
     files.write_json(path, plain(config))
   if data_hash and not noted.exists():
     files.write_text(noted, data_hash)
+
+
+def is_of_other_data(workdir: str | os.PathLike, data_hash: str) -> bool:
+  """Whether WORKDIR notes that its run began with data of another hash."""
+  noted = _noted(workdir, 'data')
+  return noted.exists() and noted.read_text() != data_hash
 
 
 def _noted(workdir, name):

@@ -7,9 +7,9 @@ in a file is run. Each fault is a ValueError of one line that names the file.
 
   arrays = untrusted.read_arrays('features.npz', {'conv1_1_b': (64,)})
 
-Contents: MARGIN, budget, need, show, first_line, first_names, check_file,
-reading, open_zip, array_names, read_arrays, check_type, check_numbers,
-read_json, parse_json.
+Contents: MARGIN, budget, need, show, first_line, first_names, printable,
+check_file, reading, open_zip, array_names, read_arrays, check_type,
+check_numbers, read_json, parse_json.
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ def first_line(error: BaseException, limit: int = 300) -> str:
 def first_names(names: Sequence[str], most: int) -> str:
   """The first `most` names in one line, and dots where there are more."""
   return ', '.join(names[:most]) + ', ...' * (len(names) > most)
+
+
+def printable(name: str) -> str:
+  """The name of a file, with bytes that are no UTF-8 shown as \\udc..."""
+  return name.encode(errors='backslashreplace').decode()
 
 
 def check_file(path: str | os.PathLike, option: str = '') -> None:
