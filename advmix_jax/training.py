@@ -316,7 +316,7 @@ def _train_and_evaluate(config, workdir):
   train = datasets.load(config.data, 'train')  # May take minutes to decode.
   sizes = f'{len(train.label)} training and {len(test.label)} test images'
   print(f'{config.data.name}: {sizes}, source {train.source}')
-  leaks.warn(config, train, test)
+  leaks.warn(config.generator, test.image, train.image)
   earlier = loop.seconds_so_far(workdir, _NAME)
   params = train_classifier(config, workdir, train)
   values = evaluation.evaluate_run(

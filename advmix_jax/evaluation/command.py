@@ -55,6 +55,7 @@ from advmix_jax.evaluation import (
   foreign,
   gates,
   inputs,
+  leaks,
   run,
   standard,
 )
@@ -182,6 +183,7 @@ def _main(argv):
   data = _data_config(values.data, made[0])
   test = _test_set(data, values.data, values.num_examples)
   inputs.check_size(test.image, made)
+  leaks.warn(config.generator, test.image)
   # A bad classifier fails before images are encoded.
   adapted = foreign.adapt(model, datasets.to_float(test.image[:1]))
   inputs.check_classes(test.label, adapted.num_classes)

@@ -1,84 +1,70 @@
 """Says where the test images are not fresh ones.
 
-  leaks.warn(config, train, test)
+  leaks.warn(config.generator, test.image, train.image)
 
 An accuracy on images that the classifier was trained on tells little, and so
 do attacks with a generator that has seen them. Neither is an error: the user
-may know.
+may know. Images are compared pixel by pixel, at the size that is trained on.
 
-Contents: warn, shared, other_split.
+Contents: warn, shared, seen.
 """
+
+import os
 
 import ml_collections
 import numpy as np
 
-from advmix_jax import datasets, generators, types
+from advmix_jax import generators
 from advmix_jax.datasets import image_hash
-from advmix_jax.runtime import files, hosts
-
-_MADE = ('split_seed', 'valid_share', 'test_share')
+from advmix_jax.runtime import files, hosts, untrusted
 
 
 def warn(
-  config: ml_collections.ConfigDict, train: types.Dataset, test: types.Dataset
+  config: ml_collections.ConfigDict,
+  test: np.ndarray,
+  train: np.ndarray | None = None,
 ) -> None:
-  """Prints what `shared` and `other_split` find.
+  """Prints what `shared` and `seen` find.
 
   Args:
-    config: of a run; reads `data` and `generator`.
-    train: its training images.
-    test: its test images.
-  """
-  if count := shared(train.image, test.image):
-    hosts.print_once(
-      f'warning: {count} of {len(test.label)} test images are training images, '
-      'too, pixel by pixel'
-    )
-  if words := other_split(config):
-    hosts.print_once(f'warning: {words}')
-
-
-def shared(train: np.ndarray, test: np.ndarray) -> int:
-  """How many test images [N, H, W, C] are among the training images."""
-  hashes = map(image_hash.image_hashes, (test, train))
-  return int(np.isin(*hashes).sum())
-
-
-def other_split(config: ml_collections.ConfigDict) -> str:
-  """Says that the generator was trained on another made split, '' if not.
-
-  Args:
-    config: reads `data` and `generator`.
+    config: names the generator.
+    test: the test images [N, H, W, C].
+    train: those that the classifier was trained on; None: not known.
 
   Raises:
     FileNotFoundError, ValueError: the generator is missing or corrupt.
   """
-  if 'split_seed' not in config.data or config.generator.name == 'ideal':
-    return ''
-  path = generators.path(config.generator)
-  theirs = _trained_on(path, config.data)
-  if theirs is None:
-    return ''
-  differ = [
-    f'data.{name}={theirs[name]}, here {config.data[name]}'
-    for name in _MADE
-    if theirs[name] != config.data[name]
-  ]
-  if not differ:
-    return ''
-  return (
-    f'{path}: the generator was trained on another split of these images '
-    f'({"; ".join(differ)}), and so on test images; where the data have parts '
-    'of their own, this means nothing'
+  if train is not None and (count := shared(train, test)):
+    _say(count, test, 'training images, too')
+  if config.name != 'ideal':
+    path = generators.path(config)
+    if count := seen(path, test):
+      _say(count, test, f'among those that {path} was trained on')
+
+
+def _say(count, test, what):
+  hosts.print_once(
+    f'warning: {count} of {len(test)} test images are {what}, pixel by pixel'
   )
 
 
-def _trained_on(path, data):
-  """The generator's config of these data; None if it is of others."""
-  training = files.load_npz(path)[1].get('training')
-  fields = training.get('data') if isinstance(training, dict) else None
-  if not isinstance(fields, dict) or set(fields) != set(data):
-    return None
-  theirs = ml_collections.ConfigDict(fields)
-  same = datasets.describe(theirs) == datasets.describe(data)
-  return theirs if same and theirs.name == data.name else None
+def shared(train: np.ndarray, test: np.ndarray) -> int:
+  """How many test images [N, H, W, C] are among the training images."""
+  return _count(image_hash.image_hashes(train), test)
+
+
+def seen(path: str | os.PathLike, test: np.ndarray) -> int:
+  """How many test images [N, H, W, C] a generator was trained on.
+
+  Converted generators, and those of earlier versions, do not know: 0.
+
+  Raises:
+    FileNotFoundError, ValueError: `path` is missing or corrupt.
+  """
+  text = files.load_npz(path)[1].get('training_images', '')
+  with untrusted.reading(path, 'corrupt'):
+    return _count(image_hash.from_text(text), test)
+
+
+def _count(hashes, test):
+  return int(np.isin(image_hash.image_hashes(test), hashes).sum())

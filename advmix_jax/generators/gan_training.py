@@ -36,6 +36,8 @@ from advmix_jax.runtime import (
 
 _FREE = ('log_kimg', 'sample_kimg', 'checkpoint_kimg', 'parallel')
 _LONGER = ('gan.kimg', 'gan.decay_kimg', 'gan.learning_rate')
+# So many training images a generator's file knows by hash, in 11 MB.
+_MOST_HASHES = 2**18
 
 
 def train(
@@ -87,7 +89,7 @@ def _train(config, workdir):
     after_fn=_picture_fn(config, workdir),
   )
   path = workdir / 'generator.npz'
-  _save(path, config, state.average)
+  _save(path, config, state.average, data.image)
   return {
     'kimg': config.gan.kimg,
     'wall_seconds': time.monotonic() - started,
@@ -95,14 +97,22 @@ def _train(config, workdir):
   }
 
 
-def _save(path, config, params):
+def _save(path, config, params, images):
   """Writes the generator, unless the file has it: latents are held to its hash.
 
-  The file also says how it was trained, of which some may have changed.
+  The file also says how it was trained, of which some may have changed, and on
+  which images (evaluation/leaks.py).
   """
   network = _grown(config)
   if not _has(path, network, params):
-    stylegan.save(path, network, params, training=config.to_dict())
+    few = images if len(images) <= _MOST_HASHES else images[:0]
+    stylegan.save(
+      path,
+      network,
+      params,
+      training=config.to_dict(),
+      training_images=image_hash.to_text(few),
+    )
 
 
 def _has(path, network, params):

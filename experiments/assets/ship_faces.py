@@ -65,6 +65,7 @@ def _generator(path, output):
     {
       'config': config,
       'training': run_folder.without_folders(training),
+      'training_images': metadata.get('training_images', ''),
       'condition': CONDITION,
     },
     kind=stylegan.GENERATOR_KIND,

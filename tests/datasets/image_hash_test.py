@@ -6,8 +6,10 @@ import pytest
 from advmix_jax import types
 from advmix_jax.datasets.image_hash import (
   data_hash,
+  from_text,
   image_hashes,
   set_name,
+  to_text,
 )
 
 
@@ -33,6 +35,16 @@ def test_hashes_never_change():
   pixels = np.arange(96, dtype=np.uint8).reshape(2, 4, 4, 3)
   golden = [5554361569795535953, 9353539209751874155]
   assert image_hashes(pixels).tolist() == golden
+
+
+def test_the_text_of_a_set_holds_each_hash_once():
+  pixels = _pixels()
+  found = from_text(to_text(pixels[[3, 1, 0, 3, 2, 4]]))
+  assert found.tolist() == sorted(image_hashes(pixels).tolist())
+  assert from_text(to_text(pixels[:0])).size == 0
+  for text in ('?', 'AAAA', to_text(pixels) + '\n'):
+    with pytest.raises(ValueError):
+      from_text(text)
 
 
 def test_a_name_tells_sets_apart_and_forgives_rounding():

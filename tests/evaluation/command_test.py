@@ -219,3 +219,15 @@ def test_digits_have_a_judge_and_other_data_one_of_a_file(call, monkeypatch):
     call(judge='judge.npz')
   with pytest.raises(ValueError, match='judge is judge.npz, but colored_mnist'):
     call(judge='judge.npz', ladder=True)
+
+
+def test_test_images_are_looked_for_among_those_of_the_generator(
+  call, monkeypatch
+):
+  calls = []
+  monkeypatch.setattr(command.leaks, 'warn', lambda *given: calls.append(given))
+  call()
+  ((config, images),) = calls
+  assert config.name == 'ideal'
+  digits = datasets.load(datasets.default_config(), 'test')
+  np.testing.assert_array_equal(images, digits.image[:2])

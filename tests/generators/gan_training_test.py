@@ -10,6 +10,7 @@ from helpers import toy_subject as toy
 from PIL import Image
 
 from advmix_jax import datasets
+from advmix_jax.datasets import image_hash
 from advmix_jax.generators import (
   gan,
   gan_training,
@@ -68,6 +69,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
   assert (tmp_path / 'whole' / 'samples' / '000000k.png').exists()
   config = json.loads((tmp_path / 'parts' / 'config.json').read_text())
   assert config['gan']['kimg'] == 0.032
+
+
+def test_the_file_knows_its_images(of_8_pixels, tmp_path, monkeypatch):
+  images = datasets.load(of_8_pixels(1).data, 'train').image
+  params = {'mapping': {'dlatent_avg': np.zeros(1)}}
+  count = len(images)
+  for most, known in ((count, count), (count - 1, 0)):  # Above: a large file.
+    monkeypatch.setattr(gan_training, '_MOST_HASHES', most)
+    path = tmp_path / f'{most}.npz'
+    gan_training._save(path, of_8_pixels(1), params, images)
+    text = files.load_npz(path)[1]['training_images']
+    found = set(image_hash.from_text(text).tolist())
+    assert len(found) == known
+    assert found <= set(image_hash.image_hashes(images).tolist())
 
 
 def test_too_few_classes_for_the_images_are_refused(tmp_path):
