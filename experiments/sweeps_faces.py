@@ -66,10 +66,21 @@ _FACES = {
   },
 }
 
+# Is it the search that helps, or the clean images among what AdvMix trains on?
+_CONTROLS = {
+  'RandMix with clean images': {
+    'config': {'method': 'randmix', 'mixing.clean_fraction': 0.5},
+  },
+  'AdvMix without the clean fallback': {
+    'config': {'method': 'advmix', 'attack.clean_fallback': False},
+  },
+}
+
 # Both at 32x32, where a generator of an hour on two cores can draw real faces.
 _SMALL = _FACES | {
   'given': 'face_generator_32.npz',
   'config': _NETWORK,
+  'rows': _FACES['rows'] | _CONTROLS,
   'columns': _FACES['columns']
   | {'Black_Hair': {'config': {'data.attribute': 'Black_Hair'}}},
   'data': {'resolution': 32},

@@ -85,6 +85,14 @@ _ROWS = {
   'AdvMix, ideal generator, digits as the StyleGAN': {
     'config': {'method': 'advmix', 'generator.name': 'ideal'},
   },
+  # As many mixes as AdvMix draws with its five restarts.
+  'RandMix, five times the passes, ideal generator, digits as the StyleGAN': {
+    'config': {
+      'method': 'randmix',
+      'generator.name': 'ideal',
+      'optimizer.epochs': 25,
+    },
+  },
 }
 
 ITEMS = {

@@ -33,9 +33,10 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   root = pathlib.Path(__file__).resolve().parent.parent
   workdir = WORKDIR.value or root / 'runs' / run_folder.run_name(CONFIG.value)
-  if (pathlib.Path(workdir) / 'results.json').exists():
-    print(f'{workdir} is finished: nothing is trained, and no data are read')
+  finished = (pathlib.Path(workdir) / 'results.json').exists()
   results = training.train_and_evaluate(CONFIG.value, workdir)
+  if finished:  # And of this very config.
+    print(f'{workdir} was finished: nothing was trained, and no data were read')
   print(tables.summary(results, workdir))
 
 
