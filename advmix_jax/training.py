@@ -2,10 +2,9 @@
 
   results = train_and_evaluate(config, 'runs/advmix')
 
-A run is a pure function of its config, data, generator and latents: the draws
-of step n come from fold_in(fold_in(key(seed), 1), n), and the order of epoch e
-from (seed, e). So a run that was killed and resumed ends with the same bits as
-one that was not.
+A run is a pure function of its config, data, generator and latents: step n
+draws from fold_in(fold_in(key(seed), 1), n), epoch e is ordered by (seed, e). A
+run that was killed and resumed ends with the same bits as one that was not.
 
 WORKDIR holds config.json, hashes of what it uses, checkpoints/, metrics.jsonl,
 tensorboard/, classifier.npz, and results.json once the run is done.
@@ -381,7 +380,8 @@ def train_classifier(
     latents = lookup.load_latents(
       config, dataset, generator, generator_params, workdir
     )
-    run_folder.claim_array(workdir, 'latents', latents)
+  run_folder.claim_array(workdir, 'latents', latents)
+  run_folder.claim_array(workdir, 'environments', environment)
   state = _train(
     config,
     workdir,

@@ -38,7 +38,7 @@ try:
   )
   from advmix_jax.evaluation import run as evaluation
   from advmix_jax.report import pages, strength
-  from advmix_jax.runtime import cli, files, run_folder
+  from advmix_jax.runtime import cli, files, hosts, run_folder
 except ModuleNotFoundError as error:
   raise SystemExit(
     f'evaluate.py: error: {error}; run `make install` or `pip install -e .` '
@@ -178,6 +178,7 @@ def _write(record, output):
     files.write_bytes(output / 'sweep.png', png)
     files.write_bytes(output / 'sweep.svg', svg)
     sections.insert(0, strength.section(record, png))
+  hosts.barrier('pictures')  # The first process has written them.
   pictures, _ = files.load_npz(output / 'pictures.npz')
   page = pages.comparison([record], [pictures], added=sections)
   files.write_text(output / 'report.html', page)

@@ -254,6 +254,18 @@ def test_a_run_does_not_go_on_with_other_latents(tmp_path, monkeypatch):
   tiny_runs.train(config, tmp_path)
 
 
+def test_a_run_does_not_go_on_with_other_environments(tmp_path):
+  """They come from groups, which the hash of images and labels leaves out."""
+  config = tiny_runs.config(method='irm')
+  tiny_runs.train(config, tmp_path)
+  data = tiny_runs.dataset()
+  groups = {k: np.zeros_like(v) for k, v in data.groups.items()}
+  other = data._replace(groups=groups)
+  with pytest.raises(ValueError, match='holds a run of other environments: '):
+    training.train_classifier(config, tmp_path, other)
+  tiny_runs.train(config, tmp_path)
+
+
 def test_a_strangers_config_does_not_say_where_images_are_cached(
   tmp_path, monkeypatch
 ):

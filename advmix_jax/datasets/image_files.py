@@ -255,12 +255,15 @@ def load(
   key = _key(images, names, (size, mirror), box_fn)
   path = _cache_folder(cache_dir) / f'{key}.npy'
   shape = (len(names) * (1 + mirror), size, size, 3)
-  if _cached(path, shape) is None:
-    files.check_folder(path.parent, 'data.cache_dir=')
-    files.write_atomically(
-      path, lambda f: _write(f, images, names, shape, box_fn, mirror)
-    )
-  hosts.barrier(f'images {path}')  # Waits until the first process wrote them.
+  for first in (True, False):  # Others may have a folder of their own.
+    if first == hosts.is_first() and _cached(path, shape) is None:
+      files.check_folder(path.parent, 'data.cache_dir=')
+      files.write_atomically(
+        path,
+        lambda f: _write(f, images, names, shape, box_fn, mirror),
+        everywhere=True,
+      )
+    hosts.barrier(f'images {key} {first}')
   return np.load(path, mmap_mode='r')
 
 

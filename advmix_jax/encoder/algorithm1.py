@@ -298,8 +298,12 @@ def _run(
   features_fn, start_fn = as_pytree(features_fn), as_pytree(start_fn)
   frozen = ml_collections.FrozenConfigDict(config)
   descent = _make_descent(generator, frozen, kind, with_path)
-  batch, found = min(config.batch_size, len(images)), []
-  for first in metrics.batches(len(images), batch, description='Algorithm 1'):
+  batch = min(config.batch_size, len(images))
+  found = shards.leading(keep, images, batch)
+  done = min(batch * len(found), len(images))
+  for first in metrics.batches(
+    len(images), batch, description='Algorithm 1', start=done
+  ):
     x = datasets.to_float(images[first : first + batch])
     parts = keep.load(first, x) if keep else None
     if parts is None:

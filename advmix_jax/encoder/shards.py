@@ -8,7 +8,7 @@ The name of a shard is a hash of its images, of the index of the first one (the
 draws of Algorithm 1 depend on it) and of all settings. Any change of these
 gives another name, so a stale result is never found.
 
-Contents: Shards, make_shards.
+Contents: Shards, make_shards, leading.
 """
 
 from __future__ import annotations
@@ -62,3 +62,22 @@ def make_shards(folder: str | os.PathLike, *, setting: str) -> Shards:
     files.save_npz(path(first, images), named, {}, kind=_KIND)
 
   return Shards(load, save)
+
+
+def leading(
+  keep: Shards | None, images: np.ndarray, size: int
+) -> list[tuple[np.ndarray, ...]]:
+  """The arrays of the first batches, up to one that is not there.
+
+  Args:
+    keep: None: nothing is kept.
+    images: of all batches, [N, H, W, 3].
+    size: of a batch.
+  """
+  found = []
+  for first in range(0, len(images) if keep else 0, size):
+    parts = keep.load(first, images[first : first + size])
+    if parts is None:
+      break
+    found.append(parts)
+  return found

@@ -195,6 +195,7 @@ def _fail(error: BaseException) -> NoReturn:
   text = f'{pathlib.Path(sys.argv[0]).name}: error: {" ".join(lines)}'
   text = untrusted.first_line(ValueError(' '.join(text.split())), _MAX_LINE)
   print(text, file=sys.stderr)
+  hosts.leave(1)
   sys.exit(1)
 
 
@@ -236,9 +237,11 @@ def run(main: Callable[..., Any]) -> NoReturn:
     except _ERRORS as error:
       _fail(error)
     except (MemoryError, RuntimeError) as error:
-      if not _is_out_of_memory(error):
-        raise
       reason = untrusted.first_line(error)
+      if not _is_out_of_memory(error):
+        if jax.distributed.is_initialized():
+          _fail(ValueError(f'another process ended, see its error ({reason})'))
+        raise
       hint = 'a smaller batch_size or width needs less'
       _fail(ValueError(f'out of memory ({reason}); {hint}'))
     except SystemExit as error:

@@ -36,19 +36,23 @@ _PROCESS = secrets.token_hex(4)  # Tells it from earlier ones of its number.
 
 
 def write_atomically(
-  path: str | os.PathLike, write: Callable[[BinaryIO], Any]
+  path: str | os.PathLike,
+  write: Callable[[BinaryIO], Any],
+  *,
+  everywhere: bool = False,
 ) -> None:
   """Calls `write(file)` on a temporary file, then renames it to `path`.
 
   What fails leaves nothing behind, no new folder either; what a killed process
   of this machine left is removed. Machines and containers may share the folder.
   Permissions are those of any new file. With several processes, only the first
-  one writes; the others do nothing.
+  one writes; the others do nothing, but for files that are not shared
+  (`everywhere`).
 
   Raises:
     ValueError: `path` is a folder, a device or anything else but a file.
   """
-  if not hosts.is_first():
+  if not (everywhere or hosts.is_first()):
     return
   path = pathlib.Path(path)
   check_output(path)

@@ -4,18 +4,25 @@
   if hosts.is_first(): ...                  # writes files, prints
   hosts.barrier('latents')                  # after the first one has written
   most = hosts.largest([1.5, 2.0])          # the same answer everywhere
+  hosts.in_first(lock, 'the lock')          # an error there is one everywhere
 
 All processes run the same program on the same run folder, which must be on a
 shared file system. Only the first process writes files, see
 files.write_atomically.
 
-Contents: initialize, is_first, print_once, barrier, largest.
+A process that ends by an error leaves without waiting for the others: they see
+that its connection is closed, and end, too.
+
+Contents: initialize, is_first, print_once, barrier, largest, in_first, leave.
 """
 
+import contextlib
 import functools
 import os
+import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -35,7 +42,8 @@ def initialize(address: str, count: int, index: int) -> None:
     index: Index of this process, from 0.
 
   Raises:
-    ValueError: Only some arguments are given, or index is out of range.
+    ValueError: Only some arguments are given, index is out of range, or nobody
+      answers at the address for five minutes.
   """
   alone = int(os.environ.get('SLURM_NTASKS', '1')) < 2
   if not address:
@@ -48,6 +56,10 @@ def initialize(address: str, count: int, index: int) -> None:
       return
   elif not 0 <= index < count:
     raise ValueError(f'--process_id is {index}, expected 0 to {count - 1}')
+  elif index == 0:
+    _parsed(address)
+  else:
+    _wait_for(address)
   jax.config.update('jax_cpu_collectives_implementation', 'gloo')
   # That service would handle SIGTERM in place of preemption.py.
   jax.config.update('jax_enable_preemption_service', False)
@@ -57,6 +69,32 @@ def initialize(address: str, count: int, index: int) -> None:
     jax.distributed.initialize()
   if not is_first():
     sys.stdout = open(os.devnull, 'w', encoding='utf-8')  # noqa: SIM115
+
+
+def _parsed(address):
+  """(host, port) of HOST:PORT; raises ValueError for anything else."""
+  host, _, port = address.rpartition(':')
+  if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+    raise ValueError(
+      f'--coordinator_address is {address!r}, expected HOST:PORT, such as '
+      'first-host:1234'
+    )
+  return host.strip('[]'), int(port)
+
+
+def _wait_for(address, seconds=300):
+  """Waits until the first process listens: JAX would abort the process."""
+  where, end = _parsed(address), time.monotonic() + seconds
+  while True:
+    try:
+      socket.create_connection(where, timeout=5).close()
+      return
+    except OSError as error:
+      if time.monotonic() > end:
+        raise ValueError(
+          f'--coordinator_address={address}: nobody answers ({error})'
+        ) from error
+      time.sleep(0.2)
 
 
 def is_first() -> bool:
@@ -87,3 +125,31 @@ def largest(values: Sequence[float]) -> list[float]:
 
   ours = np.asarray(values, np.float32)
   return multihost_utils.process_allgather(ours).max(0).tolist()
+
+
+def in_first(act: Callable[[], None], what: str) -> None:
+  """Calls `act` in the first process alone; all must call this.
+
+  Raises:
+    ValueError: `act` raised it in the first process, which says why.
+  """
+  error = None
+  if is_first():
+    try:
+      act()
+    except ValueError as found:
+      error = found
+  if largest([error is not None])[0]:
+    raise error or ValueError(f'{what}: see the error of the first process')
+
+
+def leave(code: int) -> None:
+  """Ends this process at once where there are others, else does nothing.
+
+  At Python's own end, JAX waits for them for minutes, and they for this one.
+  """
+  if jax.distributed.is_initialized():
+    for stream in (sys.stdout, sys.stderr):
+      with contextlib.suppress(OSError):
+        stream.flush()
+    os._exit(code)

@@ -33,12 +33,12 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
   Raises:
     ValueError: Another process holds the lock; names that PID and host.
   """
+  workdir = pathlib.Path(workdir)
+  lock = filelock.FileLock(workdir / _FILE, timeout=0)
+  hosts.in_first(lambda: _acquire(lock, workdir), os.fspath(workdir))
   if not hosts.is_first():  # The first process holds the lock for all.
     yield
     return
-  workdir = pathlib.Path(workdir)
-  lock = filelock.FileLock(workdir / _FILE, timeout=0)
-  _acquire(lock, workdir)
   try:
     owner = {'pid': os.getpid(), 'host': socket.gethostname()}
     files.write_json(workdir / _OWNER, owner)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -141,21 +142,33 @@ def _save_unfinished(
 
 
 def _read_unfinished(workdir: str | os.PathLike, step: int) -> list[Record]:
-  """What `_save_unfinished` kept at that step; [] if nothing."""
+  """What `_save_unfinished` kept up to that step; [] if nothing.
+
+  A stop that was killed before it had its checkpoint has kept more steps.
+  """
   path = pathlib.Path(workdir) / _UNFINISHED
   if not path.is_file():
     return []
   records = []
 
   def add(found):
-    if found['step'] == step:
-      records.extend(
-        {k: np.asarray(value, dtype) for k, (dtype, value) in record.items()}
-        for record in found['records']
-      )
+    records.extend(
+      {k: np.asarray(value, dtype) for k, (dtype, value) in record.items()}
+      for record in found['records'][: max(0, step - _before(found))]
+      if step <= found['step']
+    )
 
-  untrusted.read_json(path, 'not the records of a stopped run', add)
+  try:
+    untrusted.read_json(path, 'not the records of a stopped run', add)
+  except ValueError as error:  # Of one line of metrics.jsonl alone.
+    print(f'warning: {error}; a line has fewer steps', file=sys.stderr)
+    return []
   return records
+
+
+def _before(found):
+  """The step of the line before the records of an unfinished one."""
+  return found['step'] - len(found['records'])
 
 
 def _bar(plan: Plan, first: int) -> Any:

@@ -175,7 +175,12 @@ def progress(
 
 
 def batches(
-  count: int, size: int, *, description: str, unit: str = 'img'
+  count: int,
+  size: int,
+  *,
+  description: str,
+  unit: str = 'img',
+  start: int = 0,
 ) -> Iterator[int]:
   """Yields the first index of each batch, with a progress bar; SIGTERM stops.
 
@@ -184,9 +189,12 @@ def batches(
     size: Units in a batch; the last one may have fewer.
     description: As in `progress`.
     unit: As in `progress`.
+    start: Units of the batches that are done, which don't count for the rate.
   """
-  with progress(description=description, total=count, unit=unit) as bar:
-    for first in range(0, count, size):
+  with progress(
+    description=description, total=count, unit=unit, initial=start
+  ) as bar:
+    for first in range(start, count, size):
       preemption.check()
       yield first
       bar.update(min(size, count - first))

@@ -221,18 +221,20 @@ def claim_file(
 
 
 def claim_array(
-  workdir: str | os.PathLike, name: str, array: np.ndarray
+  workdir: str | os.PathLike, name: str, array: np.ndarray | None
 ) -> None:
   """Notes in WORKDIR/<name>.sha256 which numbers a run uses.
 
   Args:
     workdir: The run's folder.
     name: What they are to the run, such as 'latents'.
-    array: The numbers.
+    array: The numbers; None: it uses none.
 
   Raises:
     ValueError: The run began with others.
   """
+  if array is None:
+    return
   ours = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
   why = f'other {name}: these have been made anew since'
   _claim(_noted(workdir, name), ours, why)

@@ -46,3 +46,16 @@ def test_a_torn_shard_is_made_again(tmp_path):
     assert keep.load(0, _images()) is None
   keep.save(0, _images(), _parts())
   _equal(keep.load(0, _images()), _parts())
+
+
+def test_the_first_batches_are_found_up_to_one_that_is_missing(tmp_path):
+  keep = shards.make_shards(tmp_path, setting='a')
+  images = np.random.default_rng(2).random((7, 4, 4, 3), np.float32)
+  assert shards.leading(keep, images, 3) == []
+  for first in (0, 6):
+    keep.save(first, images[first : first + 3], _parts())
+  (found,) = shards.leading(keep, images, 3)  # The batch of 3 is missing.
+  _equal(found, _parts())
+  keep.save(3, images[3:6], _parts())
+  assert len(shards.leading(keep, images, 3)) == 3
+  assert shards.leading(None, images, 3) == []

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import random_params
+from helpers import compiling, random_params
 
 from advmix_jax.generators import stylegan, stylegan_modules
 from advmix_jax.runtime import files
@@ -277,10 +277,10 @@ def test_gradients_with_fresh_noise_are_those_of_each_operation_alone():
   def loss(params):
     return (generator.synthesize(params, w, jax.random.key(3)) * pull).sum()
 
-  users = {  # As programs of users are compiled, not as tests are.
-    'xla_backend_optimization_level': 3,
-    'xla_cpu_use_fusion_emitters': True,
-  }
+  # As programs of users are compiled, not as tests are.
+  users = {'xla_backend_optimization_level': 3}
+  if compiling.EMITTERS:
+    users[compiling.EMITTERS] = True
   whole = jax.jit(jax.grad(loss), compiler_options=users)(params)
   for name, want in jax.grad(loss)(params).items():
     for key, value in want.items():

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import time
@@ -11,7 +12,7 @@ import pytest
 from helpers import compiling, paths
 from processes import programs
 
-from advmix_jax.runtime import files
+from advmix_jax.runtime import files, locks
 
 _RUN = (
   '--config=configs/colored_mnist.py:ideal',
@@ -124,3 +125,34 @@ def test_a_sigterm_to_one_process_saves_and_stops_both(tmp_path):
     _finish(process)
   steps = [json.loads(line)['step'] for line in log.read_text().splitlines()]
   assert steps == list(range(3, 301, 3))
+
+
+def _errors(processes):
+  """What each process wrote as an error; all end in time, with code 1."""
+  errors = [process.communicate(timeout=120)[1] for process in processes]
+  assert [process.returncode for process in processes] == [1, 1], errors
+  lines = [[s for s in e.splitlines() if ': error: ' in s] for e in errors]
+  assert all(len(found) == 1 for found in lines), errors
+  assert not any('Traceback' in e or 'Fatal' in e for e in errors), errors
+  return [found[0] for found in lines]
+
+
+def test_an_error_in_one_process_ends_both_with_a_line(tmp_path):
+  """Another config, seen by the second one alone; a folder that is in use."""
+  _finish(_start(tmp_path / 'done', 'pmap'))
+  (tmp_path / 'done' / 'results.json').unlink()
+  address = f'--coordinator_address=localhost:{_free_port()}'
+  two = [
+    _start(
+      *(tmp_path / 'done', 'pmap', address, '--num_processes=2'),
+      *(f'--process_id={i}', f'--config.seed={i}'),
+    )
+    for i in range(2)
+  ]
+  first, second = _errors(two)
+  assert 'another process ended' in first
+  assert 'holds a run of another config: seed=0 (now 1)' in second
+  with locks.hold(tmp_path / 'used'):
+    first, second = _errors(_start_two(tmp_path / 'used', 'pmap'))
+  assert f'used is in use by process {os.getpid()}' in first
+  assert 'used: see the error of the first process' in second

@@ -113,6 +113,28 @@ def test_sigterm_leaves_no_line_more_and_none_less(
   assert _records(tmp_path / 'stopped') == _records(tmp_path / 'whole')
 
 
+def test_a_stop_that_has_no_checkpoint_costs_no_line_a_step(
+  tmp_path, monkeypatch
+):
+  """Stopped after step 4, and again after step 5, where saving fails."""
+  plan = _plan(log_every=3, save_every=7)
+  _run(tmp_path / 'whole', plan)
+
+  def fail(manager, step, state):
+    raise OSError('killed')
+
+  for stop, error in ((4, SystemExit), (5, OSError)):
+    with monkeypatch.context() as patch, pytest.raises(error):
+      patch.setattr(
+        preemption, 'asked', lambda step, every, stop=stop: step == stop
+      )
+      if error is OSError:
+        patch.setattr(checkpoints, 'save', fail)
+      _run(tmp_path / 'stopped', plan)
+  _run(tmp_path / 'stopped', plan)
+  assert _records(tmp_path / 'stopped') == _records(tmp_path / 'whole')
+
+
 def test_a_metric_that_is_not_finite_names_itself_steps_and_checkpoint(
   tmp_path,
 ):

@@ -126,3 +126,11 @@ def test_batches_begin_where_the_last_one_ends_and_count_all_units(capsys):
   assert list(metrics.batches(7, 3, description='draw')) == [0, 3, 6]
   assert list(metrics.batches(0, 3, description='draw')) == []
   assert '7/7' in capsys.readouterr().err
+
+
+def test_finished_batches_do_not_count_for_the_rate(capsys):
+  done = metrics.batches(700, 1, description='draw', start=698)
+  assert list(done) == [698, 699]
+  shown = capsys.readouterr().err
+  assert '698/700' in shown and '700/700' in shown
+  assert list(metrics.batches(7, 3, description='draw', start=7)) == []
