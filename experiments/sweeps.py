@@ -81,9 +81,10 @@ ITEMS = {
       'Algorithm 1 encodes by the pixels alone, and at the quick scale they '
       'see 80,000 images in place of 240,000. The environments of IRM are the '
       'mean colours that digits are nearest to: at sigma = 0 each holds one '
-      'class, so its penalty is zero. The weight of the penalty is 1: of 1 to '
-      '10,000 the best on unbiased colours of further training digits, which '
-      'favours it (docs/irm.md). The eps of adversarial training grows from '
+      'class, so its penalty falls to zero as the classifier becomes certain. '
+      'The weight of the penalty is 1: of 1 to 10,000 the best on unbiased '
+      'colours of further training digits (docs/irm.md). The eps of '
+      'adversarial training grows from '
       '0 to 0.1 over the first 75 steps: at full strength from the start, it '
       'learns nothing at the quick scale.'
     ),

@@ -279,8 +279,8 @@ def default_config() -> ml_collections.ConfigDict:
   # Training colours: 'biased', 'more_biased', 'less_biased' or 'unbiased'. The
   # test split is always unbiased.
   config.variant = 'biased'
-  # Fractions of training digits in the colour of their class, or in red; Table
-  # 2 has 0.999, the other is a choice of ours.
+  # Fractions of training digits in the colour of their class, or in red, those
+  # of Table 2's rows.
   config.less_biased = 0.99
   config.more_biased = 0.999
   # Shares of the digits 0 to 9 in the training set, which then has num_train

@@ -16,6 +16,10 @@ accuracy of the same classifier on the same N images under another adversary:
                    as many images as Algorithm 2 costs forward passes, by margin
   worst            right on every rung above
 
+With two classes the margin falls where the cross-entropy grows, and their
+gradients have the same sign: there `margin` repeats algorithm_2 where steps go
+along the sign.
+
 All rungs see all images, so that each has an accuracy of its own. They share
 the images x, the random starts, and the compiled programs of batches.
 

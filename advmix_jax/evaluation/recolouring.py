@@ -35,7 +35,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from advmix_jax import datasets, types
+from advmix_jax import attacks, datasets, types
 from advmix_jax.evaluation import measures
 from advmix_jax.generators import ideal
 from advmix_jax.report import pages, statistics
@@ -67,7 +67,7 @@ def measure(
     [N, S] bool, whether image n is classified correctly in style s.
   """
   columns = [
-    predict_fn(data.paint_fn(style)).argmax(-1) == data.label
+    np.asarray(attacks.named(predict_fn(data.paint_fn(style)))) == data.label
     for style in styles
   ]
   return np.stack(columns, axis=1)

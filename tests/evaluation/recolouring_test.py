@@ -62,6 +62,14 @@ def test_a_classifier_that_reads_colour_fails_in_the_worst_one():
   assert record['num_images'] == len(label) == 2000
 
 
+def test_logits_that_are_not_numbers_name_no_class():
+  """Their argmax would be class 0, which some digits are of."""
+  record = recolouring.for_run(
+    _config(), lambda params, image: jnp.full((len(image), 10), jnp.nan), {}
+  )
+  assert record['recoloured_accuracy'] == record['all_grid_accuracy'] == 0
+
+
 def test_measure_is_a_loop_over_images_and_styles():
   rng = np.random.default_rng(0)
   data = datasets.Repaintable(
