@@ -12,7 +12,7 @@
 # Each of them first makes .venv and installs into it; nothing outside this
 # folder changes. Another interpreter: make test PYTHON=/path/to/python3.12
 
-CANDIDATES := python3.12 python3.11 python3 python3.13
+CANDIDATES := python3.12 python3.11 python3 python3.13 python3.14
 IS_RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do \
   if $$p -c '$(IS_RECENT)' >/dev/null 2>&1; then echo $$p; break; fi; done)
