@@ -26,6 +26,7 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -240,12 +241,18 @@ def run(main: Callable[..., Any]) -> NoReturn:
       reason = untrusted.first_line(error)
       if not _is_out_of_memory(error):
         if jax.distributed.is_initialized():
-          _fail(ValueError(f'another process ended, see its error ({reason})'))
+          why = 'JAX failed; see whether another process ended before'
+          _fail(ValueError(f'{why} ({reason})'))
         raise
       hint = 'a smaller batch_size or width needs less'
       _fail(ValueError(f'out of memory ({reason}); {hint}'))
     except SystemExit as error:
       preemption.leave(error.code)
+      raise
+    except Exception:  # A fault of ours.
+      if jax.distributed.is_initialized():
+        traceback.print_exc()
+        hosts.leave(1)
       raise
 
   folder = pathlib.Path(sys.argv[0]).resolve().parent

@@ -150,7 +150,7 @@ def test_an_error_in_one_process_ends_both_with_a_line(tmp_path):
     for i in range(2)
   ]
   first, second = _errors(two)
-  assert 'another process ended' in first
+  assert 'see whether another process ended before' in first
   assert 'holds a run of another config: seed=0 (now 1)' in second
   with locks.hold(tmp_path / 'used'):
     first, second = _errors(_start_two(tmp_path / 'used', 'pmap'))
