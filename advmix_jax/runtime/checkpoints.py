@@ -38,7 +38,9 @@ def make_manager(workdir: str | os.PathLike, *, max_to_keep: int = 2) -> Any:
   directory = pathlib.Path(workdir).absolute() / 'checkpoints'
   directory.mkdir(parents=True, exist_ok=True)
   options = ocp.CheckpointManagerOptions(
-    max_to_keep=max_to_keep, enable_async_checkpointing=False
+    max_to_keep=max_to_keep,
+    enable_async_checkpointing=False,
+    cleanup_tmp_directories=True,  # What killed runs were writing.
   )
   # The handler lets a new process read metadata before it restores.
   return ocp.CheckpointManager(

@@ -104,6 +104,7 @@ def test_an_unfinished_checkpoint_does_not_count(tmp_path):
   unfinished.mkdir()
   manager = checkpoints.make_manager(tmp_path)
   assert checkpoints.restore(manager, _state())[0] == 1
+  assert not unfinished.exists()  # Nothing else would remove it.
 
 
 def test_the_reason_of_a_failed_write_is_said(tmp_path, monkeypatch):
