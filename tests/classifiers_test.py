@@ -183,6 +183,8 @@ def test_classes_of_other_names_or_order_are_refused(tmp_path):
   classifiers.check_classes(plain, ('owl', 'zhawk'))  # Of an earlier version.
   with pytest.raises(ValueError, match='were hawk, owl in training, the data '):
     classifiers.check_classes(path, ('owl', 'zhawk'))
+  with pytest.raises(ValueError, match='the data now have owl, hawk'):
+    classifiers.check_classes(path, ('owl', 'hawk'))
 
 
 def test_weights_start_he_normal_and_biases_at_zero():

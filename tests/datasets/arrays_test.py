@@ -124,7 +124,9 @@ def test_without_a_test_part_a_stratified_split_is_made(config, tmp_path):
   found = np.concatenate([d.image[:, 0, 0, 0] for d in parts.values()])
   assert sorted(found) == list(range(30))
   for part in parts.values():
-    np.testing.assert_array_equal(part.label, label[part.image[:, 0, 0, 0]])
+    rows = part.image[:, 0, 0, 0]
+    np.testing.assert_array_equal(part.label, label[rows])
+    assert part.names == tuple(map(str, rows))  # Rows of the file.
   assert 'seed 0' in parts['test'].source
   np.savez(path, train_image=image, train_label=label, valid_image=image)
   assert 'valid_label' in error_of(config)
@@ -166,3 +168,4 @@ def test_rows_sorted_by_label_take_turns_and_keep_their_image(config, tmp_path):
   data = datasets.load(config, 'train')
   assert sorted(data.label.tolist()) == [0, 0, 1, 1, 2, 2]
   np.testing.assert_array_equal(data.image[:, 0, 0, 0] // 4, data.label)
+  assert data.names == tuple(map(str, data.image[:, 0, 0, 0]))

@@ -46,6 +46,11 @@ def test_endless_batches_run_through_epochs_without_a_gap():
   flat = np.concatenate(steps)  # Two epochs of ten.
   assert sorted(flat[:size]) == sorted(flat[size:]) == list(range(size))
   assert not np.array_equal(flat[:size], flat[size:])
+  again, other = (
+    datasets.endless_batch(seed, size, size, 0) for seed in (3, 4)
+  )
+  np.testing.assert_array_equal(again, flat[:size])
+  assert not np.array_equal(again, other)
 
 
 def test_taken_rows_are_floats_and_nothing_else_changes():
@@ -57,14 +62,15 @@ def test_taken_rows_are_floats_and_nothing_else_changes():
   np.testing.assert_array_equal(batch.image, np.float32(image[[2, 0]]) / 255)
 
 
-def test_the_first_images_come_with_their_labels_and_groups():
+def test_the_first_images_come_with_their_labels_groups_and_names():
   image = np.zeros((4, 2, 2, 1), np.uint8)
   groups = {'side': np.array([0, 1, 0, 1])}
-  data = types.Dataset(image, np.arange(4), 4, groups, 'made')
+  data = types.Dataset(image, np.arange(4), 4, groups, 'made', tuple('abcd'))
   few = datasets.first(data, 3)
   assert len(few.image) == 3 and few.num_classes == 4 and few.source == 'made'
   np.testing.assert_array_equal(few.label, [0, 1, 2])
   np.testing.assert_array_equal(few.groups['side'], [0, 1, 0])
+  assert few.names == ('a', 'b', 'c')
 
 
 def test_an_environment_is_the_grouping_of_that_name():

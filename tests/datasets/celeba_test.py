@@ -1,5 +1,6 @@
 import sys
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from helpers import made_images
 from helpers.one_line import loading_error as error_of
 
 from advmix_jax import datasets
-from advmix_jax.datasets import celeba, decoding, framing, pixels
+from advmix_jax.datasets import celeba, decoding, framing, image_files, pixels
 from advmix_jax.ops import area
 
 
@@ -96,15 +97,68 @@ def test_a_second_load_decodes_nothing(config, monkeypatch):
   np.testing.assert_array_equal(datasets.load(config, 'train').image, first)
 
 
-def test_changed_images_are_decoded_again(config, tmp_path):
-  before = datasets.load(config, 'train').image
+@pytest.mark.parametrize('as_zip', [True, False])
+def test_changed_images_are_decoded_again(config, tmp_path, as_zip):
+  """Others of the same names in the same place; two of them change places."""
   (tmp_path / 'img_align_celeba.zip').unlink()
-  made_images.write_celeba(tmp_path, as_zip=False)
-  first = tmp_path / 'img_align_celeba' / '000001.jpg'
-  first.write_bytes(made_images.jpeg(made_images.picture(77)))
+  made_images.write_celeba(tmp_path, as_zip=as_zip)
+  before = datasets.load(config, 'train').image
+  order = [1, 0, 2, 3]  # Of the images to train on.
+  files = {
+    f'img_align_celeba/{place + 1:06d}.jpg': made_images.jpeg(
+      made_images.picture(i)
+    )
+    for place, i in enumerate(order)
+  }
+  if as_zip:
+    with zipfile.ZipFile(tmp_path / 'img_align_celeba.zip', 'w') as archive:
+      for name, content in files.items():
+        archive.writestr(name, content)
+  else:
+    for name, content in files.items():
+      (tmp_path / name).write_bytes(content)
   after = datasets.load(config, 'train').image
-  assert (before[0] != after[0]).any()
-  np.testing.assert_array_equal(before[1:], after[1:])
+  assert (before[0] != before[1]).any()
+  np.testing.assert_array_equal(after, before[order])
+
+
+def test_another_part_of_the_same_images_is_not_that_of_the_cache(
+  config, tmp_path
+):
+  """As where CelebA's images are read as any folder, too."""
+  square = datasets.load(config, 'train').image[:1]
+  with image_files.open_images(tmp_path / 'img_align_celeba.zip') as images:
+    cut, again, middle = (
+      image_files.load(
+        images,
+        ['000001.jpg'],
+        size=16,
+        box_fn=box_fn,
+        cache_dir=config.cache_dir,
+      )
+      for box_fn in (framing.in_frame,) * 2 + (decoding.whole_square,)
+    )
+  np.testing.assert_array_equal(cut, square)
+  np.testing.assert_array_equal(again, square)
+  image = made_images.picture(0) / np.float32(255)
+  whole = area.resize(image, area.Box(20, 0, 198, 178), 16)
+  # JPEG moves a smooth picture by a few of 255 levels.
+  assert np.abs(middle[0].astype(int) - pixels.to_uint8(whole)).max() <= 4
+  assert np.abs(middle.astype(int) - square).max() > 4
+
+
+def test_lists_in_any_order_give_each_image_its_attributes(config, tmp_path):
+  before = datasets.load(config, 'train')
+  path = tmp_path / 'list_eval_partition.txt'
+  lines = path.read_text().splitlines()
+  order = [3, 0, 2, 1]  # Of the images to train on.
+  path.write_text('\n'.join([lines[i] for i in [4, *order, 5]]) + '\n')
+  after = datasets.load(config, 'train')
+  np.testing.assert_array_equal(after.image, before.image[order])
+  for name in celeba.ATTRIBUTES:
+    np.testing.assert_array_equal(
+      after.groups[name], before.groups[name][order]
+    )
 
 
 def test_a_damaged_cache_is_made_again(config, tmp_path):
@@ -291,6 +345,10 @@ def test_tfds_gives_the_same_images_and_attributes(config, monkeypatch):
     plain = datasets.load(config, split)  # Mirror images are for training.
     np.testing.assert_array_equal(plain.image, wanted(range(4)))
     assert calls[-1][1]['split'] == theirs
+  config.num_train = 3
+  few = datasets.load(config, 'train')
+  np.testing.assert_array_equal(few.image, data.image[:6])
+  np.testing.assert_array_equal(few.label, data.label[:6])
   monkeypatch.setitem(sys.modules, 'tensorflow_datasets', None)
   assert 'not installed' in error_of(config)
 

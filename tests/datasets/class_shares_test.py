@@ -16,6 +16,10 @@ def test_shares_become_exact_counts():
   )
   # 10 / 3 each: the image that is left goes to the lowest class.
   np.testing.assert_array_equal(class_shares.counts([1 / 3] * 3, 10), [4, 3, 3])
+  # Half an image each, though 0.07 * 50 is 3.5000000000000004.
+  np.testing.assert_array_equal(
+    class_shares.counts((0.01, 0.07, 0.92), 50), [1, 3, 46]
+  )
 
 
 @given(

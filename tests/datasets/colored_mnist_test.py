@@ -65,6 +65,10 @@ def test_ink_color_is_the_colour_of_full_ink_darkened_alike():
   top = found.max(-1, keepdims=True)
   np.testing.assert_allclose(found / top, color, atol=1e-5)
   assert (top > 0.5).all() and (top <= 1).all()
+  images[::2] *= 0.3  # Each image has an ink of its own, whatever the others'.
+  dim = colored_mnist.ink_color(images)
+  np.testing.assert_allclose(dim[::2], 0.3 * found[::2], rtol=1e-6)
+  np.testing.assert_allclose(dim[1::2], found[1::2], rtol=1e-6)
 
 
 def test_brightness_is_the_grey_digit_whatever_its_colour():
@@ -308,6 +312,11 @@ def test_with_a_sigma_of_its_own_the_test_split_does_not_move():
   np.testing.assert_array_equal(sets[0], sets[2])
   same = datasets.load(small_config(sigma=0.1), 'test').image  # None: sigma.
   np.testing.assert_array_equal(sets[1], same)
+  train, plain = (
+    datasets.load(small_config(sigma=0.3, test_sigma=sigma), 'train').image
+    for sigma in (0.1, None)
+  )
+  np.testing.assert_array_equal(train, plain)
 
 
 def test_digit_shares_skew_the_training_digits_alone():
@@ -315,6 +324,11 @@ def test_digit_shares_skew_the_training_digits_alone():
   config = small_config(digit_shares=shares, num_train=80)
   label = datasets.load(config, 'train').label
   np.testing.assert_array_equal(np.bincount(label), [36, 36, *[1] * 8])
+  other = small_config(digit_shares=shares, num_train=80, seed=config.seed + 1)
+  ink, others = (colored_mnist.load_ink(c, 'train') for c in (config, other))
+  np.testing.assert_array_equal(ink.label, label)
+  np.testing.assert_array_equal(np.bincount(others.label), np.bincount(label))
+  assert not np.array_equal(ink.image, others.image)  # Drawn by the seed.
   plain = small_config(num_train=80)
   np.testing.assert_array_equal(
     datasets.load(config, 'test').image, datasets.load(plain, 'test').image

@@ -8,6 +8,7 @@ from helpers import made_images
 from PIL import EpsImagePlugin, Image, ImageOps
 
 from advmix_jax.datasets import decoding
+from advmix_jax.ops import area
 
 
 def _decoded(image, **options):
@@ -57,6 +58,26 @@ def test_an_image_is_turned_as_its_camera_says(orientation):
   image.save(file, 'PNG', exif=exif)
   want = ImageOps.exif_transpose(Image.open(file))
   np.testing.assert_array_equal(found, np.asarray(want))
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_the_part_that_is_kept_is_that_of_the_upright_image(orientation):
+  """Its top left corner, of an image that is wide, or high on its side."""
+  image = Image.fromarray(made_images.picture(0, 8, 12))
+  exif = Image.Exif()
+  exif[0x0112] = orientation
+  file = io.BytesIO()
+  image.save(file, 'PNG', exif=exif)
+  upright = np.asarray(ImageOps.exif_transpose(Image.open(file)))
+  sizes = []
+
+  def corner(height, width):
+    sizes.append((height, width))
+    return area.Box(0, 0, 4, 4)
+
+  found = decoding.decode(file.getvalue(), 'it', 4, corner)
+  assert sizes == [upright.shape[:2]]
+  np.testing.assert_array_equal(found, upright[:4, :4])
 
 
 def test_an_image_with_a_damaged_exif_block_is_decoded():

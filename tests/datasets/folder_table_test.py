@@ -143,6 +143,7 @@ def test_a_missing_or_foreign_table_is_named(config, tmp_path):
   [
     (range(12), range(12), 12),  # As text, 10 comes before 2.
     ((0, 2, 3), (0, 2, 3), 4),  # One class has no image.
+    ((1, 3), (1, 3), 4),  # Half of them are there.
     ((1990, 2001, 307), (1, 2, 0), 3),  # No classes: only in order.
     (('10', '9', 'x'), (0, 1, 2), 3),  # Text.
   ],
@@ -260,13 +261,23 @@ def test_folders_called_like_parts_are_the_parts_of_a_table(
 def test_a_part_may_have_its_usual_other_names(config, tmp_path):
   (tmp_path / 'birds' / 'labels.csv').write_text(
     'file, label, split\na/1.png,owl,training\na/2.gif,crow,Val\n'
-    'b/4.png,owl,test\n'
+    'b/3.bmp,owl,validation\nb/4.png,owl,testing\n'
   )
   assert _split_of(config) == {
     'a/1.png': 'train',
     'a/2.gif': 'valid',
+    'b/3.bmp': 'valid',
     'b/4.png': 'test',
   }
+
+
+def test_a_table_of_one_part_alone_is_split(config, tmp_path):
+  """A folder that happens to be called train leaves images to test on."""
+  made_folders.flat(tmp_path / 'alone', {'train': 20})
+  lines = [f'train/{i}.png,{"ab"[i % 2]}' for i in range(20)]
+  made_folders.table(config, tmp_path / 'alone', lines)
+  found = list(_split_of(config).values())
+  assert [found.count(s) for s in folder.SPLITS] == [14, 2, 4]
 
 
 def test_a_folder_in_place_of_a_table_is_named(config, tmp_path):

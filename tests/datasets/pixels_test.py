@@ -1,8 +1,10 @@
 """Claims about 8-bit pixels."""
 
 import numpy as np
+import pytest
 
 from advmix_jax import datasets
+from advmix_jax.datasets import pixels
 
 
 def test_every_8_bit_value_survives_the_way_to_floats_and_back():
@@ -28,3 +30,12 @@ def test_floats_pass_as_float32_and_8_bits_as_they_are():
   np.testing.assert_array_equal(datasets.to_float(floats), np.float32(floats))
   pixels = np.array([0, 7], np.uint8)
   assert datasets.to_uint8(pixels) is pixels
+
+
+def test_floats_may_leave_0_to_1_by_rounding_errors_alone():
+  images = np.linspace(-1e-6, 1 + 1e-6, 12, dtype=np.float32)
+  images = images.reshape(1, 2, 2, 3)
+  assert pixels.check(images) is images
+  for wider in (images - 1e-3, images + 1e-3):
+    with pytest.raises(ValueError, match=r'expected \[0, 1\]'):
+      pixels.check(wider)

@@ -32,6 +32,25 @@ def test_each_class_gives_the_same_shares():
   }
 
 
+def test_a_part_has_its_share_rounded_to_the_nearest():
+  part = _make(['owl'] * 28 + ['crow'] * 28)  # A tenth is 2.8, a fifth 5.6.
+  assert [(part == s).sum() for s in splits.SPLITS] == [38, 6, 12]
+
+
+@pytest.mark.parametrize(
+  ('labels', 'by_class'),
+  [
+    ([0, 0, 1, 1, 0, 0, 1, 1], True),  # 3 changes, below 2 K.
+    ([0, 0, 1, 1, 0, 0, 1, 0], False),  # 4 changes.
+    ([0, 0, 0, 0, 1, 1, 1], False),  # 7 images, fewer than 4 K.
+  ],
+)
+def test_few_changes_among_enough_images_are_class_by_class(labels, by_class):
+  want = splits.spread(labels) if by_class else np.arange(len(labels))
+  assert (splits.spread(labels) != np.arange(len(labels))).any()
+  np.testing.assert_array_equal(splits.order(labels), want)
+
+
 @pytest.mark.parametrize('classes', [[0, 1, 2], [2, 0, 1]])
 def test_only_images_that_come_class_by_class_change_their_order(classes):
   blocks = np.repeat(classes, 20)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from helpers.standard_toy import evaluate, examples, logits_fn, report
 
+from advmix_jax.evaluation import foreign
+
 pytestmark = pytest.mark.usefixtures('compile_fast')
 
 
@@ -115,6 +117,19 @@ def test_a_classifier_that_fails_later_fails_in_its_own_words():
       pytest.raises(ValueError, match=message),
     ):
       evaluate(function)
+
+
+def test_a_function_of_numpy_may_work_in_its_own_copy_of_the_images():
+  def shifted(image):
+    image -= 0.5  # As own preprocessing does.
+    return on_host(image)
+
+  image = examples().image
+  adapted = foreign.adapt(shifted, image)
+  np.testing.assert_array_equal(image, examples().image)
+  np.testing.assert_array_equal(
+    adapted.logits_fn({}, image), on_host(image - np.float32(0.5))
+  )
 
 
 def test_rows_in_a_list_are_logits():

@@ -96,8 +96,9 @@ def test_bad_input_is_one_line_that_names_it(changes, message):
 
 
 def test_nan_beyond_the_first_images_is_found():
-  def spoilt(x):
-    return logits_fn(x) + jnp.where(x[:, 0, 0, :1] > 0.99, jnp.nan, 0)
+  def spoilt(x):  # One of the two logits.
+    lost = jnp.where(x[:, 0, 0, 0] > 0.99, jnp.nan, 0)
+    return logits_fn(x).at[:, 1].add(lost)
 
   many = np.zeros((40, 1, 1, 2), np.float32)
   many[30] = 1
@@ -139,6 +140,8 @@ def test_probabilities_are_a_warning():
   assert not foreign.adapt(logits_fn, images()).warnings
   # The logarithms of probabilities are logits.
   assert not foreign.adapt(lambda x: jnp.log(softmax(x)), images()).warnings
+  # Some below 0 are none, though their sum is 1.
+  assert not foreign.adapt(lambda x: 9 * softmax(x) - 4, images()).warnings
 
 
 @pytest.mark.parametrize('dtype', [jnp.float16, jnp.bfloat16])

@@ -32,8 +32,9 @@ def generator(tmp_path):
 
 def test_test_images_that_are_training_images_are_counted():
   """Images are compared by their pixels, whatever their place and label."""
-  train, test = _images(1, 2, 3, 3), _images(3, 9, 1, 8, 3)
-  assert leaks.shared(train, test) == 3
+  train, test = _images(1, 2, 3, 3), _images(3, 9, 1, 8, 3, 3)
+  assert leaks.shared(train, test) == 4
+  assert leaks.shared(test, train) == 3
   assert leaks.shared(_images(1), _images(2)) == 0
 
 
@@ -49,6 +50,14 @@ def test_what_no_training_wrote_is_refused_by_name(tmp_path):
   path = _save(tmp_path / 'odd.npz', training_images='?')
   message = one_line.error_of(leaks.seen, path, _images(1))
   assert message.startswith(f'{path}: corrupt (')
+
+
+@pytest.mark.parametrize('name', ['valid_share', 'test_share'])
+def test_a_generator_of_another_share_is_named(generator, name):
+  found = leaks.other_split(
+    _config(generator, _data(split_seed=1, **{name: 0.3}))
+  )
+  assert f'data.{name}=' in found and 'here 0.3' in found
 
 
 def test_both_are_warnings(generator, capsys):

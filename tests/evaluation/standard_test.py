@@ -102,6 +102,18 @@ def test_the_worst_images_were_right_and_are_most_wrong():
   assert (np.diff(sure) >= 0).all() and sure[0] < 0.5
 
 
+def test_an_image_that_is_wrong_before_the_attack_is_none_of_the_worst():
+  label = np.arange(toy.NUM) % 2  # All images are of class 1.
+  found = evaluate(labels=label, with_ladder=False)
+  assert len(found.worst['index']) == 10 and found.worst['label'].all()
+
+
+def test_the_error_of_the_reconstructions_is_a_mean_square():
+  image = examples().image  # A fifth of what the toy's latents decode to.
+  error = report().results['reconstruction_error']
+  assert error == pytest.approx(np.square(5 * image - image).mean())
+
+
 def test_a_report_is_saved_as_three_files(tmp_path):
   report().save(tmp_path / 'new')
   written = {path.name: path for path in (tmp_path / 'new').iterdir()}

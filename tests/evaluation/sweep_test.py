@@ -36,6 +36,28 @@ def test_each_row_is_what_brute_force_says():
   assert rows[0]['accuracy'] > rows[1]['accuracy']  # A larger ball.
 
 
+def test_draws_are_as_many_as_passes_and_a_wrong_image_stays_wrong():
+  attacks = [toy.attack_config(restarts=n) for n in (1, 2)]
+  passes = (7, 14)  # N_r (K + 1 + 2 K), K = 2.
+  rng, _ = jax.random.split(jax.random.key(3))
+  draws = toy.draws(rng, range(14))
+  # Of the draws 0 to 7, the lowest one alone breaks its example.
+  lowest, second = np.sort(draws[:8], axis=0)[:2]
+  z_par = -(lowest + second) / 2
+  late = np.flatnonzero(draws[:8].argmin(axis=0) == 7)
+  assert len(late) > 1
+  image = np.ones((toy.NUM, 1, 1, 2), np.float32)
+  image[late[0]] = -1  # Wrong before any mix.
+  latents = np.stack([z_par, np.ones(toy.NUM)], axis=1)[..., None]
+  batch = toy.batch()._replace(image=image, latents=np.float32(latents))
+  clean = np.arange(toy.NUM) != late[0]
+  rows = sweep.sweep(toy.SUBJECT, batch, attacks, seed=3, **toy.SIZE)
+  for row, count in zip(rows, passes, strict=True):
+    drawn = clean & (z_par + draws[:count].min(axis=0) > 0)
+    assert row['random_accuracy'] == drawn.mean()
+    assert drawn[late[1:]].all() == (count == 7)
+
+
 def test_variants_scale_the_ball_and_the_steps():
   made = sweep.variants(toy.attack_config())
   assert [(v.eps, v.alpha, v.steps) for v in made] == [

@@ -1,5 +1,6 @@
 """Claims about advmix_jax/report/curves.py."""
 
+import numpy as np
 from matplotlib import figure
 
 from advmix_jax.report import curves
@@ -24,6 +25,16 @@ def test_a_band_is_drawn_within_the_axis():
   clipped['AdvMix'][1] = CURVES['AdvMix'][1]
   labels = {'x_label': 'x', 'y_label': 'y'}
   assert curves.plot(clipped, **labels) == curves.plot(CURVES, **labels)
+
+
+def test_a_line_is_the_mean_and_its_band_the_whole_interval():
+  axis = figure.Figure().subplots()
+  curves.draw(axis, {'AdvMix': [(0.0, 0.5, 0.3, 0.6), (1.0, 0.8, 0.7, 1.2)]})
+  (line,) = axis.get_lines()
+  np.testing.assert_allclose(line.get_xydata(), [(0, 50), (1, 80)])
+  (band,) = axis.collections
+  corners = {tuple(corner) for corner in band.get_paths()[0].vertices}
+  assert corners == {(0, 30), (0, 60), (1, 70), (1, 100)}
 
 
 def test_bands_over_seeds_are_named_so():

@@ -232,6 +232,21 @@ def test_only_accuracies_under_attack_say_that_it_has_not_converged():
     attacked = results.table(TABLE, [made], 'perturbed')
     assert ('*not converged*' in attacked) != converged
     assert 'not converged' not in results.table(TABLE, [made])
+  for seeds in ([made, attacked_record(1)], [attacked_record(1), made]):
+    assert '*not converged*' in results.table(TABLE, seeds, 'perturbed')
+
+
+def test_an_audited_accuracy_has_the_doubts_of_its_attack():
+  made = attacked_record(0)
+  made['results'] |= {
+    'audited_accuracy': 0.4,
+    'ci95': {'audited': [0.3, 0.5]},
+    'failed_gates': ['alive'],
+    'converged': False,
+  }
+  audited = results.table(TABLE, [made], 'audited')
+  assert '40.0 [30.0, 50.0]<br>' in audited
+  assert '**not valid**: alive, *not converged*' in audited
 
 
 def test_a_curve_has_the_cells_that_were_run():

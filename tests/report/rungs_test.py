@@ -45,6 +45,18 @@ def test_several_seeds_are_a_mean_with_a_t_interval():
   assert '| Algorithm 2 | 45.0 [0.0, 100.0] |' in found
 
 
+def test_one_seed_that_is_not_valid_or_not_converged_marks_its_method():
+  for of_one, said in (
+    ({'failed_gates': ['gradients_alive']}, 'not valid'),
+    ({'converged': False}, 'not converged'),
+  ):
+    for first, second in ((of_one, {}), ({}, of_one)):
+      found = lines(
+        [record('AdvMix', 0, 0.4, **first), record('AdvMix', 1, 0.4, **second)]
+      )
+      assert f'| attack | AdvMix (Algorithm 2 {said}) |' in found
+
+
 def test_a_method_that_failed_a_gate_is_marked():
   found = lines([record('AdvMix', 0, 0.4, failed_gates=['gradients_alive'])])
   assert '| attack | AdvMix (Algorithm 2 not valid) |' in found

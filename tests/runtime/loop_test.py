@@ -153,6 +153,15 @@ def test_a_metric_that_is_not_finite_names_itself_steps_and_checkpoint(
   assert [r['step'] for r in metrics.read(tmp_path)] == [3]
 
 
+def test_one_step_that_is_no_number_is_not_left_out_of_a_mean(tmp_path):
+  def step(number, state):
+    value = jnp.where(number == 4, jnp.nan, 1.0)
+    return state, {'loss': value}
+
+  with pytest.raises(ValueError, match='the loss is nan in steps 4..5'):
+    _run(tmp_path, _plan(log_every=5), step)
+
+
 def test_before_the_first_checkpoint_the_error_says_that_there_is_none(
   tmp_path,
 ):

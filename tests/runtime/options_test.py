@@ -63,6 +63,10 @@ def test_values_of_a_file_take_the_types_of_the_defaults():
   assert DEFAULT.a.x == 0.5
   with pytest.raises(ValueError, match='unknown option old'):
     options.fill(DEFAULT, values)
+  nested = {'a': {'x': 1, 'old': 2}}
+  assert options.fill(DEFAULT, nested, ignore=True).to_dict()['a']['x'] == 1
+  with pytest.raises(ValueError, match='unknown option a.old'):
+    options.fill(DEFAULT, nested)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import copy
 import pytest
 from helpers import paths, tiny_sweep
 
-from advmix_jax import methods, training
+from advmix_jax import datasets, methods, training
 from advmix_jax.report import records
 from advmix_jax.runtime import run_folder
 
@@ -130,6 +130,21 @@ def test_a_column_may_have_seeds_of_its_own(plan):
   assert seeds == {('0', 0), ('0', 1), ('1', 2), ('1', 3), ('1', 4)}
 
 
+def test_the_later_of_item_scale_column_and_row_decides(plan):
+  item = copy.deepcopy(tiny_sweep.ITEMS['table_tiny'])
+  row = item['rows']['RandMix']
+  layers = [item, item['scales']['quick'], item['columns']['0'], row]
+  for eps, layer in enumerate(layers, 1):
+    layer['config'] = layer.get('config', {}) | {'attack.eps': float(eps)}
+    runs = plan.expand({'a': item}, ['a'], 'quick').values()
+    found = {
+      run.config['attack.eps']
+      for run in runs
+      if run.kind == 'classifier' and run.cells[0][1] == 'RandMix'
+    }
+    assert found == {eps}
+
+
 @pytest.mark.parametrize(
   ('field', 'value'), [('attack.esp', 0.1), ('attack.eps', 'big')]
 )
@@ -159,6 +174,24 @@ def test_estimates_grow_with_the_work(plan):
   # Nominal: 0.05 ms for each of 16 images and 990 epochs more; RandMix: 0.15.
   more = 2 * 990 * 16 * (0.05 + 0.15) / 1000
   assert seconds(large) - seconds(small) == pytest.approx(more)
+
+
+def test_advmix_costs_what_the_images_cost_that_it_looks_at(plan):
+  config = training.default_config()
+  config.method = 'advmix'
+
+  def seconds(restarts, steps, resolution=32):
+    config.attack.update(restarts=restarts, steps=steps)
+    config.data = datasets.default_config('celeba')
+    config.data.update(num_train=1000, resolution=resolution)
+    return plan.costs.classifier(config)
+
+  start = seconds(0, 0)
+  # 6.5 ms for the ten of N_r = 5 and K = 1, for each of 1,000 images.
+  epochs = config.optimizer.epochs
+  assert seconds(5, 1) - start == pytest.approx(6.5 * epochs)
+  assert seconds(5, 3) - start == pytest.approx(2 * 6.5 * epochs)
+  assert seconds(5, 1, 64) - start == pytest.approx(4 * 6.5 * epochs)
 
 
 def test_the_papers_values_belong_to_cells_that_exist(sweeps):
