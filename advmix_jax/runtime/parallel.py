@@ -22,7 +22,7 @@ processes, each process holds the whole batch in memory, puts its rows on its
 own devices, and gets all rows of the outputs.
 
 Contents: KINDS, check, count, rows, mean, counted, among_first, total, gather,
-roll, compile.
+compile.
 """
 
 from __future__ import annotations
@@ -115,19 +115,6 @@ def total(tree: Any) -> Any:
 def gather(x: jax.Array) -> jax.Array:
   """Returns the rows of all devices, on each device."""
   return x if count() == 1 else jax.lax.all_gather(x, _AXIS, tiled=True)
-
-
-def roll(x: jax.Array, size: int) -> jax.Array:
-  """Moves row i of the whole batch to row i + 1, and the last row to row 0.
-
-  Args:
-    x: [B, ...].
-    size: Number of examples in the whole batch; padding rows don't move.
-  """
-  whole = gather(x)
-  parts = whole[size - 1 : size], whole[: size - 1], whole[size:]
-  rolled = jnp.concatenate(parts)
-  return rows(lambda n: rolled, len(x))
 
 
 def compile(  # noqa: A001

@@ -52,14 +52,6 @@ def test_what_no_training_wrote_is_refused_by_name(tmp_path):
   assert message.startswith(f'{path}: corrupt (')
 
 
-@pytest.mark.parametrize('name', ['valid_share', 'test_share'])
-def test_a_generator_of_another_share_is_named(generator, name):
-  found = leaks.other_split(
-    _config(generator, _data(split_seed=1, **{name: 0.3}))
-  )
-  assert f'data.{name}=' in found and 'here 0.3' in found
-
-
 def test_both_are_warnings(generator, capsys):
   config = generators.default_config()
   config.path = str(generator)
