@@ -67,4 +67,6 @@ def seen(path: str | os.PathLike, test: np.ndarray) -> int:
 
 
 def _count(hashes, test):
+  if not len(hashes):
+    return 0
   return int(np.isin(image_hash.image_hashes(test), hashes).sum())
