@@ -56,9 +56,7 @@ def run_all(
       results = training.train_and_evaluate(run_config, workdir / name)
       print(tables.summary(results, workdir / name), flush=True)
       records.append(results)
-      hosts.barrier(
-        f'pictures of {name}'
-      )  # The first process has written them.
+      hosts.barrier(f'pictures of {name}')  # Now they are written.
       pictures.append(files.load_npz(workdir / name / 'pictures.npz')[0])
   return records, pictures
 
