@@ -93,6 +93,9 @@ _ROWS = {
       'optimizer.epochs': 25,
     },
   },
+  'Nominal, five times the passes, digits as the StyleGAN': {
+    'config': {'method': 'nominal', 'optimizer.epochs': 25},
+  },
 }
 
 ITEMS = {
