@@ -66,13 +66,17 @@ _FACES = {
   },
 }
 
-# Is it the search that helps, or the clean images among what AdvMix trains on?
+# Is it the search that helps AdvMix, its clean images, or its many draws?
 _CONTROLS = {
   'RandMix with clean images': {
     'config': {'method': 'randmix', 'mixing.clean_fraction': 0.5},
   },
   'AdvMix without the clean fallback': {
     'config': {'method': 'advmix', 'attack.clean_fallback': False},
+  },
+  # As many mixes as AdvMix draws with its five restarts.
+  'RandMix, five times the passes': {
+    'config': {'method': 'randmix', 'optimizer.epochs': 100},
   },
 }
 
