@@ -1,7 +1,7 @@
 """Packaging of advmix_jax: `pip install -e .[dev]`, or simply `make test`.
 
 Ranges are pinned from below, at versions the tests have run with. Python 3.11
-resolves to jax 0.10, later ones to a newer jax, which dropped 3.11. The tests of
+resolves to jax 0.10, later ones to a newer jax without 3.11. The tests of
 `make check` have passed with jax 0.12.0.1 on Python 3.13, too.
 """
 
