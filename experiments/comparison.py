@@ -12,7 +12,7 @@ import ml_collections
 
 from advmix_jax import methods, training
 from advmix_jax.report import pages, tables
-from advmix_jax.runtime import files, hosts
+from advmix_jax.runtime import files
 
 
 def check(names: Sequence[str], seeds: Sequence[int]) -> None:
@@ -56,7 +56,6 @@ def run_all(
       results = training.train_and_evaluate(run_config, workdir / name)
       print(tables.summary(results, workdir / name), flush=True)
       records.append(results)
-      hosts.barrier(f'pictures of {name}')  # Now they are written.
       pictures.append(files.load_npz(workdir / name / 'pictures.npz')[0])
   return records, pictures
 

@@ -21,7 +21,6 @@ from advmix_jax.report import statistics
 from advmix_jax.runtime import (
   cli,
   files,
-  hosts,
   locks,
   run_folder,
   untrusted,
@@ -129,7 +128,6 @@ def main(argv: list[str]) -> None:
       results = {'num_train': len(train.label), 'source': train.source}
       results |= _test(config, params, train.num_classes, test, judge_fn)
       files.write_json(path, results)
-      hosts.barrier('results')  # All read them.
 
   def line(results):
     share = f'{100 * results["clean_accuracy"]:.1f}%'

@@ -34,7 +34,6 @@ try:
   from advmix_jax.runtime import (
     cli,
     files,
-    hosts,
     locks,
     options,
     run_folder,
@@ -205,7 +204,6 @@ def main(argv: list[str]) -> None:
   rng = jax.random.split(jax.random.key(config.seed))[1]
   with locks.hold(workdir):
     _start(rng, workdir, path, config, dataset)
-  hosts.barrier('encoder')  # The first process has written it.
   print(f'{path}: inverts {GENERATOR.value}')
   setting = _setting(config) if ENCODE.value else None
   for split in ENCODE.value:

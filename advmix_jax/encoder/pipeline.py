@@ -247,7 +247,6 @@ def encode_to_file(
       **_arguments(setting),
     )
     _write(setting, images, path, found, errors)
-  hosts.barrier(f'latents {path}')  # Waits until the first process wrote them.
   if hosts.is_first():
     shutil.rmtree(folder, ignore_errors=True)
   return latents_file.load(path, images), errors

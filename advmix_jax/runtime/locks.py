@@ -28,7 +28,8 @@ _OWNER = 'lock.json'  # PID and host of the owner, for error messages.
 def hold(workdir: str | os.PathLike) -> Iterator[None]:
   """Locks WORKDIR, which is created if it doesn't exist.
 
-  If WORKDIR is still empty at the end, it is removed.
+  If WORKDIR is still empty at the end, it is removed. Without an error, all
+  processes leave together, so that they find what the first one has written.
 
   Raises:
     ValueError: Another process holds the lock; names that PID and host.
@@ -38,6 +39,7 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
   hosts.in_first(lambda: _acquire(lock, workdir), os.fspath(workdir))
   if not hosts.is_first():  # The first process holds the lock for all.
     yield
+    hosts.barrier('lock')
     return
   try:
     owner = {'pid': os.getpid(), 'host': socket.gethostname()}
@@ -50,6 +52,7 @@ def hold(workdir: str | os.PathLike) -> Iterator[None]:
       with contextlib.suppress(OSError):  # Another process came meanwhile.
         workdir.rmdir()
     lock.release()  # Last, so that who waits for it sees that it is gone.
+  hosts.barrier('lock')
 
 
 def _acquire(lock, workdir):
