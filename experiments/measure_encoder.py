@@ -93,6 +93,7 @@ SETTINGS = {
     ('pixels_beta0.2_10', 'network', 50, 0.2, 10, {}),
     ('pixels_beta0.2_20', 'network', 50, 0.2, 20, {}),
     ('pixels_beta0.2_10_sum', 'network', 50, 0.2, 10, {'distance': 'sum'}),
+    ('average_beta0.2_100_sum', 'average', 0, 0.2, 100, {'distance': 'sum'}),
   )
 }
 
