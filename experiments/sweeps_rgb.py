@@ -33,15 +33,6 @@ _ROWS = {
   'AdvMix, Algorithm 2 as printed, unbiased digits': {
     'config': {'method': 'advmix', 'data.variant': 'unbiased'} | PRINTED,
   },
-  'AdvMix, eps of half a standard deviation, unbiased digits': {
-    'config': {
-      'method': 'advmix',
-      'attack.unit': 'w_std',
-      'attack.eps': 0.5,
-      'attack.alpha': 0.5,
-      'data.variant': 'unbiased',
-    },
-  },
   'Nominal, unbiased digits': {
     'config': {'method': 'nominal', 'data.variant': 'unbiased'},
   },
@@ -85,6 +76,15 @@ _ROWS = {
   'AdvMix, ideal generator, digits as the StyleGAN': {
     'config': {'method': 'advmix', 'generator.name': 'ideal'},
   },
+  # Its step reaches any corner of the colour cube, whatever colours are drawn.
+  'AdvMix, eps = 1, ideal generator, digits as the StyleGAN': {
+    'config': {
+      'method': 'advmix',
+      'generator.name': 'ideal',
+      'attack.eps': 1.0,
+      'attack.alpha': 1.0,
+    },
+  },
   # As many mixes as AdvMix draws with its five restarts.
   'RandMix, five times the passes, ideal generator, digits as the StyleGAN': {
     'config': {
@@ -109,7 +109,8 @@ ITEMS = {
       'StyleGAN is free (network.split_bounded=False): a bounded one separates '
       'better, but hardly draws one of the colours (docs/generator.md). "As '
       'printed" is said of lines 1 and 9 of Algorithm 2; steps go along the '
-      "gradient's sign in all rows."
+      "gradient's sign in all rows. With eps = 1 a step reaches every pure "
+      'colour.'
     ),
     'recolour': True,
     'data': {'name': 'rgb_mnist'},
