@@ -66,7 +66,8 @@ _FACES = {
   },
 }
 
-# Is it the search that helps AdvMix, its clean images, or its many draws?
+# Is it the search that helps AdvMix, its clean images, or its many draws? For
+# the quick scale.
 _CONTROLS = {
   'RandMix with clean images': {
     'config': {'method': 'randmix', 'mixing.clean_fraction': 0.5},
@@ -77,6 +78,9 @@ _CONTROLS = {
   # As many mixes as AdvMix draws with its five restarts.
   'RandMix, five times the passes': {
     'config': {'method': 'randmix', 'optimizer.epochs': 100},
+  },
+  'Nominal, five times the passes': {
+    'config': {'method': 'nominal', 'optimizer.epochs': 100},
   },
 }
 
@@ -100,7 +104,7 @@ _SMALL = _FACES | {
         'eval.num_examples': 200,
       },
     },
-    'full': _FACES['scales']['full'],
+    'full': _FACES['scales']['full'] | {'rows': tuple(_FACES['rows'])},
   },
 }
 
