@@ -3,7 +3,7 @@
   python experiments/assets/ship_faces.py --generator=runs/faces/generator.npz \
     --judge=runs/face_judge.npz
   python experiments/train_encoder.py --config=configs/encoder_celeba.py \
-    --config.data.data_dir=celeba --output_dir=runs/start \
+    --config.data.data_dir=celeba_10000 --output_dir=runs/start \
     --config.inversion.sample_steps=300 --config.inversion.steps=300 \
     --config.encoder.start_steps=0 --config.encoder.perceptual_weight=0 \
     --config.encoder.mixing_weight=0 --config.encoder.steps=50 \
