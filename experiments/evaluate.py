@@ -92,7 +92,7 @@ def _config():
   for name, flag in ATTACK.items():
     if flag.value is not None:
       attack[name] = flag.value
-  attacks.attack_options(attack)  # Bad options fail before anything long.
+  attacks.check_attack(attack)
   return config, _name(config)
 
 

@@ -44,7 +44,7 @@ the ball is around the image (`center`):
 from advmix_jax.attacks.algorithm2 import (
   Cost,
   algorithm2,
-  attack_options,
+  check_attack,
   cost,
   default_config,
 )
@@ -80,8 +80,8 @@ __all__ = [
   'StartFn',
   'accuracy_by_budget',
   'algorithm2',
-  'attack_options',
   'box_fn',
+  'check_attack',
   'compose',
   'corner_search',
   'cost',

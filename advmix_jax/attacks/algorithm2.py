@@ -44,7 +44,7 @@ Equation 4 instead, which asks for the worst mix, misclassified or not.
 `shrinking_pgd` or `corner_search` searches; this module gives it the loss, the
 starts and the set.
 
-Contents: SEARCHES, default_config, algorithm2, attack_options, Cost, cost.
+Contents: SEARCHES, default_config, algorithm2, check_attack, Cost, cost.
 """
 
 import functools
@@ -81,7 +81,8 @@ def default_config() -> ml_collections.ConfigDict:
     steps, alpha its learning rate), or 'corners': no gradient, random search
     over the corners of the ball, which needs no alpha. gradient_at: 'current'
     iterate (Equation 9) or 'start' (line 7 as printed). typical_set: search z
-    within the shell of Equation 15, in place of z_⊥. keep, test_start,
+    within the shell of Equation 15, in place of z_⊥; alpha and eps are in units
+    of z then. keep, test_start,
     clean_fallback: what x~ is in the end, see the top of this file.
   """
   return ml_collections.ConfigDict(
@@ -144,7 +145,7 @@ def algorithm2(
     ValueError: An option of `attack` is out of range, the batch has no latents,
       or its images are no floats.
   """
-  options = attack_options(attack)
+  options = _options(attack)
   _check_batch(batch)
   size = batch.label.shape[0]
   draw_fn = draw_fn or (lambda key: mixing.random_z(generator, key, size))
@@ -232,13 +233,8 @@ def _initial(logits_fn, batch, z_perp, generator, attack):
   )
 
 
-def attack_options(attack: ml_collections.ConfigDict) -> dict[str, object]:
-  """Keyword arguments of `pgd` and `shrinking_pgd` from a config.
-
-  alpha and eps are numbers in units of attack.unit; `algorithm2` scales them.
-
-  Args:
-    attack: config.attack or config.eval.attack.
+def check_attack(attack: ml_collections.ConfigDict) -> None:
+  """Checks config.attack or config.eval.attack, before anything long.
 
   Raises:
     ValueError: An option is out of range, or two contradict each other.
@@ -265,6 +261,15 @@ def attack_options(attack: ml_collections.ConfigDict) -> dict[str, object]:
   iterate.check_record(
     attack.keep, attack.test_start, attack.steps, attack.clean_fallback
   )
+
+
+def _options(attack):
+  """Keyword arguments of `pgd` and `shrinking_pgd`; alpha and eps in its unit.
+
+  Raises:
+    ValueError: As `check_attack`.
+  """
+  check_attack(attack)
   names = ('restarts', 'steps', 'alpha', 'eps', 'direction', 'gradient_at')
   return {name: attack[name] for name in (*names, 'keep', 'test_start')}
 

@@ -1,6 +1,6 @@
 """The parts of one attack step: the record, the gradient, the next iterate.
 
-`pgd` and `shrinking_pgd` both use these functions, so that their results agree.
+All searches use these functions, so that their results agree.
 
 Contents: DIRECTIONS, GRADIENTS_AT, KEEP, Initial, Moments, begin, keep_worst,
 with_gradient, begin_moments, ascent_fn, restart_keys, check_search,

@@ -87,7 +87,7 @@ def _data_config(value, resolution):
   """The data that --data names."""
   if not value:
     raise ValueError('--data is missing, expected an .npz file or a folder')
-  if value in datasets.NAMES:
+  if value in datasets.REPAINTABLE:  # Those that ship.
     return datasets.default_config(value)
   if value.endswith('.npz'):
     config = datasets.default_config('arrays')
@@ -111,7 +111,7 @@ def _attack(values):
   attack = run.default_config().attack
   given = {name: values[name].value for name in _ATTACK}
   attack.update({n: v for n, v in given.items() if v is not None})
-  attacks.attack_options(attack)  # Bad options fail before anything long.
+  attacks.check_attack(attack)
   return attack
 
 

@@ -86,7 +86,7 @@ def default_config() -> ml_collections.ConfigDict:
 def check(config: ml_collections.ConfigDict) -> None:
   """Raises ValueError for an option of `config.eval` that is out of range."""
   options.check(config, 'eval')
-  attacks.attack_options(config.attack)
+  attacks.check_attack(config.attack)
 
 
 def measure(

@@ -228,7 +228,7 @@ def _attack(attack):
         f'attack lacks {", ".join(missing)}: change a '
         'default_config().eval.attack'
       )
-    attacks.attack_options(attack)  # Bad options fail before anything long.
+    attacks.check_attack(attack)
     return attack
   if attack != STANDARD:
     raise ValueError(

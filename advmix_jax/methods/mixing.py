@@ -62,11 +62,11 @@ def advmix(
   attack finds no worse mix (x~ <- x at the start of Algorithm 2).
 
   Raises:
-    ValueError: config.mixing.clean_fraction is not in [0, 1], or a step size or
-      radius of config.attack is negative.
+    ValueError: config.mixing.clean_fraction is not in [0, 1], or config.attack
+      is bad (`attacks.check_attack`).
   """
   attack = config.attack
-  attacks.attack_options(attack)  # Raises on bad options before training.
+  attacks.check_attack(attack)
 
   def mix(
     rng: jax.Array,

@@ -38,6 +38,18 @@ def test_the_typical_set_is_searched_in_z_and_decoded():
   np.testing.assert_array_equal(result.x[clean], z_perp[clean])
 
 
+_SEARCH = (
+  'restarts',
+  'steps',
+  'alpha',
+  'eps',
+  'direction',
+  'gradient_at',
+  'keep',
+  'test_start',
+)
+
+
 def test_it_is_pgd_on_whole_images_from_random_mixes():
   """Without activations that are kept and without batches that shrink."""
   generator, params, batch, *_ = setting()
@@ -60,7 +72,7 @@ def test_it_is_pgd_on_whole_images_from_random_mixes():
     lambda key: mixing.random_fine(generator, params, key, len(batch.label)),
     batch.label,
     initial=initial,
-    **attacks.attack_options(attack),
+    **{name: attack[name] for name in _SEARCH},
   )
   found, kept_clean = attacks.algorithm2(
     rng, logits_fn, batch, generator, params, attack=attack
@@ -200,7 +212,7 @@ def test_the_cost_counts_images_and_passes():
 )
 def test_bad_options_are_named(bad, message):
   with pytest.raises(ValueError, match=message):
-    attacks.attack_options(make_config(**bad).attack)
+    attacks.check_attack(make_config(**bad).attack)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,9 @@ def test_data_are_a_file_a_folder_or_a_name(tmp_path, monkeypatch):
   found = test_set(str(folder), 16, 0)
   assert found.image.shape == (1, 16, 16, 3)
   assert len(test_set('colored_mnist', 32, 5).label) == 5
+  monkeypatch.chdir(tmp_path)
+  folder.rename(tmp_path / 'celeba')  # A name of data that do not ship.
+  assert test_set('celeba', 16, 0).image.shape == (1, 16, 16, 3)
   with pytest.raises(ValueError, match='--data is missing'):
     test_set('', 8, 0)
 
