@@ -1,6 +1,6 @@
 """Runs methods one after another and writes one report: demo.py's and others'.
 
-Contents: check, run_all, write.
+Contents: check, check_config, run_all, write.
 """
 
 import json
@@ -12,7 +12,7 @@ import ml_collections
 
 from advmix_jax import methods, training
 from advmix_jax.report import pages, tables
-from advmix_jax.runtime import files
+from advmix_jax.runtime import cli, files
 
 
 def check(names: Sequence[str], seeds: Sequence[int]) -> None:
@@ -30,6 +30,22 @@ def check(names: Sequence[str], seeds: Sequence[int]) -> None:
         raise ValueError(f'--{flag} has {value} twice, expected each one once')
   for name in names:
     methods.check_name(name)
+
+
+def check_config(made: Mapping[str, str]) -> None:
+  """Refuses fields of --config that the script sets itself.
+
+  Args:
+    made: {field: what sets it}.
+
+  Raises:
+    ValueError: One of them is given, and would be overwritten.
+  """
+  for name in cli.given_fields():
+    if name in made:
+      raise ValueError(
+        f'--config.{name} does nothing here, expected {made[name]}'
+      )
 
 
 def run_all(

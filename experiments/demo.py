@@ -68,6 +68,7 @@ def main(argv: list[str]) -> None:
   started = time.monotonic()
   workdir = pathlib.Path(WORKDIR.value)
   seeds = _parse_seeds(SEEDS.value)
+  comparison.check_config({'seed': '--seeds', 'method': '--methods'})
   records, pictures = comparison.run_all(
     CONFIG.value, workdir, METHODS.value, seeds
   )

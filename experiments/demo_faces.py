@@ -115,6 +115,14 @@ def main(argv: list[str]) -> None:
   del argv  # cli.run has refused any.
   started = time.monotonic()
   comparison.check(METHODS.value, [SEED.value])  # Before faces are drawn.
+  comparison.check_config(
+    {
+      'seed': '--seed',
+      'method': '--methods',
+      'data.path': '--workdir, where faces are drawn',
+      'encoder.path': '--workdir, where their latents are',
+    }
+  )
   name = f'faces-{ATTRIBUTE.value}'
   workdir = pathlib.Path(WORKDIR.value or ROOT / 'runs' / name)
   config = CONFIG.value.copy_and_resolve_references()

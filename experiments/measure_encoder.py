@@ -42,6 +42,7 @@ from advmix_jax.evaluation import (
   encoded,
   judge,
 )
+from advmix_jax.report import statistics
 from advmix_jax.runtime import cli, files, locks, run_folder, untrusted
 
 CONFIG = cli.define_config(__file__, 'configs/colored_mnist.py')
@@ -99,6 +100,15 @@ SETTINGS = {
 
 
 def _has_digits(config):
+  """Whether the images are coloured digits.
+
+  Raises:
+    ValueError: They are red, green and blue, which nothing here measures.
+  """
+  if config.data.name == 'rgb_mnist':
+    raise ValueError(
+      "config.data.name is 'rgb_mnist', expected 'colored_mnist' for digits"
+    )
   return config.data.name in colored_mnist.NAMES
 
 
@@ -236,7 +246,7 @@ def _row(record):
     if name not in record[part]:
       return '-'
     share, (low, high) = record[part][name]
-    return f'{100 * share:.1f} [{100 * low:.1f}, {100 * high:.1f}]'
+    return statistics.percent(share, low, high)
 
   cells = [
     record['setting'] + (', drawn' if 'drawn' in record else ''),

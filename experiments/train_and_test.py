@@ -99,10 +99,24 @@ def _attack(config, params, judge_fn):
     judge_fn=judge_fn,
   )
   rungs = {rung['name']: rung for rung in results['ladder']}
-  if 'audited_accuracy' in rungs['algorithm_2']:
-    results['audited_accuracy'] = rungs['algorithm_2']['audited_accuracy']
-    results['ci95']['audited'] = rungs['algorithm_2']['audited_ci95']
+  searched = rungs.get('algorithm_2') or rungs['corners']
+  if 'audited_accuracy' in searched:
+    results['audited_accuracy'] = searched['audited_accuracy']
+    results['ci95']['audited'] = searched['audited_ci95']
   return results
+
+
+def _check_tests(path):
+  """Raises ValueError if a finished run lacks what is asked for now."""
+  results = untrusted.read_json(path, 'not the results of a run')
+  asked = {'attack': ATTACK.value, 'recolour': RECOLOUR.value}
+  made = {'attack': 'ladder' in results, 'recolour': 'recolouring' in results}
+  for name, wanted in asked.items():
+    if wanted and not made[name]:
+      raise ValueError(
+        f'{path}: was made without --{name}, expected the same or a new '
+        '--workdir'
+      )
 
 
 def main(argv: list[str]) -> None:
@@ -115,6 +129,7 @@ def main(argv: list[str]) -> None:
   path, judge_fn = workdir / 'results.json', None
   if path.exists():
     generators.claim(config.generator, workdir, note=False)
+    _check_tests(path)
   else:
     with locks.hold(workdir):
       train, test = _load(config)

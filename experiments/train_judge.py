@@ -17,7 +17,6 @@ import pathlib
 import ml_collections
 import numpy as np
 from absl import flags
-from ml_collections import config_flags
 
 from advmix_jax import datasets
 from advmix_jax.datasets import image_hash
@@ -40,7 +39,7 @@ EPOCHS = flags.DEFINE_integer(
 
 def _overrides():
   """The fields that were given; ValueError for one that nothing here reads."""
-  given = config_flags.get_override_values(flags.FLAGS['config'])
+  given = cli.given_fields()
   for name in given:
     if not name.startswith('data.'):
       raise ValueError(

@@ -143,7 +143,8 @@ def measure(
     num_mixes: How many mixes.
     num_real: How many generated images, and real ones on each side.
     source: Where real digits come from, with data_dir; '': as in `data`.
-    data_dir: The folder of the source.
+    data_dir: The folder of the source, and of the digits that the generator was
+      trained on where they are of this source; '': as in `data`.
     seed: Of the samples and of the choice of real digits.
 
   Returns:
@@ -154,9 +155,13 @@ def measure(
     the judge is confident; held_out, whether the real digits are new to the
     generator. The judge was trained on the embedded ones: it is a little surer
     of these than of others.
+
+  Raises:
+    FileNotFoundError: The digits are not there.
+    ValueError: data_dir is given and no digits are in a folder, or the
+      generator draws images of another size.
   """
-  trained_on = datasets.default_config()
-  trained_on.update(dict(data.items()))  # Values, in place of references.
+  trained_on = _trained_on(data, source, data_dir)
   wanted = trained_on.copy_and_resolve_references()
   wanted.num_train = 0
   if source:
@@ -178,6 +183,20 @@ def measure(
   drawn = disentanglement.draw(second, generator, params, num_real)
   record['quality'] = _quality(judge, drawn, real) | {'held_out': held_out}
   return record
+
+
+def _trained_on(data, source, data_dir):
+  """The `data` of the training, in data_dir where they are of this source."""
+  trained_on = datasets.default_config()
+  trained_on.update(dict(data.items()))  # Values, in place of references.
+  source = source or trained_on.source
+  if data_dir and source == 'embedded':
+    raise ValueError(
+      f'data_dir is {data_dir}, expected a source that has one: idx or tfds'
+    )
+  if data_dir and source == trained_on.source:
+    trained_on.data_dir = data_dir
+  return trained_on
 
 
 def _against_training(record, wanted, count):

@@ -9,7 +9,7 @@ All three compare two sets of feature vectors, here those of a frozen judge
   density   mean number of balls around real images that a generated one is in,
             over k (Naeem et al. 2020, arXiv:2002.09797, Equation 4); about 1
   coverage  share of the real images whose ball holds a generated one (Equation
-            5); `expected_coverage` for equal distributions
+            5); below 1 for equal distributions, too
 
 A ball reaches to the k-th nearest other real image. Density and coverage depend
 on the sizes of the sets, so compare values of equal sizes alone, and compare
@@ -19,7 +19,7 @@ all of them with the floor, what two disjoint halves of the real images give:
   record = quality.measure(real, generated[:n])
   floor = quality.measure(real, other)
 
-Contents: kid, density_and_coverage, expected_coverage, measure.
+Contents: kid, density_and_coverage, measure.
 """
 
 from __future__ import annotations
@@ -70,20 +70,6 @@ def density_and_coverage(
   radius = np.sort(between, axis=1)[:, nearest]  # Column 0 is the vector.
   inside = distance.cdist(real, fake) <= radius[:, None]  # [N, M]
   return float(inside.sum(0).mean() / nearest), float(inside.any(1).mean())
-
-
-def expected_coverage(
-  num_real: int, num_fake: int, *, nearest: int = NEAREST
-) -> float:
-  """The mean coverage where both sets have one continuous distribution.
-
-  1 - (N-1)...(N-k) / ((N+M-1)...(N+M-k)), whatever the distribution is (Naeem
-  et al., Equation 9): the chance that the k nearest of all others are not all
-  real.
-  """
-  order = np.arange(1, nearest + 1)
-  ratio = (num_real - order) / (num_real + num_fake - order)
-  return float(1 - ratio.prod())
 
 
 def measure(

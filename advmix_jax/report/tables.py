@@ -75,7 +75,7 @@ def doubts_note(records: Sequence[Record]) -> str:
 
 def search_name(attack: Record) -> str:
   """What tables call the search for mixes, of a record's perturbed_attack."""
-  if attack.get('direction') == 'corners':  # Records of 0.1.0 have none.
+  if attack.get('direction') == 'corners':  # Older records have none.
     return 'Search without gradients'
   return 'Algorithm 2'
 
@@ -83,9 +83,19 @@ def search_name(attack: Record) -> str:
 def _attack_name(attack: Record) -> str:
   """'Algorithm 2 (N_r=10, K=20, alpha=0.01, eps=0.03)', and a unit but w."""
   fields = [f'{k}={attack[k]:g}' for k in ('N_r', 'K', 'alpha', 'eps')]
-  if attack.get('unit', 'w') != 'w':  # Records of 0.1.0 have no unit.
+  if attack.get('unit', 'w') != 'w':  # Older records have no unit.
     fields.append(f'unit={attack["unit"]}')
   return f'{search_name(attack)} ({", ".join(fields)})'
+
+
+def _difference(first: Record, second: Record) -> str:
+  """The fields in which two attacks differ, with both values."""
+  names = sorted(first.keys() | second.keys())
+  return ', '.join(
+    f'{name} is {first.get(name)} and {second.get(name)}'
+    for name in names
+    if first.get(name) != second.get(name)
+  )
 
 
 def table_rows(records: Sequence[Record]) -> list[list[str]]:
@@ -107,16 +117,20 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
   groups: dict[str, list[Record]] = {}
   for record in records:
     groups.setdefault(record['method'], []).append(record)
-  attacks = {_attack_name(record['perturbed_attack']) for record in records}
-  if len(attacks) > 1:
-    raise ValueError(f'records have different attacks: {sorted(attacks)}.')
+  attack = records[0]['perturbed_attack']
+  for record in records:
+    if record['perturbed_attack'] != attack:
+      raise ValueError(
+        'records have different attacks: '
+        f'{_difference(attack, record["perturbed_attack"])}.'
+      )
   counts = {record.get('num_attacked') for record in records}
   if len(counts) > 1:
     raise ValueError(f'records have attacked {counts} images, expected as many')
   seeds = {m: sorted(r['seed'] for r in group) for m, group in groups.items()}
   if len(set(map(tuple, seeds.values()))) > 1:
     raise ValueError(f'methods have different seeds: {seeds}.')
-  rows = [['Method', 'Test set', attacks.pop()]]
+  rows = [['Method', 'Test set', _attack_name(attack)]]
   for method, group in groups.items():
     cells = [_cell(group, column) for column in _COLUMNS]
     rows.append([method_name(method), *cells])
@@ -125,7 +139,7 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
 
 def interval_note(records: Sequence[Record]) -> str:
   """Says what the table's brackets mean, of how many images, and its doubts."""
-  count = records[0].get('num_attacked')  # Records of 0.1.0 have none.
+  count = records[0].get('num_attacked')  # Older records have none.
   of = f' Under attack: the first {count} test images.' if count else ''
   end = of + doubts_note(records)
   seeds = sorted({record['seed'] for record in records})

@@ -18,7 +18,7 @@
 - On SIGTERM or Ctrl-C, a loop that can save writes a checkpoint; then the
   program ends with exit code 143 or 130.
 
-Contents: define_config, find_config, check_fields, run.
+Contents: define_config, find_config, check_fields, given_fields, run.
 """
 
 from __future__ import annotations
@@ -154,6 +154,13 @@ def check_fields(
       node = node[part]
 
 
+def given_fields() -> dict[str, Any]:
+  """The fields that the command line gives to --config, {name: value}."""
+  if 'config' not in flags.FLAGS:
+    return {}
+  return config_flags.get_override_values(flags.FLAGS['config'])
+
+
 def _fields(config: ml_collections.ConfigDict) -> str:
   """The fields of a config as options, one per line, for `--help`."""
   values = run_folder.flat(run_folder.plain(config))
@@ -161,16 +168,23 @@ def _fields(config: ml_collections.ConfigDict) -> str:
   return '\nFields of the config, with their defaults:\n\n' + '\n'.join(lines)
 
 
+def _config_path(argv: Sequence[str]) -> str:
+  """The last --config, or '' without one; absl refuses what is not a flag."""
+  path = ''
+  for argument, following in zip(argv, [*argv[1:], ''], strict=True):
+    name, equals, value = argument.partition('=')
+    if name in _CONFIG and 'config' in flags.FLAGS:
+      path = value if equals else following
+  return path
+
+
 def _parse(argv: Sequence[str]) -> list[str]:
   """Reads all flags; raises ValueError or flags.Error if one is wrong."""
-  for i, argument in enumerate(argv):
-    name, equals, value = argument.partition('=')
-    if name in _CONFIG:
-      path = value if equals else argv[i + 1]
-      config = flags.FLAGS['config'].parser.parse(path)
-      check_fields(argv, config)
-      if '--help' in argv:  # absl prints the script's docstring.
-        sys.modules['__main__'].__doc__ += _fields(config)
+  if path := _config_path(argv):
+    config = flags.FLAGS['config'].parser.parse(path)
+    check_fields(argv, config)
+    if '--help' in argv:  # absl prints the script's docstring.
+      sys.modules['__main__'].__doc__ += _fields(config)
   rest = flags.FLAGS(argv)
   if len(rest) > 1:
     raise ValueError(f'unexpected argument {rest[1]!r}')

@@ -5,11 +5,11 @@ import json
 import jax
 import numpy as np
 import pytest
-from helpers import row_generator, tiny_gan
+from helpers import coverage, row_generator, tiny_gan
 
 from advmix_jax import datasets
 from advmix_jax.datasets import colored_mnist
-from advmix_jax.evaluation import digit_generators, quality
+from advmix_jax.evaluation import digit_generators
 from advmix_jax.generators import ideal, stylegan
 
 
@@ -40,6 +40,18 @@ def test_too_few_new_digits_leave_those_of_the_training():
   assert len(again) == 40
 
 
+def test_a_moved_folder_is_read_for_the_training_digits_too():
+  data = _data(source='idx', data_dir='/old')
+
+  def folder(source, data_dir):
+    return digit_generators._trained_on(data, source, data_dir).data_dir
+
+  assert folder('idx', '/new') == folder('', '/new') == '/new'
+  assert folder('', '') == folder('tfds', '/other') == '/old'
+  with pytest.raises(ValueError, match='expected a source that has one'):
+    digit_generators._trained_on(_data(), '', '/new')
+
+
 def test_an_exact_generator_is_on_the_floor():
   data = _data(num_train=400, variant='unbiased')
   bank = datasets.to_float(datasets.load(data, 'train').image)
@@ -49,7 +61,7 @@ def test_an_exact_generator_is_on_the_floor():
   )
   ours, floor = record['quality']['generated'], record['quality']['floor']
   # Digits of the bank against other digits: one distribution.
-  expected = quality.expected_coverage(20, 20)  # Subsets of 20.
+  expected = coverage.expected_coverage(20, 20)  # Subsets of 20.
   assert ours['kid'][1][0] < floor['kid'][1][1]  # Intervals overlap.
   for found in (ours, floor):
     # Over 200 digits, the standard errors are about 0.04 and 0.01.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import coverage
 
 from advmix_jax.evaluation import quality
 
@@ -81,7 +82,7 @@ def test_equal_distributions_have_density_one_and_the_expected_coverage():
     ]
   )
   error = values.std(0) / np.sqrt(len(values))
-  expected = 1, quality.expected_coverage(12, 9)
+  expected = 1, coverage.expected_coverage(12, 9)
   assert (np.abs(values.mean(0) - expected) < 4 * error).all()
 
 

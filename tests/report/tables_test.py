@@ -84,6 +84,9 @@ def test_table_refuses_what_is_not_comparable():
   other = dict(ONE_SEED[0], perturbed_attack=dict(ATTACK, eps=0.1))
   with pytest.raises(ValueError, match='different attacks'):
     tables.markdown_table([other, ONE_SEED[1]])
+  other = dict(ONE_SEED[0], perturbed_attack=ATTACK | {'loss': 'margin'})
+  with pytest.raises(ValueError, match='loss is None and margin'):
+    tables.markdown_table([ONE_SEED[1], other])
   with pytest.raises(ValueError, match='different seeds'):
     tables.markdown_table(ONE_SEED + [record('advmix', 1, 0.9, 0.8)])
   with pytest.raises(ValueError, match='no records'):

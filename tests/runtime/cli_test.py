@@ -63,6 +63,18 @@ def test_a_config_flag_without_its_file_is_named(tmp_path):
     cli.find_config(['s', '--config'], tmp_path)
 
 
+@pytest.mark.parametrize('end', ['--config=x.py', '--config'])
+def test_a_config_is_no_flag_of_a_script_without_one(end, monkeypatch):
+  """absl says that; nothing here reads the file."""
+  known = cli.flags.FlagValues()
+  monkeypatch.setattr(cli.flags, 'FLAGS', known)
+  assert cli._config_path(['s', end]) == '' and cli.given_fields() == {}
+  cli.flags.DEFINE_string('config', '', '', flag_values=known)
+  assert cli._config_path(['s', '--config', 'x.py']) == 'x.py'
+  assert cli._config_path(['s', '--config=x.py', '--y']) == 'x.py'
+  assert cli._config_path(['s', '--config']) == ''
+
+
 def test_an_error_line_is_never_longer_than_700_characters(capsys):
   with pytest.raises(SystemExit) as e:
     cli._fail(ValueError('a \n b' * 1000))

@@ -28,6 +28,30 @@ def test_a_bad_comparison_writes_nothing(flags, message, tmp_path, monkeypatch):
   assert '\n' not in str(error.value) and not workdir.exists()
 
 
+@pytest.mark.parametrize(
+  ('name', 'field', 'flag'),
+  [
+    ('demo', 'seed', '--seeds'),
+    ('demo', 'method', '--methods'),
+    ('demo_faces', 'seed', '--seed'),
+    ('demo_faces', 'data.path', '--workdir'),
+  ],
+)
+def test_a_field_that_the_script_sets_itself_is_refused(
+  name, field, flag, tmp_path, monkeypatch
+):
+  workdir = tmp_path / 'demo'
+  script = scripts.load(name, monkeypatch, WORKDIR=str(workdir))
+  script.CONFIG.value = training.default_config()
+  given = {field: 1, 'optimizer.epochs': 1}
+  monkeypatch.setattr(script.cli, 'given_fields', lambda: given)
+  with pytest.raises(
+    ValueError, match=f'--config.{field} does nothing here, expected {flag}'
+  ):
+    script.main([])
+  assert not workdir.exists()
+
+
 @pytest.mark.parametrize('methods', [[], ['foo']])
 def test_methods_are_checked_before_faces_are_drawn(
   methods, tmp_path, monkeypatch

@@ -41,6 +41,12 @@ def test_more_images_than_there_are_is_refused(script, monkeypatch):
     script._dataset(config_of('arrays'), '')
 
 
+def test_red_green_and_blue_digits_are_refused(script):
+  """They would be measured as digits of ten colours."""
+  with pytest.raises(ValueError, match="expected 'colored_mnist' for digits"):
+    script._dataset(config_of('rgb_mnist'), 'unbiased')
+
+
 def test_drawn_images_need_an_attribute_to_be_labelled_by(script):
   script.DRAWN.value = True
   with pytest.raises(ValueError, match='expected data with an attribute'):

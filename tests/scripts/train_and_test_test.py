@@ -1,5 +1,7 @@
 """experiments/train_and_test.py: what its tests need is checked first."""
 
+import types
+
 import numpy as np
 import pytest
 from helpers import made_images, random_params, scripts
@@ -7,6 +9,7 @@ from helpers import made_images, random_params, scripts
 from advmix_jax import datasets, training
 from advmix_jax.encoder import latents_file
 from advmix_jax.evaluation import audits
+from advmix_jax.runtime import files
 
 
 @pytest.fixture
@@ -102,3 +105,18 @@ def test_latents_of_other_images_or_layers(config, run, method):
   _write_latents(config, ('train', 'test'), layers=8)
   with pytest.raises(ValueError, match=r'\(8, 32\), expected \(10, 32\)'):
     run(config)
+
+
+@pytest.mark.parametrize('flag', ['attack', 'recolour'])
+def test_a_finished_run_does_not_pass_for_one_with_more_tests(
+  flag, tmp_path, monkeypatch
+):
+  script = scripts.load('train_and_test', monkeypatch)
+  path = tmp_path / 'results.json'
+  files.write_json(path, {'clean_accuracy': 1.0})
+  script._check_tests(path)
+  setattr(script, flag.upper(), types.SimpleNamespace(value=True))
+  with pytest.raises(ValueError, match=f'was made without --{flag}, expected'):
+    script._check_tests(path)
+  files.write_json(path, {'ladder': [], 'recolouring': {}})
+  script._check_tests(path)

@@ -57,10 +57,7 @@ def test_images_are_mirrored_unless_that_is_refused(
     OUTPUT=str(tmp_path / 'judge.npz'),
     WORKDIR=str(tmp_path / 'run'),
   )
-  monkeypatch.setattr(script.flags, 'FLAGS', {'config': None})
-  monkeypatch.setattr(
-    script.config_flags, 'get_override_values', lambda flag: given
-  )
+  monkeypatch.setattr(script.cli, 'given_fields', lambda: given)
   seen = []
 
   def load(config):
