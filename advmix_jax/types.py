@@ -11,7 +11,8 @@ Symbols of the paper (arXiv:1912.03192):
 The split is made in StyleGAN's intermediate latents w, so "latents" always
 means w here.
 
-Images are float32 in [0, 1], except in `Dataset`. StyleGAN works in [-1, 1]
+Images are float32 in [0, 1]; on the host, before `datasets.take`, they are
+uint8. StyleGAN works in [-1, 1]
 internally, and `stylegan.make_generator` converts. Attacks maximise their loss;
 training minimises its loss. This file contains no logic.
 """
@@ -51,7 +52,7 @@ class Batch(NamedTuple):
   train step.
   """
 
-  image: jax.Array  # [B, H, W, C] float32 in [0, 1]
+  image: jax.Array  # [B, H, W, C] float32 in [0, 1]; on the host uint8
   label: jax.Array  # [B] int32 in [0, K)
   latents: jax.Array | None = None  # [B, L, D] float32
   environment: jax.Array | None = None  # [B] int32

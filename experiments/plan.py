@@ -315,7 +315,7 @@ def _runs_of(cell: _Cell, seeds: Iterable[int], generator_name: str):
 
 
 def _figure_run(name: str, item: Mapping) -> Run:
-  options = {'figure': name} | item.get('options', {})
+  options = {'figure': name}
   drawn_by = item.get('given')  # A shipped generator: another one, another key.
   more = {'generator.sha256': _shipped_hash(drawn_by)} if drawn_by else {}
   run = Run(

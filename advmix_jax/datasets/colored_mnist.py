@@ -149,13 +149,12 @@ def make_rgb(
   Raises:
     ValueError: fractions are not three probabilities, or bad sigma or seed.
   """
-  row = np.asarray(fractions, np.float64)
-  if row.shape != (3,) or not (row >= 0).all() or abs(row.sum() - 1) > 1e-6:
+  if not class_shares.are_shares(fractions, 3):
     raise ValueError(
       f'fractions are {tuple(fractions)}, expected three numbers >= 0 (red,'
       ' green, blue) with sum 1'
     )
-  table = np.tile(row, (NUM_CLASSES, 1))
+  table = np.tile(np.float64(fractions), (NUM_CLASSES, 1))
   return _dataset(digits, RGB_MEANS, table, sigma=sigma, seed=seed)
 
 

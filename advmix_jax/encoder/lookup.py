@@ -53,9 +53,10 @@ def load_latents(
     workdir: run folder, where new latents are written.
 
   Raises:
-    FileNotFoundError: no file at config.encoder.path.
+    FileNotFoundError: no file at config.encoder.path, or one that Algorithm 1
+      needs is missing.
     ValueError: that file lacks some of the images, is of another generator, or
-      is corrupt.
+      is corrupt; or the images have another size than the generator's.
   """
   _check_size(config, dataset, generator, params)
   if config.generator.name == 'ideal':

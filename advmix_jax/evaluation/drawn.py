@@ -48,7 +48,6 @@ def draw(
   attribute: str,
   *,
   count: int,
-  sure: float = judges.SURE,
 ) -> Drawn:
   """Draws images until the judge is sure of `count`, half with the attribute.
 
@@ -59,7 +58,6 @@ def draw(
     judge: Says what an image shows.
     attribute: The label, one of the judge's names.
     count: N.
-    sure: Probability that the judge's answer needs.
 
   Raises:
     ValueError: Unknown attribute, the judge sees images of another size, or it
@@ -84,7 +82,8 @@ def draw(
       w = np.asarray(generator.map(params, z))
       has, probability = attributes.answer(judge, _decode(subject, w))
       for value in (0, 1):
-        good = (has[:, index] == value) & (probability[:, index] > sure)
+        sure = probability[:, index] > judges.SURE
+        good = (has[:, index] == value) & sure
         parts.append(w[good][: left[value]])
         left[value] -= len(parts[-1])
         bar.update(len(parts[-1]))

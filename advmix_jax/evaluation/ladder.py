@@ -331,15 +331,15 @@ def summarise(
   """
   right = {rung.name: rung.right for rung in rungs}
   searched = right[next(name for name in _ATTACKS if name in right)]
-  _, (low, high) = statistics.share(searched)
-  moved = [searched.mean() - rest.mean() for rest in doubled.values()]
+  _, interval = statistics.share(searched)
+  moved = max(searched.mean() - rest.mean() for rest in doubled.values())
   only_gradient, only_random = outcomes.discordant(
     searched, right['equal_compute'], among=right['clean']
   )
   return {
     'ladder': [_row(rung) for rung in rungs],
     'doubled': {name: float(rest.mean()) for name, rest in doubled.items()},
-    'converged': bool(max(moved) <= (high - low) / 2),
+    'converged': statistics.settled(moved, interval),
     'gradient': {
       'only_gradient': only_gradient,
       'only_random': only_random,
@@ -353,10 +353,10 @@ def _halved(rungs):
   random = next(rung for rung in rungs if rung.name == 'equal_compute')
   if random.halved is None:
     return {}
-  _, (low, high) = statistics.share(random.right)
+  accuracy, interval = statistics.share(random.right)
   half = float(random.halved.mean())
-  converged = half - random.right.mean() <= (high - low) / 2
-  return {'random': {'halved': half, 'converged': bool(converged)}}
+  converged = statistics.settled(half - accuracy, interval)
+  return {'random': {'halved': half, 'converged': converged}}
 
 
 def _row(rung):

@@ -107,7 +107,6 @@ def summarise(
     restarts=attack.restarts,
     steps=attack.steps,
   )
-  low, high = intervals['perturbed']
   moved = budget[attack.restarts // 2, -1] - budget[-1, -1]
   return results | {
     'ci95': intervals,
@@ -117,7 +116,7 @@ def summarise(
     'accuracy_by_restarts': budget[:, -1].tolist(),
     'accuracy_by_steps': budget[1].tolist(),
     'accuracy_by_draws': _accuracy_by_draws(outcomes, attack),
-    'converged': bool(moved < (high - low) / 2),
+    'converged': statistics.settled(moved, intervals['perturbed']),
   }
 
 

@@ -112,17 +112,15 @@ def for_run(
   logits_fn: Callable[..., jax.Array],
   params: types.Params,
   *,
-  num_examples: int | None = None,
   grid_size: int = 5,
 ) -> dict[str, Any]:
   """Measures a run's classifier on recoloured test digits.
 
   Args:
-    config: The run's config; reads `data`, `eval` and `parallel`.
+    config: The run's config; reads `data`, `eval` and `parallel`. The images
+      are those that are attacked, the first eval.num_examples (0: all).
     logits_fn: (params, [B, H, W, C]) -> [B, K].
     params: Of the classifier.
-    num_examples: How many test images, the first ones; 0: all; None: as
-      `config.eval` says, the images that are attacked.
     grid_size: Colours of the grid along each axis; 5 gives 117 legible ones,
       of which nine are mean colours of colored_mnist.
 
@@ -132,9 +130,9 @@ def for_run(
   """
   if config.data.name not in datasets.REPAINTABLE:
     return {}
-  if num_examples is None:
-    num_examples = config.eval.num_examples
-  data = datasets.load_repaintable(config.data, 'test', count=num_examples)
+  data = datasets.load_repaintable(
+    config.data, 'test', count=config.eval.num_examples
+  )
   # No generator: nothing is mixed.
   subject = measures.Subject(logits_fn, params, None, None, config.parallel)
   predict_fn = functools.partial(

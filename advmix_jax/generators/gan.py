@@ -274,6 +274,10 @@ def make_step(
     config: as `default_config` returns.
     kind: one of parallel.KINDS. If the devices don't divide the batch, padding
       rows complete it, and no loss counts them.
+
+  Raises:
+    ValueError: the discriminator's groups don't divide the batch, or
+      config.mixing_cut is unknown.
   """
   _check_groups(network_config, config.batch_size)
   step = _step_fn(network_config, config)

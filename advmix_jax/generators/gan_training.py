@@ -22,7 +22,7 @@ import numpy as np
 
 from advmix_jax import datasets, types
 from advmix_jax.datasets import image_hash
-from advmix_jax.generators import gan, growing, presets, stylegan
+from advmix_jax.generators import gan, growing, mixing, presets, stylegan
 from advmix_jax.runtime import (
   files,
   locks,
@@ -315,7 +315,7 @@ def mixing_grid(
   a = jnp.repeat(w[:rows], columns, axis=0)
   b = jnp.tile(w[rows:], (rows, 1, 1))
   s = generator.split
-  mixed = jnp.concatenate([a[:, :s], b[:, s:]], axis=1)
+  mixed = mixing.merge_latents(a[:, :s], b[:, s:])
   cells = generator.synthesize(params, mixed)
   cells = cells.reshape((rows, columns) + cells.shape[1:])
   top = jnp.concatenate([jnp.zeros_like(plain[:1]), plain[rows:]])
@@ -344,6 +344,5 @@ def _picture(config, workdir, state, images):
   network.lod = float(math.ceil(network.lod))  # What fades in is not shown yet.
   path = workdir / 'samples' / f'{images // 1000:06d}k.png'
   generator = stylegan.make_generator(network)
-  cells = np.asarray(_grid_fn(generator)(state.average))
-  cells = np.round(255 * cells).astype(np.uint8)
+  cells = pictures.to_uint8(_grid_fn(generator)(state.average))
   pictures.write_png(path, pictures.grid(cells), scale=2)

@@ -18,6 +18,14 @@ def level_at(
   lod = level + blend falls from log2(resolution / start_resolution) to 0. Each
   level is stable for `phase_kimg`, then the next one fades in over
   `phase_kimg`.
+
+  Args:
+    config: `config.gan`; reads start_resolution and phase_kimg.
+    resolution: Pixels on a side of the full images, a power of two.
+    kimg: Thousands of real images so far.
+
+  Raises:
+    ValueError: start_resolution is no size that the network has.
   """
   start = config.start_resolution or resolution
   sizes = tuple(2**n for n in range(2, resolution.bit_length()))

@@ -55,12 +55,11 @@ def make_generator(
   *,
   colors: jax.Array | None = None,  # [C, 3]
   color_shares: Sequence[float] = (),  # [C]
-  sigma: float = 0.0,
 ) -> Generator:
   """Builds the exact generator of coloured digits: L = 343, S = 342, D = 3.
 
   map(z) draws a digit of the bank by z[0] and, independently, a colour by
-  z[1:]: one of `colors`, plus N(0, sigma) noise; without `colors`, a uniform
+  z[1:]: one of `colors`; without `colors`, a uniform
   colour of the cube. Both `map` and `fine` make colours legible. In `fine` the
   gradient passes this step unchanged, so an attack needs no box constraint.
 
@@ -69,7 +68,6 @@ def make_generator(
       digits become part of the parameters that `init` returns.
     colors: mean colours in [0, 1], such as colored_mnist.COLOR_MEANS.
     color_shares: probability of each; () draws them uniformly.
-    sigma: standard deviation of a colour around its mean.
 
   Returns:
     types.Generator whose images are exactly grey * colour; its `coarse` returns
@@ -93,7 +91,7 @@ def make_generator(
     color = norm.cdf(z[:, 2:])
     if not free:
       choice = _choose(z[:, 1], color_shares, len(bank['colors']))
-      color = bank['colors'][choice] + sigma * z[:, 2:]
+      color = bank['colors'][choice]
     return jnp.concatenate([digit, legible(color)[:, None]], axis=1)
 
   return Generator(

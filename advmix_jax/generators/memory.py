@@ -139,8 +139,9 @@ def rematerialised(generator: types.Generator) -> types.Generator:
 
   def layer(call, args, kwargs, context):
     # After the norm there is nothing to save: the style alone is left.
-    styled = context.method_name == '__call__' and not kwargs.get('normalised')
-    if isinstance(context.module, StyleLayer) and styled:
+    whole = context.method_name == '__call__' and not kwargs.get('normalised')
+    whole |= context.method_name == 'normalised'  # What `coarse` ends with.
+    if isinstance(context.module, StyleLayer) and whole:
       return hk.remat(functools.partial(call, **kwargs))(*args)
     return call(*args, **kwargs)
 

@@ -57,19 +57,17 @@ def chosen_split(
   return split or config.split
 
 
-def _weight(shape, *, gain=2**0.5, lrmul=1.0, name='w'):
+def _weight(shape, *, gain=2**0.5, lrmul=1.0):
   """Equalized learning rate: a weight is stored unscaled, scaled when used."""
   fan_in = 1
   for size in shape[:-1]:
     fan_in *= size
-  w = hk.get_parameter(
-    name, shape, init=hk.initializers.RandomNormal(1 / lrmul)
-  )
+  w = hk.get_parameter('w', shape, init=hk.initializers.RandomNormal(1 / lrmul))
   return w * (gain / fan_in**0.5 * lrmul)
 
 
-def _bias(size, *, lrmul=1.0, name='b'):
-  return hk.get_parameter(name, [size], init=jnp.zeros) * lrmul
+def _bias(size, *, lrmul=1.0):
+  return hk.get_parameter('b', [size], init=jnp.zeros) * lrmul
 
 
 class Dense(hk.Module):

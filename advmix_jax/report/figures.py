@@ -103,7 +103,6 @@ def line_plot(
   *,
   x_label: str,
   y_label: str,
-  log_x: bool = False,
 ) -> bytes:
   """Plots curves, {name: (x, y)}, as PNG; the y-axis starts at 0.
 
@@ -117,9 +116,7 @@ def line_plot(
     axis.plot(x, y, color=COLOURS[i % 8], ms=3, label=text, **look)
   axis.set(xlabel=x_label, ylabel=y_label)
   axis.set_ylim(bottom=0)
-  if log_x:
-    axis.set_xscale('log')
-  elif all(float(v).is_integer() for x, _ in curves.values() for v in x):
+  if all(float(v).is_integer() for x, _ in curves.values() for v in x):
     axis.xaxis.get_major_locator().set_params(integer=True)
   axis.spines[['top', 'right']].set_visible(False)
   axis.grid(alpha=0.3)

@@ -8,7 +8,8 @@ varies with the seed.
 McNemar's exact test compares two classifiers, or two attacks, on the same
 examples.
 
-Contents: wilson_interval, share, mean_interval, over_seeds, mcnemar, percent.
+Contents: wilson_interval, share, settled, mean_interval, over_seeds, mcnemar,
+percent.
 """
 
 from __future__ import annotations
@@ -59,6 +60,12 @@ def share(hits: np.ndarray) -> tuple[float | None, list[float]]:
   """
   interval = list(wilson_interval(int(hits.sum()), len(hits)))
   return float(hits.mean()) if len(hits) else None, interval
+
+
+def settled(moved: float, interval: Sequence[float]) -> bool:
+  """Whether a longer search moves a share by less than half its interval."""
+  low, high = interval
+  return bool(moved < (high - low) / 2)
 
 
 def mean_interval(

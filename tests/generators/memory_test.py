@@ -87,6 +87,16 @@ def test_values_and_gradients_are_those_of_the_whole_batch(plan):
   _assert_close(found, expected, 1e-5)
 
 
+def test_every_layer_is_computed_again_the_last_coarse_one_too():
+  """Up to its norm, `coarse` runs layer S as well: S + 1 checkpoints."""
+  generator, params, _ = _whole()
+  small = memory.planned(generator, remat=True)
+  w = _latents(generator)[:, : generator.split]
+  made = jax.make_jaxpr(small.coarse)(params, w).eqns
+  again = [e for e in made if e.primitive.name.startswith('remat')]
+  assert len(again) == generator.split + 1 == 3
+
+
 def test_the_defaults_are_the_generator_itself():
   generator, *_ = _whole()
   assert memory.planned(generator) is generator
