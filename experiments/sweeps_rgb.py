@@ -85,6 +85,20 @@ _ROWS = {
       'attack.alpha': 1.0,
     },
   },
+  # Its controls: random corners in place of the gradient's, and random draws
+  # that have all colours.
+  'AdvMix, random corners, eps = 1, ideal generator, digits as the StyleGAN': {
+    'config': {
+      'method': 'advmix',
+      'generator.name': 'ideal',
+      'attack.direction': 'corners',
+      'attack.eps': 1.0,
+    },
+  },
+  'RandMix, all colours drawn, ideal generator, digits as the StyleGAN': {
+    'config': {'method': 'randmix', 'generator.name': 'ideal'},
+    'ideal': {'colors': 'legible', 'color_shares': ()},
+  },
   # As many mixes as AdvMix draws with its five restarts.
   'RandMix, five times the passes, ideal generator, digits as the StyleGAN': {
     'config': {
