@@ -12,9 +12,9 @@ The split is made in StyleGAN's intermediate latents w, so "latents" always
 means w here.
 
 Images are float32 in [0, 1]; on the host, before `datasets.take`, they are
-uint8. StyleGAN works in [-1, 1]
-internally, and `stylegan.make_generator` converts. Attacks maximise their loss;
-training minimises its loss. This file contains no logic.
+uint8. StyleGAN works in [-1, 1] internally, and `stylegan.make_generator`
+converts. Attacks maximise their loss; training minimises its loss. This file
+contains no logic.
 """
 
 from collections.abc import Callable

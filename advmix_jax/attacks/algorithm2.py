@@ -82,8 +82,8 @@ def default_config() -> ml_collections.ConfigDict:
     over the corners of the ball, which needs no alpha. gradient_at: 'current'
     iterate (Equation 9) or 'start' (line 7 as printed). typical_set: search z
     within the shell of Equation 15, in place of z_⊥; alpha and eps are in units
-    of z then. keep, test_start,
-    clean_fallback: what x~ is in the end, see the top of this file.
+    of z then. keep, test_start, clean_fallback: what x~ is in the end, see the
+    top of this file.
   """
   return ml_collections.ConfigDict(
     {
@@ -264,7 +264,7 @@ def check_attack(attack: ml_collections.ConfigDict) -> None:
 
 
 def _options(attack):
-  """Keyword arguments of `pgd` and `shrinking_pgd`; alpha and eps in its unit.
+  """Keyword arguments of a search; alpha and eps are in units of attack.unit.
 
   Raises:
     ValueError: As `check_attack`.
