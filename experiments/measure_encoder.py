@@ -100,15 +100,6 @@ SETTINGS = {
 
 
 def _has_digits(config):
-  """Whether the images are coloured digits.
-
-  Raises:
-    ValueError: They are red, green and blue, which nothing here measures.
-  """
-  if config.data.name == 'rgb_mnist':
-    raise ValueError(
-      "config.data.name is 'rgb_mnist', expected 'colored_mnist' for digits"
-    )
   return config.data.name in colored_mnist.NAMES
 
 
@@ -119,7 +110,16 @@ def _first(config):
 
 
 def _digits(config, colors: str) -> types.Dataset:
-  """Validation digits: those of the training split from --first on."""
+  """Validation digits: those of the training split from --first on.
+
+  Raises:
+    ValueError: They are red, green and blue, which nothing here measures, or
+      `colors` are unknown.
+  """
+  if config.data.name == 'rgb_mnist':
+    raise ValueError(
+      "config.data.name is 'rgb_mnist', expected 'colored_mnist' for digits"
+    )
   if colors not in ('biased', 'unbiased'):
     raise ValueError(f"colors are {colors!r}, expected 'biased', 'unbiased'")
   kept = slice(_first(config), _first(config) + NUM.value)

@@ -106,9 +106,8 @@ def _attack(config, params, judge_fn):
   return results
 
 
-def _check_tests(path):
+def _check_tests(results, path):
   """Raises ValueError if a finished run lacks what is asked for now."""
-  results = untrusted.read_json(path, 'not the results of a run')
   asked = {'attack': ATTACK.value, 'recolour': RECOLOUR.value}
   made = {'attack': 'ladder' in results, 'recolour': 'recolouring' in results}
   for name, wanted in asked.items():
@@ -129,7 +128,6 @@ def main(argv: list[str]) -> None:
   path, judge_fn = workdir / 'results.json', None
   if path.exists():
     generators.claim(config.generator, workdir, note=False)
-    _check_tests(path)
   else:
     with locks.hold(workdir):
       train, test = _load(config)
@@ -148,7 +146,9 @@ def main(argv: list[str]) -> None:
     share = f'{100 * results["clean_accuracy"]:.1f}%'
     return f'{config.method}: {share} of the test images, {path}'
 
-  print(line(untrusted.read_json(path, 'not the results of a run', line)))
+  results = untrusted.read_json(path, 'not the results of a run', line)
+  _check_tests(results, path)
+  print(line(results))
 
 
 if __name__ == '__main__':

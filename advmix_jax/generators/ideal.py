@@ -59,9 +59,9 @@ def make_generator(
   """Builds the exact generator of coloured digits: L = 343, S = 342, D = 3.
 
   map(z) draws a digit of the bank by z[0] and, independently, a colour by
-  z[1:]: one of `colors`; without `colors`, a uniform
-  colour of the cube. Both `map` and `fine` make colours legible. In `fine` the
-  gradient passes this step unchanged, so an attack needs no box constraint.
+  z[1:]: one of `colors`; without `colors`, a uniform colour of the cube. Both
+  `map` and `fine` make colours legible. In `fine` the gradient passes this step
+  unchanged, so an attack needs no box constraint.
 
   Args:
     images: the bank of coloured digits; their colours are dropped. The grey

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from advmix_jax.report import classes, markdown, statistics
+from advmix_jax.report import classes, markdown, statistics, tables
 
 _IMAGE = ('index', 'label')
 _TEXTS = ('image', 'source')  # Tables that were written earlier lack these.
@@ -118,16 +118,13 @@ def attacks(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
     second: that of the other run.
   """
   ours, theirs = (_attack(run) for run in (first, second))
-  differ = [
-    f'{name} is {ours[name]} and {theirs[name]}'
-    for name in ours
-    if name in theirs and ours[name] != theirs[name]
-  ]
+  known = [name for name in ours if name in theirs]
+  differ = tables.differences(ours, theirs, known)
   if not differ:
     return ''
   return (
-    f'the attacks differ: {", ".join(differ)}; what is measured under attack '
-    'does not compare'
+    f'the attacks differ: {differ}; what is measured under attack does not '
+    'compare'
   )
 
 

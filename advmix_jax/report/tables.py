@@ -2,15 +2,15 @@
 
   print(tables.markdown_table(records))
 
-Contents: Record, method_name, search_name, doubts, doubts_note, table_rows,
-interval_note, markdown_table, summary.
+Contents: Record, method_name, search_name, doubts, doubts_note, differences,
+table_rows, interval_note, markdown_table, summary.
 """
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from advmix_jax.report import statistics
@@ -88,9 +88,11 @@ def _attack_name(attack: Record) -> str:
   return f'{search_name(attack)} ({", ".join(fields)})'
 
 
-def _difference(first: Record, second: Record) -> str:
-  """The fields in which two attacks differ, with both values."""
-  names = sorted(first.keys() | second.keys())
+def differences(first: Record, second: Record, names: Iterable[str]) -> str:
+  """In which of these fields two records differ, with both values; '' if none.
+
+  A field that is missing is None.
+  """
   return ', '.join(
     f'{name} is {first.get(name)} and {second.get(name)}'
     for name in names
@@ -119,11 +121,9 @@ def table_rows(records: Sequence[Record]) -> list[list[str]]:
     groups.setdefault(record['method'], []).append(record)
   attack = records[0]['perturbed_attack']
   for record in records:
-    if record['perturbed_attack'] != attack:
-      raise ValueError(
-        'records have different attacks: '
-        f'{_difference(attack, record["perturbed_attack"])}.'
-      )
+    other = record['perturbed_attack']
+    if differ := differences(attack, other, sorted({*attack, *other})):
+      raise ValueError(f'records have different attacks: {differ}.')
   counts = {record.get('num_attacked') for record in records}
   if len(counts) > 1:
     raise ValueError(f'records have attacked {counts} images, expected as many')
