@@ -81,8 +81,8 @@ def draw(
       z = mixing.random_z(generator, key, _BATCH)
       w = np.asarray(generator.map(params, z))
       has, probability = attributes.answer(judge, _decode(subject, w))
+      sure = probability[:, index] > judges.SURE
       for value in (0, 1):
-        sure = probability[:, index] > judges.SURE
         good = (has[:, index] == value) & sure
         parts.append(w[good][: left[value]])
         left[value] -= len(parts[-1])
